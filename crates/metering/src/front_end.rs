@@ -1,0 +1,43 @@
+//! What the measuring hardware is, as opposed to how it was calibrated: sample rate, rails, skew.
+
+use crate::units::{Hertz, Seconds, Volts};
+
+/// One simultaneous (but for the known skew) pair of raw converter counts.
+///
+/// Unsigned converters deliver 0 to full scale, signed ones negative and positive counts; the calibrated zero
+/// tells which. At most 24 bits: `|raw - zero| <= 2^24`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C)]
+pub struct Pair {
+    /// Raw counts of the voltage channel.
+    pub voltage: i32,
+    /// Raw counts of the current channel.
+    pub current: i32,
+}
+
+/// What one channel of the converter can express.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ChannelRange {
+    /// Lowest code; a sample at or below it counts as clipped.
+    pub lowest: i32,
+    /// Highest code; a sample at or above it counts as clipped.
+    pub highest: i32,
+    /// Whether the sensor sees direct current or voltage (a transformer does not).
+    pub dc_coupled: bool,
+}
+
+/// The measuring hardware in front of this crate.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct FrontEnd {
+    /// Pairs a second, 1 kHz to 50 kHz.
+    pub sample_rate: Hertz,
+    /// The voltage channel's codes.
+    pub voltage: ChannelRange,
+    /// The current channel's codes.
+    pub current: ChannelRange,
+    /// How much later the current of a pair was sampled than its voltage; negative if earlier. A pure delay.
+    pub channel_skew: Seconds,
+    /// Nominal mains voltage: below a tenth of it there is `no_voltage`. Not used for anything else but the
+    /// hysteresis of the zero crossings.
+    pub nominal_voltage: Volts,
+}

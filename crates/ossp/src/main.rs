@@ -1,0 +1,3 @@
+//! The `ossp` program.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! The pure core: `handle(now, event) -> actions`, `poll_at()`. No clock, no socket, no waiting in here.
+
+pub mod relay;

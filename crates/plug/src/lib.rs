@@ -1,0 +1,14 @@
+//! The whole OSSP product over small platform traits: it runs unchanged on the chip and on a PC.
+//!
+//! Read [`platform`] first (what a shell must provide), then [`app`] (how the parts run side by side).
+#![no_std]
+#![allow(async_fn_in_trait, reason = "one executor a shell: no future of these traits has to be Send")]
+
+extern crate alloc;
+
+pub mod app;
+pub mod core;
+pub mod limits;
+pub mod platform;
+pub mod state;
+pub mod web;

@@ -1,0 +1,28 @@
+//! Every buffer size and time-out of the product, each with its reason.
+
+use core::time::Duration;
+
+/// Windows that wait for `run_rest`: 1.6 s at five a second, so that a second's stall loses none.
+pub const READING_QUEUE: usize = 8;
+/// Relay changes that wait for `run_rest`; protection cannot switch faster than that in a second.
+pub const RELAY_QUEUE: usize = 8;
+/// Commands that wait for the core: one for each web worker and one for the button.
+pub const COMMAND_QUEUE: usize = 10;
+/// Relay changes kept for `/api/v1/relay/log`.
+pub const RELAY_LOG: usize = 32;
+/// Connections served at once; the chip has a socket for each (2 KB send, 1 KB receive).
+pub const WEB_WORKERS: usize = 8;
+/// Live event streams at once: at most half of the workers, so that one is always left for sign-in and update.
+pub const EVENT_STREAMS: usize = 4;
+/// How long a request may take to arrive, byte by byte.
+pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long an answer may stand still before the client is given up.
+pub const WRITE_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a kept-alive connection may idle: short, workers are few.
+pub const IDLE_TIMEOUT: Duration = Duration::from_secs(2);
+/// Request head (request line and headers): browsers send under 1 KB on a local network.
+pub const REQUEST_HEAD: usize = 2048;
+/// Body of a JSON request in step 1 (relay commands).
+pub const JSON_BODY: usize = 512;
+/// How long a web handler waits for the core to answer a command.
+pub const CORE_ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
