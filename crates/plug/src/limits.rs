@@ -26,3 +26,21 @@ pub const REQUEST_HEAD: usize = 2048;
 pub const JSON_BODY: usize = 512;
 /// How long a web handler waits for the core to answer a command.
 pub const CORE_ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
+/// Lines of the log kept for live streams that are a little late.
+pub const LOG_LINES: usize = 8;
+/// How long an answer may take as a whole: a client that reads a byte every four seconds does not stand still.
+pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long a closing connection waits for the client's end (it is a few milliseconds away on a local network).
+pub const CLOSE_WAIT: Duration = Duration::from_millis(200);
+/// How long a worker rests after an error of `accept()`: long enough not to spin, too short to be noticed.
+pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// How often a silent event stream says that it is alive, so that a dead client is found.
+pub const EVENT_KEEP_ALIVE: Duration = Duration::from_secs(3);
+/// What a worker writes into before it goes to the socket: one event with the longest reading there can be.
+pub const WEB_OUTPUT: usize = 2560;
+/// Heap that answers under construction may take together; over it, the next one is a 503.
+pub const ANSWER_HEAP: usize = 24 * 1024;
+/// The longest capture in seconds: a window of at most 0.25 s with two cycles of 45 Hz before it.
+pub const CAPTURE_SECONDS: f64 = 0.3;
+/// Cycles in a waveform when nobody says how many.
+pub const WAVEFORM_CYCLES: u32 = 4;

@@ -4,8 +4,10 @@ use core::cell::{Cell, RefCell};
 
 use embassy_sync::blocking_mutex::raw::NoopRawMutex;
 use embassy_sync::watch::Watch;
-use heapless::Deque;
+use heapless::{Deque, String};
+use metering::calibration::Calibration;
 use metering::reading::{Harmonics, Reading};
+use serde::Serialize;
 
 use crate::core::relay::{RelayChange, RelayStatus};
 use crate::limits;
@@ -20,10 +22,96 @@ pub struct State {
     pub relay: RefCell<RelayStatus>,
     /// The last changes, newest at the back.
     pub relay_log: RefCell<Deque<RelayChange, { limits::RELAY_LOG }>>,
+    /// The calibration in force: what a waveform's header says.
+    pub calibration: RefCell<Calibration>,
+    /// The last lines of the plug's log, newest at the back.
+    pub log: RefCell<Deque<LogLine, { limits::LOG_LINES }>>,
     /// Rises with each change of anything above: wakes the live streams.
     pub changed: Watch<NoopRawMutex, u32, { limits::EVENT_STREAMS + limits::WEB_WORKERS }>,
     /// Live streams open now.
     pub streams: Cell<usize>,
     /// Pairs lost since start.
     pub lost_samples: Cell<u64>,
+}
+
+/// One line of the plug's log: what a person should know that no number says.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct LogLine {
+    /// Counts lines since start, from 0.
+    pub sequence: u32,
+    /// When, Unix seconds; null before the clock is trusted.
+    pub time: Option<f64>,
+    /// When, seconds after start.
+    pub uptime_s: f64,
+    /// One sentence.
+    pub message: String<96>,
+}
+
+impl State {
+    /// Nothing measured yet.
+    #[must_use]
+    pub const fn new(relay: RelayStatus, calibration: Calibration) -> Self {
+        Self {
+            reading: RefCell::new(None),
+            harmonics: RefCell::new(Harmonics::NONE),
+            relay: RefCell::new(relay),
+            relay_log: RefCell::new(Deque::new()),
+            calibration: RefCell::new(calibration),
+            log: RefCell::new(Deque::new()),
+            changed: Watch::new_with(0),
+            streams: Cell::new(0),
+            lost_samples: Cell::new(0),
+        }
+    }
+
+    /// Says that something in here changed: wakes everybody who waits on [`State::changed`].
+    pub fn touch(&self) {
+        self.changed.sender().send_modify(|count| {
+            *count = Some(count.unwrap_or(0).wrapping_add(1));
+        });
+    }
+
+    /// Takes a new window.
+    pub fn put_reading(&self, reading: Reading) {
+        self.lost_samples.set(self.lost_samples.get().saturating_add(u64::from(reading.window.lost)));
+        self.reading.replace(Some(reading));
+        self.touch();
+    }
+
+    /// Takes the relay as the core says it is now.
+    pub fn put_relay(&self, status: RelayStatus) {
+        self.relay.replace(status);
+        self.touch();
+    }
+
+    /// Takes a change of the relay into its log; the oldest one makes room.
+    pub fn put_change(&self, change: RelayChange) {
+        keep(&mut self.relay_log.borrow_mut(), change);
+        self.touch();
+    }
+
+    /// Adds a line to the log; the oldest one makes room. A text over 96 bytes is cut at a character.
+    pub fn put_log(&self, time: Option<f64>, uptime_s: f64, text: &str) {
+        let mut message = String::new();
+        for character in text.chars() {
+            if message.push(character).is_err() {
+                break;
+            }
+        }
+        {
+            let mut log = self.log.borrow_mut();
+            let sequence = log.back().map_or(0, |line| line.sequence.wrapping_add(1));
+            keep(&mut log, LogLine { sequence, time, uptime_s, message });
+        }
+        self.touch();
+    }
+}
+
+/// Adds at the back; drops the front when it is full.
+fn keep<T, const N: usize>(list: &mut Deque<T, N>, item: T) {
+    if list.is_full() {
+        list.pop_front();
+    }
+    // There is room by now.
+    let _ = list.push_back(item);
 }
