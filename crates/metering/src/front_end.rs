@@ -26,6 +26,11 @@ pub struct ChannelRange {
     pub dc_coupled: bool,
 }
 
+/// Lowest sample rate.
+pub const SLOWEST_HZ: f64 = 1e3;
+/// Highest sample rate.
+pub const FASTEST_HZ: f64 = 50e3;
+
 /// The measuring hardware in front of this crate.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct FrontEnd {
@@ -40,4 +45,44 @@ pub struct FrontEnd {
     /// Nominal mains voltage: below a tenth of it there is `no_voltage`. Not used for anything else but the
     /// hysteresis of the zero crossings.
     pub nominal_voltage: Volts,
+}
+
+/// Why a [`FrontEnd`] cannot be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FrontEndError {
+    /// Not 1 kHz to 50 kHz.
+    SampleRate,
+    /// Beyond 5 ms either way.
+    ChannelSkew,
+    /// Not above zero.
+    NominalVoltage,
+}
+
+impl core::fmt::Display for FrontEndError {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(match self {
+            Self::SampleRate => "the sample rate must lie between 1000 and 50000 pairs a second",
+            Self::ChannelSkew => "the channel skew must lie between -5 ms and 5 ms",
+            Self::NominalVoltage => "the nominal voltage must be above zero",
+        })
+    }
+}
+
+impl FrontEnd {
+    /// Whether this crate is made for it.
+    ///
+    /// # Errors
+    /// Names the first field that is out of range.
+    pub fn check(&self) -> Result<(), FrontEndError> {
+        if !(SLOWEST_HZ..=FASTEST_HZ).contains(&self.sample_rate.0) {
+            return Err(FrontEndError::SampleRate);
+        }
+        if !(-0.005..=0.005).contains(&self.channel_skew.0) {
+            return Err(FrontEndError::ChannelSkew);
+        }
+        if !(self.nominal_voltage.0 > 0.0 && self.nominal_voltage.0.is_finite()) {
+            return Err(FrontEndError::NominalVoltage);
+        }
+        Ok(())
+    }
 }

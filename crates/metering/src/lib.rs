@@ -2,7 +2,17 @@
 #![no_std]
 
 pub mod calibration;
+mod delay;
+mod dsp;
+pub mod energy;
 pub mod front_end;
+pub mod history;
+pub mod idle;
+pub mod meter;
+mod plan;
+pub mod position;
 pub mod quality;
 pub mod reading;
+mod tracker;
 pub mod units;
+pub mod window;

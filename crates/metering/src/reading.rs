@@ -4,7 +4,8 @@ use serde::Serialize;
 
 use crate::calibration::CalibrationId;
 use crate::quality::Quality;
-use crate::units::{Amperes, Degrees, Hertz, Percent, Seconds, Vars, VoltAmperes, Volts, WattHours, Watts};
+use crate::energy::Energy;
+use crate::units::{Amperes, Degrees, Hertz, Percent, Seconds, Vars, VoltAmperes, Volts, Watts};
 
 /// Highest harmonic order that is ever computed (IEC 61000-4-7).
 pub const MAX_ORDER: usize = 40;
@@ -106,13 +107,13 @@ pub struct Reading {
     pub half_cycle: HalfCycleExtremes,
     /// Consumed since start; running total.
     #[serde(rename = "energy_import_wh")]
-    pub energy_import: WattHours,
+    pub energy_import: Energy,
     /// Delivered since start; running total.
     #[serde(rename = "energy_export_wh")]
-    pub energy_export: WattHours,
+    pub energy_export: Energy,
     /// The part of both that was measured under `below_noise`; running total.
     #[serde(rename = "energy_below_noise_wh")]
-    pub energy_below_noise: WattHours,
+    pub energy_below_noise: Energy,
     /// Time that was not measured since the first window; running total.
     #[serde(rename = "unmeasured_s")]
     pub unmeasured: Seconds,

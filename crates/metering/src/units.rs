@@ -38,6 +38,4 @@ unit! {
     Degrees,
     /// A ratio in percent.
     Percent,
-    /// Energy in watt-hours.
-    WattHours,
 }

@@ -1,0 +1,153 @@
+//! RMS over a sliding half cycle: its least and greatest inside a window, and its newest value for protection.
+
+use crate::dsp::kernels::{BLOCK, sum_squares};
+use crate::history::View;
+
+/// Fractional bits of a length in rows.
+const LENGTH_BITS: u32 = 8;
+
+/// A length in rows with 8 fractional bits, as long as half a mains cycle.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct HalfCycleLength(u64);
+
+impl HalfCycleLength {
+    pub(crate) fn from_rows(rows: f64) -> Self {
+        Self(((rows * f64::from(1_u32 << LENGTH_BITS)) as u64).max(1 << LENGTH_BITS))
+    }
+
+    pub(crate) fn whole_rows(self) -> u64 {
+        self.0 >> LENGTH_BITS
+    }
+
+    fn fraction(self) -> i64 {
+        (self.0 & ((1 << LENGTH_BITS) - 1)) as i64
+    }
+
+    /// Rows that a sum over this length looks at.
+    pub(crate) fn rows_needed(self) -> u64 {
+        self.whole_rows() + 1
+    }
+}
+
+/// A sum of squares over a half cycle, in counts squared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SumOfSquares {
+    sum: i64,
+    length: HalfCycleLength,
+}
+
+impl SumOfSquares {
+    /// Mean square in counts squared.
+    #[must_use]
+    pub fn mean(self) -> f64 {
+        self.sum as f64 * f64::from(1_u32 << LENGTH_BITS) / self.length.0 as f64
+    }
+
+    /// Whether the RMS is at least `limit` counts: integers only, for the path that must never wait.
+    #[must_use]
+    pub fn rms_at_least(self, limit: u32) -> bool {
+        let limit = u128::from(limit);
+        // sum / length >= limit^2
+        (self.sum.max(0) as u128) << LENGTH_BITS >= limit * limit * u128::from(self.length.0)
+    }
+}
+
+/// A sum of squares that moves along one channel: rows enter in front and leave behind.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sliding {
+    zero: i32,
+    length: HalfCycleLength,
+    /// Of the `whole_rows` before `end`.
+    sum: i64,
+}
+
+impl Sliding {
+    /// Over the rows before `channel[end]`.
+    pub(crate) fn start(channel: &[i32], end: usize, zero: i32, length: HalfCycleLength) -> Self {
+        let from = end.saturating_sub(length.whole_rows() as usize);
+        Self { zero, length, sum: sum_squares(channel.get(from..end).unwrap_or(&[]), zero) }
+    }
+
+    /// From `channel[..end]` to `channel[..end + step]`.
+    pub(crate) fn advance(&mut self, channel: &[i32], end: usize, step: usize) {
+        let leave = end.saturating_sub(self.length.whole_rows() as usize);
+        let gone = (end + step).saturating_sub(self.length.whole_rows() as usize);
+        self.sum += sum_squares(channel.get(end..end + step).unwrap_or(&[]), self.zero);
+        self.sum -= sum_squares(channel.get(leave..gone).unwrap_or(&[]), self.zero);
+    }
+
+    /// The sum over the half cycle before `channel[end]`, its oldest row by its share.
+    pub(crate) fn value(&self, channel: &[i32], end: usize) -> SumOfSquares {
+        let oldest = end
+            .checked_sub(self.length.rows_needed() as usize)
+            .and_then(|row| channel.get(row..row + 1))
+            .map_or(0, |row| sum_squares(row, self.zero));
+        SumOfSquares { sum: self.sum + ((oldest * self.length.fraction()) >> LENGTH_BITS), length: self.length }
+    }
+}
+
+/// Least and greatest of both channels.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Extremes {
+    pub(crate) voltage: (SumOfSquares, SumOfSquares),
+    pub(crate) current: (SumOfSquares, SumOfSquares),
+}
+
+/// Rows from one evaluation to the next: about 2 ms, but not more than a block.
+pub(crate) fn step(sample_rate: f64) -> usize {
+    match sample_rate {
+        rate if rate >= 4000.0 => BLOCK,
+        rate if rate >= 2000.0 => BLOCK / 2,
+        _ => BLOCK / 4,
+    }
+}
+
+/// Extremes of the half-cycle sums that end after row `first`, every `step` rows, up to row `last`, and for which
+/// all rows are in the view; `None` if there is none.
+pub(crate) fn extremes(
+    view: View<'_>,
+    (first, last): (u64, u64),
+    zeros: (i32, i32),
+    length: HalfCycleLength,
+    step: usize,
+) -> Option<Extremes> {
+    let mut found: Option<Extremes> = None;
+    for run in view.runs() {
+        // Ends are counted from the window's first row, whatever of the past is at hand.
+        let needed = run.base + length.rows_needed();
+        let mut end = first + step as u64;
+        if needed > end {
+            end += (needed - end).div_ceil(step as u64) * step as u64;
+        }
+        if end > last + 1 || end > run.end() {
+            continue;
+        }
+        let mut at = (end - run.base) as usize;
+        let until = (last + 1).min(run.end()) - run.base;
+        let mut voltage = Sliding::start(run.voltage, at, zeros.0, length);
+        let mut current = Sliding::start(run.current, at, zeros.1, length);
+        loop {
+            let now = (voltage.value(run.voltage, at), current.value(run.current, at));
+            found = Some(match found {
+                None => Extremes { voltage: (now.0, now.0), current: (now.1, now.1) },
+                Some(before) => before.widened(now),
+            });
+            if (at + step) as u64 > until {
+                break;
+            }
+            voltage.advance(run.voltage, at, step);
+            current.advance(run.current, at, step);
+            at += step;
+        }
+    }
+    found
+}
+
+impl Extremes {
+    fn widened(self, now: (SumOfSquares, SumOfSquares)) -> Self {
+        let widen = |(least, greatest): (SumOfSquares, SumOfSquares), now: SumOfSquares| {
+            (if now.sum < least.sum { now } else { least }, if now.sum > greatest.sum { now } else { greatest })
+        };
+        Self { voltage: widen(self.voltage, now.0), current: widen(self.current, now.1) }
+    }
+}

@@ -1,0 +1,7 @@
+//! The integer kernels: sums, rotations, single-bin spectra, sliding squares.
+
+pub(crate) mod extremes;
+pub(crate) mod kernels;
+pub(crate) mod moments;
+pub(crate) mod rotation;
+pub(crate) mod spectrum;

@@ -1,0 +1,452 @@
+//! Single components of a window at exact multiples of its own frequency: a DFT in 16-bit blocks, exact sums.
+//!
+//! Sixteen rows are folded about their middle: even part times cosines, odd part times sines, one multiplication a
+//! row and component in 16 bits. The block's result is then turned by a phasor in 2^-30 to its place in the window.
+//! The rows are scaled by a power of two so that the largest fits [`ROW_LIMIT`]; what rounding that takes away is
+//! at most 2^-14 of the peak and white. Harmonics are taken from what is left when the fundamental, which would
+//! leak over the window's broken edge samples, has been subtracted.
+
+use crate::dsp::moments::weight_of;
+use crate::dsp::rotation::{BITS, Phasor};
+use crate::history::View;
+use crate::position::{FRACTION_BITS, Position, WEIGHT_BITS, WEIGHT_ONE};
+use crate::reading::MAX_ORDER;
+
+/// Rows a block.
+const BLOCK: usize = 16;
+const HALF: usize = BLOCK / 2;
+/// Largest scaled row. The residual is at most 2.27 times as large (a square wave's fundamental is 4/pi of its
+/// peak), twice that after folding: it must fit 16 bits.
+const ROW_LIMIT: i32 = 7216;
+/// Bits of the twiddle factors: eight products of folded residual and twiddle must fit 32 bits.
+const TWIDDLE_BITS: u32 = 13;
+const _: () = {
+    assert!(ROW_LIMIT * 454 / 100 <= i16::MAX as i32);
+    assert!((i16::MAX as i64) * (1 << TWIDDLE_BITS) * (HALF as i64) < 1 << 31);
+};
+/// What is dropped of block results before they are summed, so that 2^10 blocks fit 64 bits.
+const DROP: u32 = 14;
+
+/// A complex amplitude: RMS counts, and as cosine and sine parts against the window's first edge.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Amplitude {
+    /// In-phase part (cosine), counts, peak.
+    pub(crate) re: f64,
+    /// Quadrature part, counts, peak: the component is `re cos(wt) - im sin(wt)`.
+    pub(crate) im: f64,
+}
+
+/// Twiddles and step of one order.
+struct Bin {
+    cosines: [i16; HALF],
+    sines: [i16; HALF],
+    /// From one block to the next.
+    step: Phasor,
+    /// Where the block stands.
+    at: Phasor,
+    /// Response of the rounded twiddles to a unit component, 1 but for their rounding.
+    gain: f64,
+}
+
+impl Bin {
+    /// `half` is half a row's phase at the fundamental in turns of 2^-64, `start` the phase of the first block's
+    /// middle at the fundamental.
+    fn new(order: u64, half: u64, start: u64) -> Self {
+        let (cosines, sines) = twiddles(order, half, TWIDDLE_BITS);
+        let mut response = 0_i64;
+        for ((&cosine, &sine), odd) in cosines.iter().zip(&sines).zip((1_u64..).step_by(2)) {
+            let exact = Phasor::at((odd * order).wrapping_mul(half));
+            response += i64::from(exact.re) * i64::from(cosine) + i64::from(exact.im) * i64::from(sine);
+        }
+        Self {
+            cosines,
+            sines,
+            step: Phasor::at((2 * BLOCK as u64 * order).wrapping_mul(half).wrapping_neg()),
+            at: Phasor::at(order.wrapping_mul(start).wrapping_neg()),
+            gain: response as f64 / (HALF as f64 * f64::from(1_u32 << TWIDDLE_BITS) * f64::from(1_u32 << BITS)),
+        }
+    }
+
+    /// The block's share of the sum, turned to its place.
+    #[inline(always)]
+    fn turn(&self, folded: &Folded) -> (i64, i64) {
+        let re = i64::from(dot(&folded.even, &self.cosines));
+        let im = -i64::from(dot(&folded.odd, &self.sines));
+        let (at_re, at_im) = (i64::from(self.at.re), i64::from(self.at.im));
+        ((re * at_re - im * at_im) >> DROP, (re * at_im + im * at_re) >> DROP)
+    }
+
+    fn advance(&mut self) {
+        self.at = self.at.times(self.step);
+    }
+}
+
+/// Cosines and sines of the rows' phases against the middle of their block, outwards.
+fn twiddles(order: u64, half: u64, bits: u32) -> ([i16; HALF], [i16; HALF]) {
+    let (mut cosines, mut sines) = ([0; HALF], [0; HALF]);
+    let round = |part: i32| (((part >> (BITS - bits - 1)) + 1) >> 1) as i16;
+    for ((cosine, sine), odd) in cosines.iter_mut().zip(&mut sines).zip((1_u64..).step_by(2)) {
+        let exact = Phasor::at((odd * order).wrapping_mul(half));
+        *cosine = round(exact.re);
+        *sine = round(exact.im);
+    }
+    (cosines, sines)
+}
+
+#[inline(always)]
+fn dot(a: &[i16; HALF], b: &[i16; HALF]) -> i32 {
+    a.iter().zip(b).map(|(&a, &b)| i32::from(a) * i32::from(b)).sum()
+}
+
+/// A block folded about its middle.
+#[derive(Clone, Copy)]
+struct Folded {
+    even: [i16; HALF],
+    odd: [i16; HALF],
+}
+
+/// One channel's way from raw counts to scaled rows.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Scaling {
+    /// Counts that become 0: zero and mean.
+    offset: i32,
+    /// Left shift; negative: to the right, rounding.
+    shift: i32,
+}
+
+impl Scaling {
+    /// For rows between `least` and `greatest` about `zero`, centred on `mean`.
+    pub(crate) fn new(zero: i32, mean: f64, least: i32, greatest: i32) -> Self {
+        let mean = libm::round(mean) as i32;
+        let peak = (greatest - mean).max(mean - least).max(1);
+        let shift = if peak > ROW_LIMIT {
+            let mut right = 1;
+            while (peak >> right) + 1 > ROW_LIMIT {
+                right += 1;
+            }
+            -right
+        } else {
+            let mut left = 0;
+            while left < 12 && peak << (left + 1) <= ROW_LIMIT {
+                left += 1;
+            }
+            left
+        };
+        Self { offset: zero + mean, shift }
+    }
+
+    #[inline(always)]
+    fn row(self, raw: i32) -> i32 {
+        let value = raw.wrapping_sub(self.offset);
+        if self.shift >= 0 { value << self.shift } else { (value + (1 << (-self.shift - 1))) >> -self.shift }
+    }
+
+    fn counts(self, scaled: f64) -> f64 {
+        let unit = f64::from(1_u32 << self.shift.unsigned_abs());
+        if self.shift >= 0 { scaled / unit } else { scaled * unit }
+    }
+}
+
+/// A window prepared for single components.
+pub(crate) struct Spectrum<'a> {
+    view: View<'a>,
+    first: Position,
+    last: Position,
+    voltage: Scaling,
+    current: Scaling,
+    /// Half a row's phase at the fundamental, turns in 2^-64.
+    half: u64,
+    /// Phase of the first block's middle at the fundamental.
+    start: u64,
+    /// Rows with their weights.
+    rows: f64,
+    has_losses: bool,
+}
+
+/// Both channels' amplitudes at one order.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Both {
+    pub(crate) voltage: Amplitude,
+    pub(crate) current: Amplitude,
+}
+
+/// Running sums of one order.
+#[derive(Clone, Copy, Default)]
+struct Sums {
+    voltage: (i64, i64),
+    current: (i64, i64),
+}
+
+impl Sums {
+    #[inline(always)]
+    fn add(&mut self, bin: &Bin, voltage: &Folded, current: &Folded) {
+        let (re, im) = bin.turn(voltage);
+        self.voltage.0 += re;
+        self.voltage.1 += im;
+        let (re, im) = bin.turn(current);
+        self.current.0 += re;
+        self.current.1 += im;
+    }
+}
+
+impl<'a> Spectrum<'a> {
+    /// `cycles` whole cycles between the edges; `weight` is the sum of the rows' weights.
+    pub(crate) fn new(
+        view: View<'a>,
+        (first, last): (Position, Position),
+        cycles: u32,
+        weight: i64,
+        voltage: Scaling,
+        current: Scaling,
+    ) -> Self {
+        let length = u128::from(last.since(first).max(1));
+        // Turns a row: cycles / (length / 2^20), in 2^-64; half of it is exact in 2^-64 again.
+        let half = ((u128::from(cycles) << (63 + FRACTION_BITS)) / length) as u64;
+        let edge = ((u128::from(half) * u128::from(first.fraction()) * 2) >> FRACTION_BITS) as u64;
+        let start = half.wrapping_mul(BLOCK as u64 - 1).wrapping_sub(edge);
+        let rows = weight as f64 / WEIGHT_ONE as f64;
+        let view = view.rows(first.row(), last.row() + 2);
+        Self { view, first, last, voltage, current, half, start, rows, has_losses: view.has_losses() }
+    }
+
+    /// Phase of one row at the fundamental, in turns of 2^-64.
+    pub(crate) fn turns_a_row(&self) -> u64 {
+        self.half.wrapping_mul(2)
+    }
+
+    /// The fundamental of both channels.
+    ///
+    /// With pairs missing, what is left after subtracting it is asked once more, which makes the error of the
+    /// missing share quadratic.
+    pub(crate) fn fundamental(&self) -> Both {
+        let mut bin = Bin::new(1, self.half, self.start);
+        let mut sums = Sums::default();
+        self.blocks(|voltage, current| {
+            sums.add(&bin, &fold(voltage), &fold(current));
+            bin.advance();
+        });
+        let found = self.amplitudes(&sums, bin.gain);
+        if self.has_losses {
+            let mut rest = [Both::default(); 1];
+            self.residual(found, &mut rest);
+            let [rest] = rest;
+            return found.plus(rest);
+        }
+        found
+    }
+
+    /// Orders 2.. of both channels into `orders` (element 0 is order 2), the fundamental being known.
+    pub(crate) fn harmonics(&self, fundamental: Both, orders: &mut [Both]) {
+        // A few orders at a time keep the working set small.
+        const GROUP: usize = 8;
+        for (group, first) in orders.chunks_mut(GROUP).zip((2_u64..).step_by(GROUP)) {
+            let mut work: heapless::Vec<(Bin, Sums), GROUP> = heapless::Vec::new();
+            for order in (first..).take(group.len()) {
+                // The group has at most GROUP members.
+                let _ = work.push((Bin::new(order, self.half, self.start), Sums::default()));
+            }
+            self.residual_blocks(fundamental, |voltage, current| {
+                for (bin, sums) in &mut work {
+                    sums.add(bin, voltage, current);
+                    bin.advance();
+                }
+            });
+            for (found, (bin, sums)) in group.iter_mut().zip(&work) {
+                *found = self.amplitudes(sums, bin.gain);
+            }
+        }
+    }
+
+    /// What the residual still holds at order 1.
+    fn residual(&self, fundamental: Both, rest: &mut [Both; 1]) {
+        let mut bin = Bin::new(1, self.half, self.start);
+        let mut sums = Sums::default();
+        self.residual_blocks(fundamental, |voltage, current| {
+            sums.add(&bin, voltage, current);
+            bin.advance();
+        });
+        *rest = [self.amplitudes(&sums, bin.gain)];
+    }
+
+    fn amplitudes(&self, sums: &Sums, gain: f64) -> Both {
+        let unit = f64::from(1_u32 << DROP) * 2.0
+            / (self.rows * gain * f64::from(1_u32 << BITS) * f64::from(1_u32 << TWIDDLE_BITS));
+        let amplitude = |sums: (i64, i64), scaling: Scaling| Amplitude {
+            re: scaling.counts(sums.0 as f64 * unit),
+            im: scaling.counts(sums.1 as f64 * unit),
+        };
+        Both {
+            voltage: amplitude(sums.voltage, self.voltage),
+            current: amplitude(sums.current, self.current),
+        }
+    }
+
+    /// Calls `take` with the scaled rows of each block, edge rows by their share, missing rows as 0.
+    fn blocks(&self, mut take: impl FnMut(&[i16; BLOCK], &[i16; BLOCK])) {
+        let mut base = self.view.base;
+        let (voltage, voltage_rest) = self.view.voltage.as_chunks::<BLOCK>();
+        let (current, current_rest) = self.view.current.as_chunks::<BLOCK>();
+        for (voltage, current) in voltage.iter().zip(current) {
+            let (mut v, mut i) = ([0; BLOCK], [0; BLOCK]);
+            if self.is_whole(base) {
+                scale(voltage, self.voltage, &mut v);
+                scale(current, self.current, &mut i);
+            } else {
+                self.weigh(base, voltage, current, &mut v, &mut i);
+            }
+            take(&v, &i);
+            base += BLOCK as u64;
+        }
+        if !voltage_rest.is_empty() {
+            let (mut v, mut i) = ([0; BLOCK], [0; BLOCK]);
+            self.weigh(base, voltage_rest, current_rest, &mut v, &mut i);
+            take(&v, &i);
+        }
+    }
+
+    /// The slow way for blocks with edges or losses.
+    fn weigh(&self, base: u64, voltage: &[i32], current: &[i32], v: &mut [i16; BLOCK], i: &mut [i16; BLOCK]) {
+        let rows = voltage.iter().zip(current).zip(v.iter_mut().zip(i.iter_mut())).zip(base..);
+        for (((&voltage, &current), (v, i)), row) in rows {
+            if voltage == crate::history::LOST {
+                continue;
+            }
+            let weight = weight_of(row, self.first, self.last);
+            let share = |value: i32| ((i64::from(value) * weight) >> WEIGHT_BITS) as i16;
+            *v = share(self.voltage.row(voltage));
+            *i = share(self.current.row(current));
+        }
+    }
+
+    /// As [`Self::blocks`], folded, with the fundamental subtracted.
+    fn residual_blocks(&self, fundamental: Both, mut take: impl FnMut(&Folded, &Folded)) {
+        let Bin { step, mut at, .. } = Bin::new(1, self.half, self.start);
+        let voltage = Removal::new(fundamental.voltage, self.voltage, self.half);
+        let current = Removal::new(fundamental.current, self.current, self.half);
+        let mut base = self.view.base;
+        self.blocks(|v, i| {
+            if self.is_whole(base) {
+                take(&voltage.fold(v, at), &current.fold(i, at));
+            } else {
+                let weights = self.weights(base);
+                take(&voltage.fold_weighted(v, at, &weights), &current.fold_weighted(i, at, &weights));
+            }
+            at = at.times(step);
+            base += BLOCK as u64;
+        });
+    }
+
+    /// Whether every row of a block is there and has full weight.
+    fn is_whole(&self, base: u64) -> bool {
+        !self.has_losses && base > self.first.row() + 1 && base + BLOCK as u64 <= self.last.row()
+    }
+
+    /// Weights of a block's rows in 2^-14, 0 for missing ones.
+    fn weights(&self, base: u64) -> [i32; BLOCK] {
+        let mut weights = [0; BLOCK];
+        for (weight, row) in weights.iter_mut().zip(base..) {
+            if self.view.pair(row).is_some() {
+                *weight = (weight_of(row, self.first, self.last) >> (WEIGHT_BITS - 14)) as i32;
+            }
+        }
+        weights
+    }
+}
+
+#[inline(always)]
+fn scale(raw: &[i32; BLOCK], scaling: Scaling, out: &mut [i16; BLOCK]) {
+    for (out, &raw) in out.iter_mut().zip(raw) {
+        *out = scaling.row(raw) as i16;
+    }
+}
+
+#[inline(always)]
+fn fold(rows: &[i16; BLOCK]) -> Folded {
+    let mut folded = Folded { even: [0; HALF], odd: [0; HALF] };
+    let [low @ .., _, _, _, _, _, _, _, _] = rows;
+    let [_, _, _, _, _, _, _, _, high @ ..] = rows;
+    for (((even, odd), low), high) in folded.even.iter_mut().zip(&mut folded.odd).zip(low.iter().rev()).zip(high) {
+        *even = high.wrapping_add(*low);
+        *odd = high.wrapping_sub(*low);
+    }
+    folded
+}
+
+/// The fundamental in scaled units, to be subtracted.
+#[derive(Clone, Copy)]
+struct Removal {
+    /// Peak, in 2^-3 of a scaled unit.
+    re: i64,
+    im: i64,
+    cosines: [i16; HALF],
+    sines: [i16; HALF],
+}
+
+/// Fractional bits of the amplitude in a [`Removal`].
+const REMOVAL_BITS: u32 = 3;
+/// Its own twiddles are finer: their rounding is multiplied by the whole fundamental.
+const REMOVAL_TWIDDLE_BITS: u32 = 14;
+const _: () = assert!(((ROW_LIMIT as i64 * 128 / 100) << (REMOVAL_BITS + REMOVAL_TWIDDLE_BITS)) < 1 << 31);
+
+impl Removal {
+    fn new(amplitude: Amplitude, scaling: Scaling, half: u64) -> Self {
+        let unit = scaling.counts(1.0) / f64::from(1_u32 << REMOVAL_BITS);
+        let fixed = |part: f64| libm::round(part / unit) as i64;
+        let (cosines, sines) = twiddles(1, half, REMOVAL_TWIDDLE_BITS);
+        Self { re: fixed(amplitude.re), im: fixed(amplitude.im), cosines, sines }
+    }
+
+    /// Cosine and sine part at the middle of a block.
+    #[inline(always)]
+    fn middle(&self, at: Phasor) -> (i32, i32) {
+        // `at` is exp(-i phase of the middle): turn the amplitude forward by its conjugate.
+        let (re, im) = (i64::from(at.re), -i64::from(at.im));
+        (((self.re * re - self.im * im) >> BITS) as i32, ((self.re * im + self.im * re) >> BITS) as i32)
+    }
+
+    /// Folds a block and subtracts: even = 2 re cos, odd = -2 im sin.
+    #[inline(always)]
+    fn fold(&self, rows: &[i16; BLOCK], at: Phasor) -> Folded {
+        const SHIFT: u32 = REMOVAL_BITS + REMOVAL_TWIDDLE_BITS - 1;
+        const ROUND: i32 = 1 << (SHIFT - 1);
+        let (re, im) = self.middle(at);
+        let mut folded = fold(rows);
+        for (even, &cosine) in folded.even.iter_mut().zip(&self.cosines) {
+            *even = even.wrapping_sub(((re * i32::from(cosine) + ROUND) >> SHIFT) as i16);
+        }
+        for (odd, &sine) in folded.odd.iter_mut().zip(&self.sines) {
+            *odd = odd.wrapping_add(((im * i32::from(sine) + ROUND) >> SHIFT) as i16);
+        }
+        folded
+    }
+
+    /// Subtracts row by row, with weights in 2^-14, and folds.
+    fn fold_weighted(&self, rows: &[i16; BLOCK], at: Phasor, weights: &[i32; BLOCK]) -> Folded {
+        let (re, im) = self.middle(at);
+        let mut out = *rows;
+        let before = self.sines.iter().rev().map(|&sine| -i64::from(sine));
+        let sines = before.chain(self.sines.iter().map(|&sine| i64::from(sine)));
+        let cosines = self.cosines.iter().rev().chain(&self.cosines).map(|&cosine| i64::from(cosine));
+        for (((row, weight), cosine), sine) in out.iter_mut().zip(weights).zip(cosines).zip(sines) {
+            let value = i64::from(re) * cosine - i64::from(im) * sine;
+            let share = (value * i64::from(*weight)) >> (REMOVAL_BITS + REMOVAL_TWIDDLE_BITS + 14);
+            *row = row.wrapping_sub(share as i16);
+        }
+        fold(&out)
+    }
+}
+
+impl Both {
+    fn plus(self, other: Self) -> Self {
+        let add = |a: Amplitude, b: Amplitude| Amplitude { re: a.re + b.re, im: a.im + b.im };
+        Self { voltage: add(self.voltage, other.voltage), current: add(self.current, other.current) }
+    }
+}
+
+/// The highest order whose frequency is below half the sample rate, at most [`MAX_ORDER`].
+pub(crate) fn max_order(turns_a_row: u64) -> usize {
+    // order * turns_a_row < 1/2 turn, exactly.
+    let half_turn = 1_u64 << 63;
+    let below = (half_turn - 1) / turns_a_row.max(1);
+    usize::try_from(below).unwrap_or(MAX_ORDER).min(MAX_ORDER)
+}

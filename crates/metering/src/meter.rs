@@ -1,0 +1,382 @@
+//! The meter: blocks of raw pairs in, readings out, protection's half-cycle values on the side.
+
+use crate::calibration::Calibration;
+use crate::dsp::extremes::{HalfCycleLength, Sliding, SumOfSquares};
+use crate::energy::EnergyTotals;
+use crate::front_end::{FrontEnd, FrontEndError, Pair};
+use crate::history::{History, LOST, Storage, View};
+use crate::idle::Idle;
+use crate::plan::{Closed, Plan};
+use crate::position::{Position, in_samples};
+use crate::quality::{Flag, Quality};
+use crate::reading::{Harmonics, Reading};
+use crate::tracker::{Thresholds, Tracker};
+use crate::units::Seconds;
+use crate::window::{DEFAULT_HALF_CYCLE_S, Setup, Span};
+
+/// The hysteresis of the zero crossings, as a part of nominal voltage: with a tenth of it (`no_voltage` below) the
+/// peaks still reach it.
+const HYSTERESIS: f64 = 0.1;
+/// How long after a switching command its effect may show: the contact's own time and its bounce.
+const RELAY_EFFECT_S: f64 = 0.030;
+/// History that is kept for any purpose: two cycles at 45 Hz.
+const LEAD_S: f64 = 0.045;
+/// History that a meter needs: the newest window (0.25 s) with its lead, and as much for the one in progress.
+const HISTORY_S: f64 = 0.65;
+
+/// Why a meter cannot be made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MeterError {
+    /// The front end is not one this crate is made for.
+    FrontEnd(FrontEndError),
+    /// The lent memory is too small; this many rows are needed.
+    Storage(usize),
+}
+
+/// The newest half-cycle sums, about the calibrated zero, for protection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HalfCycle {
+    /// Of the voltage.
+    pub voltage: SumOfSquares,
+    /// Of the current.
+    pub current: SumOfSquares,
+    /// Whether the current touched a rail in the newest block: the true value is larger than any number here.
+    pub current_clipped: bool,
+}
+
+/// Samples in, readings out. No heap, no clock; the memory for samples is lent by the caller.
+#[derive(Debug)]
+pub struct Meter<'a> {
+    setup: Setup,
+    next_calibration: Option<Calibration>,
+    history: History<'a>,
+    tracker: Tracker,
+    plan: Plan,
+    /// Rows before this one have been searched for crossings.
+    searched: u64,
+    half_length: HalfCycleLength,
+    half_voltage: Sliding,
+    half_current: Sliding,
+    current_clipped: bool,
+    relay: bool,
+    relay_commanded: Option<u64>,
+    /// Flags that the next window gets beside its own.
+    next_quality: Quality,
+    sequence: u64,
+    totals: EnergyTotals,
+    lost_rows: u64,
+    unmeasured_rows: u64,
+    newest: Option<(Span, Reading)>,
+    harmonics: Harmonics,
+    with_harmonics: bool,
+    idle: Idle,
+}
+
+impl<'a> Meter<'a> {
+    /// Rows of [`Storage`] that a meter needs at a sample rate.
+    #[must_use]
+    pub fn rows_needed(sample_rate: f64) -> usize {
+        (sample_rate * HISTORY_S) as usize + 64
+    }
+
+    /// A meter at its start: no samples seen, relay open, totals zero.
+    ///
+    /// # Errors
+    /// If the front end is outside what this crate is made for, or the storage is too small.
+    pub fn new(front_end: FrontEnd, calibration: Calibration, storage: Storage<'a>) -> Result<Self, MeterError> {
+        front_end.check().map_err(MeterError::FrontEnd)?;
+        let rate = front_end.sample_rate.0;
+        let needed = Self::rows_needed(rate);
+        let history = History::new(storage);
+        if history.capacity() < needed {
+            return Err(MeterError::Storage(needed));
+        }
+        let setup = Setup::new(front_end, calibration);
+        let half_length = HalfCycleLength::from_rows(DEFAULT_HALF_CYCLE_S * rate);
+        Ok(Self {
+            next_calibration: None,
+            history,
+            tracker: Tracker::new(thresholds(&setup)),
+            plan: Plan::new(rate),
+            searched: 0,
+            half_length,
+            half_voltage: Sliding::start(&[], 0, setup.zeros.voltage, half_length),
+            half_current: Sliding::start(&[], 0, setup.zeros.current, half_length),
+            current_clipped: false,
+            relay: false,
+            relay_commanded: None,
+            next_quality: Quality::NONE,
+            sequence: 0,
+            totals: EnergyTotals::default(),
+            lost_rows: 0,
+            unmeasured_rows: 0,
+            newest: None,
+            harmonics: Harmonics::NONE,
+            with_harmonics: true,
+            idle: Idle::default(),
+            setup,
+        })
+    }
+
+    /// Whether harmonics and THD are computed (they are, unless this says no).
+    pub fn set_harmonics(&mut self, on: bool) {
+        self.with_harmonics = on;
+    }
+
+    /// Takes in `lost_before` missing pairs and then `pairs`, and calls `take` with each reading that is complete.
+    ///
+    /// How the pairs are cut into blocks makes no difference to any reading.
+    pub fn push(&mut self, lost_before: u32, pairs: &[Pair], mut take: impl FnMut(&Reading, &Harmonics)) {
+        if lost_before > 0 {
+            self.lose(lost_before.into(), &mut take);
+        }
+        self.current_clipped = false;
+        let mut rest = pairs;
+        while !rest.is_empty() {
+            let room = self.history.make_room(self.keep_from()).min(rest.len());
+            let (now, later) = rest.split_at(room);
+            self.append(now);
+            self.search(1, &mut take);
+            rest = later;
+        }
+    }
+
+    /// Tells the meter what the relay was commanded to; windows in which that may have had an effect say so.
+    pub fn set_relay(&mut self, closed: bool) {
+        if closed != self.relay {
+            self.relay = closed;
+            self.relay_commanded = Some(self.history.end());
+            self.idle = Idle::default();
+        }
+    }
+
+    /// Takes effect with the next window, which says `calibration_changed`.
+    pub fn calibrate(&mut self, calibration: Calibration) {
+        self.next_calibration = Some(calibration);
+    }
+
+    /// The front end and calibration in use.
+    #[must_use]
+    pub fn setup(&self) -> &Setup {
+        &self.setup
+    }
+
+    /// The half-cycle values at the end of the newest block.
+    #[must_use]
+    pub fn half_cycle(&self) -> HalfCycle {
+        let view = self.everything();
+        HalfCycle {
+            voltage: self.half_voltage.value(view.voltage, view.voltage.len()),
+            current: self.half_current.value(view.current, view.current.len()),
+            current_clipped: self.current_clipped,
+        }
+    }
+
+    /// Energy and lost time so far.
+    #[must_use]
+    pub fn totals(&self) -> &EnergyTotals {
+        &self.totals
+    }
+
+    /// Pairs lost since start.
+    #[must_use]
+    pub fn lost_pairs(&self) -> u64 {
+        self.lost_rows
+    }
+
+    /// Rows taken in so far, lost ones included.
+    #[must_use]
+    pub fn rows(&self) -> u64 {
+        self.history.end()
+    }
+
+    /// First edge of all, and the newest edge: what lies outside is in no window (yet).
+    #[must_use]
+    pub fn newest_edge(&self) -> Option<Position> {
+        self.plan.first()
+    }
+
+    /// What the open relay lets be known of the current channel's zero and noise; offered, never applied.
+    #[must_use]
+    pub fn idle(&self) -> &Idle {
+        &self.idle
+    }
+
+    /// The newest reading with the rows it was made of, from [`Span::lead_row`] to [`Span::end_row`].
+    #[must_use]
+    pub fn newest(&self) -> Option<(&Reading, Span, View<'_>)> {
+        let (span, reading) = self.newest.as_ref()?;
+        let from = span.lead_row(self.setup.front_end.sample_rate.0);
+        let view = self.history.view(from, span.end_row());
+        Some((reading, *span, view))
+    }
+
+    /// The newest rows that make up `cycles` mains cycles (of 20 ms without sync), or `None` if there are not that
+    /// many or a pair is missing among them.
+    #[must_use]
+    pub fn newest_cycles(&self, cycles: u32) -> Option<View<'_>> {
+        let rate = self.setup.front_end.sample_rate.0;
+        let cycle = self.plan.cycle().map_or(2.0 * DEFAULT_HALF_CYCLE_S * rate, in_samples);
+        let rows = libm::ceil(cycle * f64::from(cycles)) as u64 + 1;
+        let from = self.history.end().checked_sub(rows).filter(|&from| from >= self.history.base())?;
+        let view = self.history.view(from, self.history.end());
+        (!view.has_losses()).then_some(view)
+    }
+
+    fn everything(&self) -> View<'_> {
+        self.history.view(self.history.base(), self.history.end())
+    }
+
+    fn rows_of(&self, seconds: f64) -> u64 {
+        (seconds * self.setup.front_end.sample_rate.0) as u64
+    }
+
+    /// The oldest row that is still of use.
+    fn keep_from(&self) -> u64 {
+        let lead = self.rows_of(LEAD_S) + 1;
+        let rate = self.setup.front_end.sample_rate.0;
+        let window = self.plan.first().map_or(self.history.end(), Position::row);
+        let newest = self.newest.as_ref().map_or(u64::MAX, |(span, _)| span.lead_row(rate));
+        window.min(self.history.end()).saturating_sub(lead).min(newest)
+    }
+
+    fn append(&mut self, pairs: &[Pair]) {
+        let before = self.everything().voltage.len();
+        self.history.append(pairs);
+        let range = self.setup.front_end.current;
+        let (least, greatest) = pairs
+            .iter()
+            .fold((i32::MAX, i32::MIN), |(low, high), pair| (low.min(pair.current), high.max(pair.current)));
+        self.current_clipped |= least <= range.lowest || greatest >= range.highest;
+        self.slide(before, pairs.len());
+    }
+
+    fn slide(&mut self, before: usize, step: usize) {
+        let view = self.history.view(self.history.base(), self.history.end());
+        self.half_voltage.advance(view.voltage, before, step);
+        self.half_current.advance(view.current, before, step);
+    }
+
+    fn restart_sliding(&mut self) {
+        let view = self.history.view(self.history.base(), self.history.end());
+        let (zeros, end) = (self.setup.zeros, view.voltage.len());
+        self.half_voltage = Sliding::start(view.voltage, end, zeros.voltage, self.half_length);
+        self.half_current = Sliding::start(view.current, end, zeros.current, self.half_length);
+    }
+
+    /// Missing pairs: a short gap stays in the window, a long one ends it.
+    fn lose(&mut self, count: u64, take: &mut impl FnMut(&Reading, &Harmonics)) {
+        self.lost_rows += count;
+        if count <= self.plan.longest_gap() && self.plan.first().is_some() {
+            const MISSING: [Pair; 16] = [Pair { voltage: LOST, current: LOST }; 16];
+            let mut left = count as usize;
+            while left > 0 {
+                let room = self.history.make_room(self.keep_from()).min(left).min(MISSING.len());
+                let before = self.everything().voltage.len();
+                self.history.append(MISSING.get(..room).unwrap_or(&[]));
+                self.slide(before, room);
+                left -= room;
+            }
+            return;
+        }
+        self.search(0, take);
+        let end = self.history.end();
+        for closed in self.plan.gap(end, end + count).into_iter().flatten() {
+            self.close(closed, take);
+        }
+        if self.plan.first().is_some() {
+            self.unmeasured_rows += count;
+        }
+        self.next_quality.set(Flag::LostSamples);
+        self.history.restart(end + count);
+        self.searched = end + count;
+        self.tracker.restart();
+        self.newest = None;
+        self.restart_sliding();
+    }
+
+    /// Looks for edges in all rows but the newest `margin`, and closes windows.
+    fn search(&mut self, margin: u64, take: &mut impl FnMut(&Reading, &Harmonics)) {
+        loop {
+            let deadline = self.plan.deadline();
+            let limit = self.history.end().saturating_sub(margin).min(deadline);
+            if limit <= self.searched && limit != deadline {
+                return;
+            }
+            let closed = if let Some((at, row)) = self.tracker.find(self.history.view(self.searched, limit)) {
+                self.searched = row + 1;
+                let closed = self.plan.crossing(at);
+                self.follow_cycle();
+                closed
+            } else {
+                self.searched = limit.max(self.searched);
+                if limit != deadline {
+                    return;
+                }
+                self.plan.time_out()
+            };
+            if let Some(closed) = closed {
+                self.close(closed, take);
+            }
+        }
+    }
+
+    /// Keeps the protection's half cycle as long as the newest cycle says; without one it stays as it was.
+    fn follow_cycle(&mut self) {
+        let Some(cycle) = self.plan.cycle() else { return };
+        let length = HalfCycleLength::from_rows(in_samples(cycle) / 2.0);
+        if length != self.half_length {
+            self.half_length = length;
+            self.restart_sliding();
+        }
+    }
+
+    fn close(&mut self, closed: Closed, take: &mut impl FnMut(&Reading, &Harmonics)) {
+        let Closed { span, quality } = closed;
+        let view = self.history.view(self.history.base(), self.history.end());
+        let harmonics = self.with_harmonics.then_some(&mut self.harmonics);
+        let mut reading = self.setup.analyse(view, span, harmonics);
+        reading.quality = reading.quality.union(quality).union(core::mem::take(&mut self.next_quality));
+        self.flag_relay(span, &mut reading);
+        let below_noise = reading.quality.has(Flag::BelowNoise);
+        self.totals.add(reading.active_power.0, reading.window.duration.0, below_noise);
+        self.unmeasured_rows += u64::from(reading.window.lost);
+        reading.sequence = self.sequence;
+        reading.energy_import = self.totals.import;
+        reading.energy_export = self.totals.export;
+        reading.energy_below_noise = self.totals.below_noise;
+        reading.unmeasured = Seconds(self.unmeasured_rows as f64 / self.setup.front_end.sample_rate.0);
+        reading.relay = self.relay;
+        self.sequence += 1;
+        if !self.relay && !reading.quality.has(Flag::RelayChanged) {
+            self.idle.add(&self.setup, &reading);
+        }
+        if let Some(calibration) = self.next_calibration.take() {
+            self.setup = Setup::new(self.setup.front_end, calibration);
+            self.tracker.set_thresholds(thresholds(&self.setup));
+            self.next_quality.set(Flag::CalibrationChanged);
+            self.idle = Idle::default();
+            self.restart_sliding();
+        }
+        take(&reading, &self.harmonics);
+        self.newest = Some((span, reading));
+    }
+
+    fn flag_relay(&mut self, span: Span, reading: &mut Reading) {
+        if let Some(row) = self.relay_commanded {
+            let effect_ends = row + self.rows_of(RELAY_EFFECT_S);
+            reading
+                .quality
+                .set_if(Flag::RelayChanged, span.last.row() >= row && span.first.row() <= effect_ends);
+            if span.last.row() > effect_ends {
+                self.relay_commanded = None;
+            }
+        }
+    }
+}
+
+fn thresholds(setup: &Setup) -> Thresholds {
+    let channel = &setup.calibration.voltage;
+    let hysteresis = HYSTERESIS * setup.front_end.nominal_voltage.0 / libm::fabs(channel.gain);
+    Thresholds::new(channel.zero_raw, hysteresis)
+}

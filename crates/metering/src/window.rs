@@ -1,0 +1,390 @@
+//! One window's numbers from its raw samples: a pure function, the same on a chip, a PC and in a replay.
+
+use core::f64::consts::{PI, SQRT_2};
+
+use crate::calibration::Calibration;
+use crate::delay::{Complex, Delay};
+use crate::dsp::extremes::{Extremes, HalfCycleLength, SumOfSquares, extremes, step};
+use crate::dsp::moments::{Moments, Zeros};
+use crate::dsp::spectrum::{Amplitude, Both, Scaling, Spectrum, max_order};
+use crate::energy::Energy;
+use crate::front_end::{ChannelRange, FrontEnd};
+use crate::history::View;
+use crate::position::{Position, WEIGHT_ONE, distance, in_samples};
+use crate::quality::{Flag, Quality};
+use crate::reading::{Component, HalfCycleExtremes, Harmonics, MAX_ORDER, Reading, Window};
+use crate::units::{Amperes, Degrees, Hertz, Percent, Seconds, Vars, VoltAmperes, Volts, Watts};
+
+/// Where a window lies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Span {
+    /// First edge.
+    pub first: Position,
+    /// Last edge; the next window's first.
+    pub last: Position,
+    /// Whole cycles between them; `None`: a window by sample count.
+    pub cycles: Option<u32>,
+}
+
+/// Without a known cycle a half cycle is taken as that of 50 Hz.
+pub(crate) const DEFAULT_HALF_CYCLE_S: f64 = 0.010;
+/// Below this part of nominal there is no voltage.
+const NO_VOLTAGE: f64 = 0.1;
+/// Direct current beyond this part of the alternating current is flagged.
+const DC_FLAG: f64 = 0.05;
+
+impl Span {
+    /// The row that a capture must begin with: two cycles before the first edge (40 ms without cycles).
+    #[must_use]
+    pub fn lead_row(&self, sample_rate: f64) -> u64 {
+        let lead = match self.cycles {
+            Some(cycles) if cycles > 0 => self.last.since(self.first) * 2 / u64::from(cycles),
+            _ => distance(sample_rate * 4.0 * DEFAULT_HALF_CYCLE_S),
+        };
+        self.first.row().saturating_sub(in_samples(lead) as u64)
+    }
+
+    /// The row after the last that is looked at: two after the last edge.
+    #[must_use]
+    pub fn end_row(&self) -> u64 {
+        self.last.row() + 3
+    }
+}
+
+/// Front end and calibration, worked out for use.
+#[derive(Clone, Debug)]
+pub struct Setup {
+    pub(crate) front_end: FrontEnd,
+    pub(crate) calibration: Calibration,
+    pub(crate) zeros: Zeros,
+    delay: Delay,
+    id: crate::calibration::CalibrationId,
+}
+
+impl Setup {
+    /// Takes a front end and its calibration.
+    #[must_use]
+    pub fn new(front_end: FrontEnd, calibration: Calibration) -> Self {
+        let zeros = Zeros {
+            voltage: libm::round(calibration.voltage.zero_raw) as i32,
+            current: libm::round(calibration.current.zero_raw) as i32,
+        };
+        let delay = Delay::new(front_end.channel_skew.0 * front_end.sample_rate.0);
+        let id = calibration.id();
+        Self { front_end, calibration, zeros, delay, id }
+    }
+
+    /// Computes the numbers of a window. `view` holds at least its rows; of the rows before the first edge only
+    /// those from [`Span::lead_row`] on are looked at. Running totals, sequence, time and relay are left empty.
+    #[must_use]
+    pub fn analyse(&self, view: View<'_>, span: Span, harmonics: Option<&mut Harmonics>) -> Reading {
+        let view = view.rows(span.lead_row(self.front_end.sample_rate.0), span.end_row());
+        let moments = Moments::of(view, span.first, span.last, self.zeros, self.delay.lags);
+        let lost = view.rows(span.first.row() + 1, span.last.row() + 1).losses();
+        Analysis { setup: self, view, span, moments, lost }.reading(harmonics)
+    }
+}
+
+/// The fundamental of a window as it was, with the skew and the phase error of the current taken out.
+struct Fundamental {
+    /// As measured, in counts.
+    raw: Both,
+    /// U1 conj(I1) in square counts, RMS.
+    power: Complex,
+    /// What must be added to the interpolated products' active power.
+    correction: f64,
+    /// Radians a row.
+    angle: f64,
+    turns_a_row: u64,
+}
+
+struct Analysis<'a> {
+    setup: &'a Setup,
+    view: View<'a>,
+    span: Span,
+    moments: Moments,
+    lost: u32,
+}
+
+impl Analysis<'_> {
+    fn reading(&self, harmonics: Option<&mut Harmonics>) -> Reading {
+        let calibration = &self.setup.calibration;
+        let moments = &self.moments;
+        let samples = ((moments.weight + WEIGHT_ONE / 2) / WEIGHT_ONE) as u32;
+        let voltage_gain = libm::fabs(calibration.voltage.gain);
+        let current_gain = libm::fabs(calibration.current.gain);
+        let voltage = voltage_gain * libm::sqrt(moments.voltage.variance(moments.weight));
+        let current_counts = libm::sqrt(moments.current.variance(moments.weight));
+        let current = current_gain * current_counts;
+        let apparent = voltage * current;
+
+        let spectrum = self.spectrum();
+        let fundamental = spectrum.as_ref().map(|spectrum| self.fundamental(spectrum));
+        let counts_power = self.covariance() + fundamental.as_ref().map_or(0.0, |found| found.correction);
+        let power_gain = calibration.voltage.gain * calibration.current.gain;
+        let power = power_gain * counts_power;
+
+        let noise = calibration.current_noise_floor.map(Amperes::value);
+        let below_noise = noise.is_some_and(|n| {
+            current * current < n * n * (1.0 + 3.0 * libm::sqrt(2.0 / f64::from(samples.max(1))))
+        });
+        let corrected = noise.map(|n| current * current - n * n).filter(|square| *square >= 0.0).map(libm::sqrt);
+
+        let many_lost = u64::from(self.lost) * 100 > u64::from(samples) + u64::from(self.lost);
+        let distortion = match (&spectrum, &fundamental) {
+            (Some(spectrum), Some(fundamental)) if !many_lost => {
+                harmonics.map(|into| self.harmonics(spectrum, fundamental, into))
+            }
+            _ => {
+                if let Some(none) = harmonics {
+                    *none = Harmonics::NONE;
+                }
+                None
+            }
+        };
+        let (thd_voltage, thd_current, max_order) =
+            distortion.map_or((None, None, None), |(v, i, order)| (v, i, Some(order)));
+
+        let phasor = fundamental.as_ref().map(|found| Complex {
+            re: power_gain * found.power.re,
+            im: power_gain * found.power.im,
+        });
+        let length = phasor.map_or(0.0, |s| libm::sqrt(s.re * s.re + s.im * s.im));
+        let current_dc = self.dc(&calibration.current, &moments.current, self.setup.zeros.current);
+        let current_dc = current_dc.filter(|_| self.setup.front_end.current.dc_coupled);
+        let voltage_dc = self.dc(&calibration.voltage, &moments.voltage, self.setup.zeros.voltage);
+        let peak = {
+            let mean = moments.current.mean(moments.weight);
+            (f64::from(moments.current.greatest) - mean).max(mean - f64::from(moments.current.least))
+        };
+
+        let mut quality = Quality::NONE;
+        quality.set_if(Flag::BelowNoise, below_noise);
+        quality.set_if(Flag::NoVoltage, voltage < NO_VOLTAGE * self.setup.front_end.nominal_voltage.0);
+        quality.set_if(Flag::NoSync, self.span.cycles.is_none());
+        quality.set_if(Flag::LostSamples, self.lost > 0);
+        quality.set_if(Flag::Uncalibrated, calibration.version == 0);
+        quality.set_if(Flag::Export, power < 0.0 && !below_noise);
+        let zero_uncertainty = libm::fabs(calibration.current.zero_uncertainty_raw) * current_gain;
+        quality.set_if(
+            Flag::DcCurrent,
+            current_dc.is_some_and(|dc| libm::fabs(dc) > DC_FLAG * current && libm::fabs(dc) > zero_uncertainty),
+        );
+        self.channel_flags(&mut quality, samples);
+
+        let rate = self.setup.front_end.sample_rate;
+        Reading {
+            sequence: 0,
+            time: None,
+            uptime: Seconds(self.span.last.samples() / rate.0),
+            window: Window {
+                cycles: self.span.cycles,
+                samples,
+                lost: self.lost,
+                duration: Seconds(self.duration_rows() / rate.0),
+                sample_rate: rate,
+            },
+            voltage: Volts(voltage),
+            current: Amperes(current),
+            active_power: Watts(power),
+            apparent_power: VoltAmperes(apparent),
+            reactive_power: phasor.map(|s| Vars(s.im)),
+            power_factor: (!below_noise && apparent > 0.0).then(|| power / apparent),
+            displacement_power_factor: phasor
+                .filter(|_| !below_noise && length > 0.0)
+                .map(|s| s.re / length),
+            frequency: fundamental.as_ref().filter(|_| !many_lost).map(|_| self.frequency()),
+            thd_voltage,
+            thd_current: thd_current.filter(|_| !below_noise),
+            harmonics_max_order: max_order,
+            crest_factor_current: (!below_noise && current_counts > 0.0).then(|| peak / current_counts),
+            voltage_dc: voltage_dc.filter(|_| self.setup.front_end.voltage.dc_coupled).map(Volts),
+            current_dc: current_dc.map(Amperes),
+            current_total: current_dc.map(|dc| Amperes(libm::sqrt(current * current + dc * dc))),
+            current_noise_floor: calibration.current_noise_floor,
+            current_noise_corrected: corrected.map(Amperes),
+            half_cycle: self.half_cycle(voltage_gain, current_gain),
+            energy_import: Energy(0),
+            energy_export: Energy(0),
+            energy_below_noise: Energy(0),
+            unmeasured: Seconds(0.0),
+            calibration: self.setup.id,
+            relay: false,
+            quality,
+        }
+    }
+
+    /// Length of the window without what was lost, in rows.
+    fn duration_rows(&self) -> f64 {
+        in_samples(self.span.last.since(self.span.first).saturating_sub(Position::at(self.lost.into()).since(Position::default())))
+    }
+
+    fn frequency(&self) -> Hertz {
+        let rows = in_samples(self.span.last.since(self.span.first));
+        Hertz(f64::from(self.span.cycles.unwrap_or(0)) * self.setup.front_end.sample_rate.0 / rows)
+    }
+
+    fn channel_flags(&self, quality: &mut Quality, samples: u32) {
+        let mut check = |least: i32, greatest: i32, zero: i32, range: ChannelRange, stuck: Flag| {
+            let (least, greatest) = (i64::from(least) + i64::from(zero), i64::from(greatest) + i64::from(zero));
+            quality.set_if(
+                Flag::Clipped,
+                least <= i64::from(range.lowest) || greatest >= i64::from(range.highest),
+            );
+            quality.set_if(stuck, least == greatest);
+        };
+        if samples < 2 {
+            return;
+        }
+        let (front_end, zeros) = (&self.setup.front_end, self.setup.zeros);
+        let (voltage, current) = (&self.moments.voltage, &self.moments.current);
+        check(voltage.least, voltage.greatest, zeros.voltage, front_end.voltage, Flag::VoltageStuck);
+        check(current.least, current.greatest, zeros.current, front_end.current, Flag::CurrentStuck);
+    }
+
+    /// Mean of a channel against its calibrated zero, which may lie between two counts.
+    fn dc(
+        &self,
+        calibration: &crate::calibration::ChannelCalibration,
+        moments: &crate::dsp::moments::ChannelMoments,
+        zero: i32,
+    ) -> Option<f64> {
+        let mean = moments.mean(self.moments.weight) + (f64::from(zero) - calibration.zero_raw);
+        (self.moments.weight > 0).then_some(calibration.gain * mean)
+    }
+
+    /// Mean product of the alternating parts in square counts, the delayed channel interpolated.
+    fn covariance(&self) -> f64 {
+        let moments = &self.moments;
+        let weight = i128::from(moments.weight);
+        let means = moments.voltage.sum * moments.current.sum;
+        let weight_f = moments.weight as f64;
+        moments
+            .products
+            .iter()
+            .zip(self.setup.delay.taps())
+            .map(|(product, (tap, _))| {
+                if moments.weight == 0 {
+                    0.0
+                } else if product.weight == moments.weight {
+                    tap * ((weight * product.sum - means) as f64 / (weight_f * weight_f))
+                } else {
+                    // Products across a gap are missing: their own weight, no exact cancellation.
+                    tap * (product.mean()
+                        - moments.voltage.mean(moments.weight) * moments.current.mean(moments.weight))
+                }
+            })
+            .sum()
+    }
+
+    fn spectrum(&self) -> Option<Spectrum<'_>> {
+        let cycles = self.span.cycles.filter(|&cycles| cycles > 0)?;
+        let weight = self.moments.weight;
+        let scaling = |moments: &crate::dsp::moments::ChannelMoments, zero| {
+            Scaling::new(zero, moments.mean(weight), moments.least, moments.greatest)
+        };
+        Some(Spectrum::new(
+            self.view,
+            (self.span.first, self.span.last),
+            cycles,
+            weight,
+            scaling(&self.moments.voltage, self.setup.zeros.voltage),
+            scaling(&self.moments.current, self.setup.zeros.current),
+        ))
+    }
+
+    fn fundamental(&self, spectrum: &Spectrum<'_>) -> Fundamental {
+        let raw = spectrum.fundamental();
+        let rows = in_samples(self.span.last.since(self.span.first));
+        let angle = 2.0 * PI * f64::from(self.span.cycles.unwrap_or(0)) / rows;
+        let delay = &self.setup.delay;
+        let late = self.setup.calibration.phase.0 * (PI / 180.0);
+        let voltage = Complex::from(raw.voltage);
+        let current = Complex::from(raw.current);
+        // Sampled later: what was seen is ahead. A late channel: what was seen is behind.
+        let power = voltage.times(current.times(Complex::turn(late - angle * delay.rows)).conjugate());
+        let response = delay.response(angle);
+        let interpolated = if delay.lags.current_is_late {
+            voltage.times(current.times(response).conjugate())
+        } else {
+            voltage.times(response).times(current.conjugate())
+        };
+        let power = Complex { re: power.re / 2.0, im: power.im / 2.0 };
+        let correction = power.re - interpolated.re / 2.0;
+        Fundamental { raw, power, correction, angle, turns_a_row: spectrum.turns_a_row() }
+    }
+
+    /// Fills in the harmonics; returns THD of both channels and the highest order.
+    fn harmonics(
+        &self,
+        spectrum: &Spectrum<'_>,
+        fundamental: &Fundamental,
+        into: &mut Harmonics,
+    ) -> (Option<Percent>, Option<Percent>, u32) {
+        let highest = max_order(fundamental.turns_a_row);
+        let mut found = [Both::default(); MAX_ORDER];
+        if let Some((first, rest)) = found.split_first_mut() {
+            *first = fundamental.raw;
+            spectrum.harmonics(fundamental.raw, rest.get_mut(..highest.saturating_sub(1)).unwrap_or(&mut []));
+        }
+        *into = Harmonics { max_order: highest, ..Harmonics::NONE };
+        let calibration = &self.setup.calibration;
+        // The instant of the voltage's positive-going zero crossing, as a phase at the fundamental.
+        let reference = fundamental.raw.voltage.phase() + PI / 2.0;
+        let voltages = into.voltage.iter_mut().zip(into.current.iter_mut());
+        for ((order, found), (voltage, current)) in (1..=highest).zip(&found).zip(voltages) {
+            let turn = PI / 2.0 - order as f64 * reference;
+            *voltage = component(found.voltage, calibration.voltage.gain, turn);
+            let phase_error = if order == 1 { calibration.phase.0 * (PI / 180.0) } else { 0.0 };
+            let skew = order as f64 * fundamental.angle * self.setup.delay.rows;
+            *current = component(found.current, calibration.current.gain, turn + phase_error - skew);
+        }
+        (thd(&into.voltage), thd(&into.current), highest as u32)
+    }
+
+    fn half_cycle(&self, voltage_gain: f64, current_gain: f64) -> HalfCycleExtremes {
+        let rate = self.setup.front_end.sample_rate.0;
+        let rows = match self.span.cycles {
+            Some(cycles) if cycles > 0 => {
+                in_samples(self.span.last.since(self.span.first)) / (2.0 * f64::from(cycles))
+            }
+            _ => DEFAULT_HALF_CYCLE_S * rate,
+        };
+        let zeros = (self.setup.zeros.voltage, self.setup.zeros.current);
+        let rows_of_window = (self.span.first.row(), self.span.last.row());
+        let length = HalfCycleLength::from_rows(rows);
+        let found: Option<Extremes> = extremes(self.view, rows_of_window, zeros, length, step(rate));
+        let rms = |square: SumOfSquares, gain: f64| gain * libm::sqrt(square.mean());
+        HalfCycleExtremes {
+            voltage_min: found.map(|e| Volts(rms(e.voltage.0, voltage_gain))),
+            voltage_max: found.map(|e| Volts(rms(e.voltage.1, voltage_gain))),
+            current_min: found.map(|e| Amperes(rms(e.current.0, current_gain))),
+            current_max: found.map(|e| Amperes(rms(e.current.1, current_gain))),
+        }
+    }
+}
+
+impl From<Amplitude> for Complex {
+    fn from(amplitude: Amplitude) -> Self {
+        Self { re: amplitude.re, im: amplitude.im }
+    }
+}
+
+impl Amplitude {
+    fn phase(self) -> f64 {
+        libm::atan2(self.im, self.re)
+    }
+}
+
+fn component(amplitude: Amplitude, gain: f64, turn: f64) -> Component {
+    let rms = libm::sqrt(amplitude.re * amplitude.re + amplitude.im * amplitude.im) / SQRT_2;
+    let turns = (amplitude.phase() + turn + if gain < 0.0 { PI } else { 0.0 }) / (2.0 * PI);
+    Component { rms: libm::fabs(gain) * rms, phase: Degrees(360.0 * (turns - libm::round(turns))) }
+}
+
+/// 100 sqrt(sum of squares of orders 2..) / order 1 (IEC 61000-4-7, THD).
+fn thd(components: &[Component; MAX_ORDER]) -> Option<Percent> {
+    let (first, rest) = components.split_first()?;
+    let sum: f64 = rest.iter().map(|component| component.rms * component.rms).sum();
+    (first.rms > 0.0).then(|| Percent(100.0 * libm::sqrt(sum) / first.rms))
+}
