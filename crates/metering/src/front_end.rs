@@ -52,7 +52,7 @@ pub struct FrontEnd {
 pub enum FrontEndError {
     /// Not 1 kHz to 50 kHz.
     SampleRate,
-    /// Beyond 5 ms either way.
+    /// Beyond 10 ms either way.
     ChannelSkew,
     /// Not above zero.
     NominalVoltage,
@@ -62,7 +62,7 @@ impl core::fmt::Display for FrontEndError {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.write_str(match self {
             Self::SampleRate => "the sample rate must lie between 1000 and 50000 pairs a second",
-            Self::ChannelSkew => "the channel skew must lie between -5 ms and 5 ms",
+            Self::ChannelSkew => "the channel skew must lie between -10 ms and 10 ms",
             Self::NominalVoltage => "the nominal voltage must be above zero",
         })
     }
@@ -77,7 +77,7 @@ impl FrontEnd {
         if !(SLOWEST_HZ..=FASTEST_HZ).contains(&self.sample_rate.0) {
             return Err(FrontEndError::SampleRate);
         }
-        if !(-0.005..=0.005).contains(&self.channel_skew.0) {
+        if !(-0.010..=0.010).contains(&self.channel_skew.0) {
             return Err(FrontEndError::ChannelSkew);
         }
         if !(self.nominal_voltage.0 > 0.0 && self.nominal_voltage.0.is_finite()) {

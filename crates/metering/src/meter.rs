@@ -1,7 +1,8 @@
 //! The meter: blocks of raw pairs in, readings out, protection's half-cycle values on the side.
 
 use crate::calibration::Calibration;
-use crate::dsp::extremes::{HalfCycleLength, Sliding, SumOfSquares};
+use crate::dsp::extremes::{HalfCycleLength, Sliding};
+pub use crate::dsp::extremes::SumOfSquares;
 use crate::energy::EnergyTotals;
 use crate::front_end::{FrontEnd, FrontEndError, Pair};
 use crate::history::{History, LOST, Storage, View};
@@ -159,6 +160,12 @@ impl<'a> Meter<'a> {
     #[must_use]
     pub fn setup(&self) -> &Setup {
         &self.setup
+    }
+
+    /// The front end.
+    #[must_use]
+    pub fn front_end(&self) -> &FrontEnd {
+        self.setup.front_end()
     }
 
     /// The half-cycle values at the end of the newest block.

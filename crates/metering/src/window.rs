@@ -44,6 +44,13 @@ impl Span {
         self.first.row().saturating_sub(in_samples(lead) as u64)
     }
 
+    /// The same window when row `base` is called row 0.
+    #[must_use]
+    pub fn counted_from(&self, base: u64) -> Self {
+        let shift = |edge: Position| Position::new(edge.row().saturating_sub(base), edge.fraction());
+        Self { first: shift(self.first), last: shift(self.last), cycles: self.cycles }
+    }
+
     /// The row after the last that is looked at: two after the last edge.
     #[must_use]
     pub fn end_row(&self) -> u64 {
@@ -62,6 +69,18 @@ pub struct Setup {
 }
 
 impl Setup {
+    /// The front end.
+    #[must_use]
+    pub fn front_end(&self) -> &FrontEnd {
+        &self.front_end
+    }
+
+    /// The calibration.
+    #[must_use]
+    pub fn calibration(&self) -> &Calibration {
+        &self.calibration
+    }
+
     /// Takes a front end and its calibration.
     #[must_use]
     pub fn new(front_end: FrontEnd, calibration: Calibration) -> Self {

@@ -4,14 +4,23 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
+use embassy_futures::select::{Either, Either3, select, select3};
 use embassy_sync::blocking_mutex::raw::RawMutex;
 use embassy_sync::channel::Channel;
 use embassy_sync::signal::Signal;
 use metering::front_end::Pair;
+use metering::history::View;
+use metering::meter::Meter;
+use metering::quality::Flag;
 use metering::reading::{Harmonics, Reading};
+use metering::window::Span;
 
+use crate::core::protection::OverCurrent;
 use crate::core::relay::{RelayChange, RelayCommand, RelayStatus};
+use crate::core::{Actions, Core, Event, Moment};
 use crate::limits;
+use crate::platform::{Block, Clock, Relay, Samples};
+use crate::state::State;
 
 /// What the core is asked to do.
 pub enum Command {
@@ -38,6 +47,8 @@ pub struct Capture {
     pub pairs: Vec<Pair>,
     /// The reading that belongs to the pairs, for [`CaptureRequest::LastWindow`].
     pub reading: Option<Reading>,
+    /// Where the reading's window lies: positions count from the first of `pairs`.
+    pub span: Option<Span>,
     /// Why there is nothing in it.
     pub error: Option<CaptureError>,
 }
@@ -71,6 +82,193 @@ pub struct Link<M: RawMutex> {
     pub readings: Channel<M, Reading, { limits::READING_QUEUE }>,
     /// The harmonics of the newest window.
     pub harmonics: Signal<M, Harmonics>,
-    /// Relay changes.
-    pub changes: Channel<M, RelayChange, { limits::RELAY_QUEUE }>,
+    /// Relay changes, with what the relay is after each.
+    pub changes: Channel<M, (RelayChange, RelayStatus), { limits::RELAY_QUEUE }>,
+}
+
+impl<M: RawMutex> Link<M> {
+    /// Empty channels.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            commands: Channel::new(),
+            answers: Channel::new(),
+            readings: Channel::new(),
+            harmonics: Signal::new(),
+            changes: Channel::new(),
+        }
+    }
+}
+
+impl<M: RawMutex> Default for Link<M> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Capture {
+    /// A buffer for the longest window with its lead, at a sample rate; the only allocation it ever makes.
+    #[must_use]
+    pub fn for_rate(sample_rate: f64) -> Self {
+        Self {
+            request: CaptureRequest::LastWindow,
+            pairs: Vec::with_capacity((sample_rate * limits::CAPTURE_S) as usize),
+            reading: None,
+            span: None,
+            error: None,
+        }
+    }
+
+    fn fill(&mut self, meter: &Meter<'_>) {
+        self.pairs.clear();
+        self.reading = None;
+        self.span = None;
+        self.error = match self.request {
+            CaptureRequest::Cycles(cycles) => self.fill_cycles(meter, cycles),
+            CaptureRequest::LastWindow => self.fill_window(meter),
+        }
+        .err();
+    }
+
+    fn fill_cycles(&mut self, meter: &Meter<'_>, cycles: u32) -> Result<(), CaptureError> {
+        let view = meter.newest_cycles(cycles).ok_or(CaptureError::TooLong)?;
+        self.copy(view)
+    }
+
+    fn fill_window(&mut self, meter: &Meter<'_>) -> Result<(), CaptureError> {
+        let (reading, span, view) = meter.newest().ok_or(CaptureError::NothingYet)?;
+        if view.end() < span.end_row() || view.base > span.first.row() {
+            return Err(CaptureError::Gone);
+        }
+        self.copy(view)?;
+        self.reading = Some(reading.clone());
+        self.span = Some(span.counted_from(view.base));
+        Ok(())
+    }
+
+    fn copy(&mut self, view: View<'_>) -> Result<(), CaptureError> {
+        if view.voltage.len() > self.pairs.capacity() {
+            return Err(CaptureError::TooLong);
+        }
+        let pairs = view.voltage.iter().zip(view.current);
+        self.pairs.extend(pairs.map(|(&voltage, &current)| Pair { voltage, current }));
+        Ok(())
+    }
+}
+
+/// The core task: takes every block of samples, measures, protects, and switches. It waits for samples and
+/// commands and for nothing else; whatever becomes of the rest of the plug, this goes on.
+///
+/// Returns when the samples end (never on a plug). Dropping the future leaves the relay as it is.
+pub async fn run_core<S: Samples, R: Relay, C: Clock, M: RawMutex>(
+    samples: &mut S,
+    relay: &mut R,
+    clock: &C,
+    meter: &mut Meter<'_>,
+    core: Core,
+    protection: OverCurrent,
+    link: &Link<M>,
+) {
+    let mut task = CoreTask { relay, clock, meter, core, protection, link };
+    task.act(|core, now| core.handle(now, Event::Start));
+    loop {
+        match select(samples.next(), link.commands.receive()).await {
+            Either::First(Some(block)) => task.block(block),
+            Either::First(None) => return,
+            Either::Second(command) => task.command(command),
+        }
+    }
+}
+
+struct CoreTask<'t, 'm, R, C, M: RawMutex> {
+    relay: &'t mut R,
+    clock: &'t C,
+    meter: &'t mut Meter<'m>,
+    core: Core,
+    protection: OverCurrent,
+    link: &'t Link<M>,
+}
+
+impl<R: Relay, C: Clock, M: RawMutex> CoreTask<'_, '_, R, C, M> {
+    fn now(&self) -> Moment {
+        Moment { instant: self.clock.now(), time: self.clock.time_of_day() }
+    }
+
+    fn block(&mut self, block: Block<'_>) {
+        let time = self.clock.time_of_day();
+        let rate = self.meter.front_end().sample_rate.0;
+        let (core, link) = (&mut self.core, self.link);
+        let taken_in = self.meter.rows() + u64::from(block.lost_before) + block.pairs.len() as u64;
+        let now = Moment { instant: self.clock.now(), time };
+        self.meter.push(block.lost_before, block.pairs, |reading, harmonics| {
+            let mut reading = reading.clone();
+            let age = taken_in as f64 / rate - reading.uptime.0;
+            reading.time = time.map(|time| time - age);
+            reading.quality.set_if(Flag::ClockUntrusted, time.is_none());
+            // A reading asks nothing of the relay yet; later steps' protections will.
+            let _ = core.handle(now, Event::Reading(&reading));
+            link.harmonics.signal(harmonics.clone());
+            send_newest(&link.readings, reading);
+        });
+        if self.core.is_on()
+            && let Some(trip) = self.protection.check(&self.meter.half_cycle())
+        {
+            self.act(|core, now| core.handle(now, Event::Trip(trip)));
+        }
+        if self.core.poll_at().is_some_and(|due| due <= self.clock.now()) {
+            self.act(|core, now| core.handle(now, Event::Tick));
+        }
+    }
+
+    fn command(&mut self, command: Command) {
+        let answer = match command {
+            Command::Relay(command) => {
+                self.act(|core, now| core.handle(now, Event::Command(command)));
+                Answer::Relay(self.core.relay_status(self.clock.now(), self.relay.measured()))
+            }
+            Command::Capture(mut capture) => {
+                capture.fill(self.meter);
+                Answer::Capture(capture)
+            }
+        };
+        // As many answers as commands can be under way: there is room unless nobody ever fetched them.
+        let _ = self.link.answers.try_send(answer);
+    }
+
+    /// Lets the core decide, and carries it out: the relay first, the world afterwards.
+    fn act(&mut self, decide: impl FnOnce(&mut Core, Moment) -> Actions) {
+        let now = self.now();
+        let actions = decide(&mut self.core, now);
+        if let Some(on) = actions.relay {
+            self.relay.set(on);
+            self.meter.set_relay(on);
+        }
+        for change in actions.changes {
+            let status = self.core.relay_status(now.instant, self.relay.measured());
+            send_newest(&self.link.changes, (change, status));
+        }
+    }
+}
+
+/// Sends without waiting; when nobody fetches, the oldest makes room.
+fn send_newest<M: RawMutex, T, const N: usize>(channel: &Channel<M, T, N>, item: T) {
+    if let Err(embassy_sync::channel::TrySendError::Full(item)) = channel.try_send(item) {
+        let _ = channel.try_receive();
+        // There is room by now: this task is the only sender.
+        let _ = channel.try_send(item);
+    }
+}
+
+/// Takes what the core says into the state that everybody else looks at. Runs for ever.
+pub async fn follow_core<M: RawMutex>(state: &State, link: &Link<M>) {
+    loop {
+        match select3(link.readings.receive(), link.changes.receive(), link.harmonics.wait()).await {
+            Either3::First(reading) => state.put_reading(reading),
+            Either3::Second((change, status)) => {
+                state.put_relay(status);
+                state.put_change(change);
+            }
+            Either3::Third(harmonics) => state.put_harmonics(harmonics),
+        }
+    }
 }

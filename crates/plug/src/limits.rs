@@ -44,3 +44,5 @@ pub const ANSWER_HEAP: usize = 24 * 1024;
 pub const CAPTURE_SECONDS: f64 = 0.3;
 /// Cycles in a waveform when nobody says how many.
 pub const WAVEFORM_CYCLES: u32 = 4;
+/// Longest capture: a window of 0.25 s with two cycles before it.
+pub const CAPTURE_S: f64 = 0.30;

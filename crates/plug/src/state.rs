@@ -78,6 +78,11 @@ impl State {
         self.touch();
     }
 
+    /// Takes the harmonics of the newest window.
+    pub fn put_harmonics(&self, harmonics: Harmonics) {
+        self.harmonics.replace(harmonics);
+    }
+
     /// Takes the relay as the core says it is now.
     pub fn put_relay(&self, status: RelayStatus) {
         self.relay.replace(status);

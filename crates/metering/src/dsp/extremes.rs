@@ -43,6 +43,12 @@ impl SumOfSquares {
         self.sum as f64 * f64::from(1_u32 << LENGTH_BITS) / self.length.0 as f64
     }
 
+    /// RMS in counts.
+    #[must_use]
+    pub fn rms_counts(self) -> f64 {
+        libm::sqrt(self.mean())
+    }
+
     /// Whether the RMS is at least `limit` counts: integers only, for the path that must never wait.
     #[must_use]
     pub fn rms_at_least(self, limit: u32) -> bool {
