@@ -2,6 +2,7 @@
 #![no_std]
 
 pub mod calibration;
+pub mod checksum;
 mod delay;
 mod dsp;
 pub mod energy;

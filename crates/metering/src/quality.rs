@@ -88,6 +88,12 @@ impl Quality {
         Self(self.0 | other.0)
     }
 
+    /// The flags as bits.
+    #[must_use]
+    pub const fn bits(self) -> u16 {
+        self.0
+    }
+
     /// The flags, in the order of their bits.
     pub fn iter(self) -> impl Iterator<Item = Flag> {
         Flag::ALL.iter().copied().filter(move |flag| self.has(*flag))
