@@ -1,0 +1,358 @@
+// A pretended plug, to work on the page without the real program: serves the built page (or, with --dev, the sources, built
+// anew for each visit) and fakes the API with a living kettle or laptop supply. Takes the command line of the real one.
+//
+//   node dev/mock.mjs [run] [--listen ADDR:PORT] [--source sim:kettle|sim:laptop] [--dev]
+//
+// GET /mock?flags=clipped,lost_samples&locked=1&streams=0&null=1 brings about what a kettle rarely does.
+import { readFileSync } from "node:fs";
+import { createServer } from "node:http";
+import { join } from "node:path";
+import { gunzipSync } from "node:zlib";
+import { ASSETS, bundle } from "../build.mjs";
+
+const options = parse(process.argv.slice(2));
+const RATE_HZ = 4000;
+const MAINS_HZ = 50;
+const WINDOW = RATE_HZ / 5;
+const FRONT_END = { voltage_lsb_v: 0.2, current_lsb_a: 0.0147, voltage_zero_raw: 2048, current_zero_raw: 2045 };
+const SKEW_S = 50e-6;
+const NOISE_A = 0.0125;
+const startedAt = Date.now();
+const upSeconds = () => (Date.now() - startedAt) / 1000;
+
+const state = {
+  on: true,
+  by: "power_on",
+  reason: "Restored to on after power-up",
+  since: Date.now() / 1000,
+  sinceUptime: 0,
+  until: null,
+  locked: false,
+  switches: 0,
+  flags: [],
+  streams: 4,
+  nulls: false,
+};
+const energy = { import: 0, export: 0, belowNoise: 0 };
+const changes = [];
+const listeners = new Set();
+let sequence = 0;
+let newest = null;
+let samples = [];
+let seed = 7;
+
+function parse(words) {
+  const value = (name, otherwise) => (words.includes(name) ? words[words.indexOf(name) + 1] : otherwise);
+  const [host, port] = value("--listen", "127.0.0.1:8080").split(":");
+  return {
+    host,
+    port: Number(port),
+    source: value("--source", "sim:kettle").split(":")[1],
+    dev: words.includes("--dev"),
+  };
+}
+
+function random() {
+  seed = (seed * 1103515245 + 12345) % 2147483648;
+  return seed / 2147483648 - 0.5;
+}
+const gauss = () => random() + random() + random();
+
+/** Volts at a phase of the fundamental, with the flat top that a street full of supplies makes. */
+function mains(angle, level) {
+  return (
+    level *
+    Math.SQRT2 *
+    (Math.sin(angle) - 0.012 * Math.sin(3 * angle) + 0.021 * Math.sin(5 * angle) - 0.009 * Math.sin(7 * angle))
+  );
+}
+
+function load(angle, volts, seconds) {
+  if (!state.on) return 0;
+  if (options.source === "laptop") {
+    const x = Math.sin(angle);
+    const share = 0.8 + 0.2 * Math.sin(seconds / 9);
+    const pulse = Math.abs(x) > 0.78 ? Math.sign(x) * ((Math.abs(x) - 0.78) / 0.22) ** 0.7 : 0;
+    return share * (1.25 * pulse + 0.03 * Math.cos(angle));
+  }
+  return volts / 26.45;
+}
+
+/** A window of raw pairs and the reading made of it. */
+function measure() {
+  const seconds = upSeconds();
+  const level = 230 + 1.2 * Math.sin(seconds / 17) + 0.15 * gauss();
+  const pairs = [];
+  for (let n = 0; n < WINDOW; n++) {
+    const angle = 2 * Math.PI * MAINS_HZ * (n / RATE_HZ);
+    const later = angle + 2 * Math.PI * MAINS_HZ * SKEW_S;
+    const u = mains(angle, level);
+    const i = load(later, mains(later, level), seconds) + NOISE_A * gauss();
+    pairs.push([
+      Math.round(u / FRONT_END.voltage_lsb_v + FRONT_END.voltage_zero_raw),
+      Math.round(i / FRONT_END.current_lsb_a + FRONT_END.current_zero_raw),
+    ]);
+  }
+  samples = pairs;
+  return reading(pairs, seconds);
+}
+
+function component(values, order) {
+  let re = 0;
+  let im = 0;
+  const step = (2 * Math.PI * MAINS_HZ * order) / RATE_HZ;
+  values.forEach((x, n) => {
+    re += x * Math.sin(step * n);
+    im += x * Math.cos(step * n);
+  });
+  const scale = Math.SQRT2 / values.length;
+  return { rms: Math.hypot(re, im) * scale, phase: (Math.atan2(im, re) * 180) / Math.PI };
+}
+
+function physical(pairs) {
+  const u = pairs.map(([raw]) => (raw - FRONT_END.voltage_zero_raw) * FRONT_END.voltage_lsb_v);
+  const i = pairs.map(([, raw]) => (raw - FRONT_END.current_zero_raw) * FRONT_END.current_lsb_a);
+  return { u, i };
+}
+
+function harmonicsOf(pairs) {
+  const { u, i } = physical(pairs);
+  return Array.from({ length: 39 }, (_, n) => {
+    const [voltage, current] = [component(u, n + 1), component(i, n + 1)];
+    const skew = 360 * MAINS_HZ * (n + 1) * SKEW_S;
+    return {
+      order: n + 1,
+      voltage_v: voltage.rms,
+      voltage_phase_deg: voltage.phase,
+      current_a: current.rms,
+      current_phase_deg: current.phase - skew,
+    };
+  });
+}
+
+function reading(pairs, seconds) {
+  const { u, i } = physical(pairs);
+  const mean = (values) => values.reduce((sum, x) => sum + x, 0) / values.length;
+  const rms = (values) => Math.sqrt(mean(values.map((x) => x * x)) - mean(values) ** 2);
+  const voltage = rms(u);
+  const current = rms(i);
+  const idc = mean(i);
+  const active = mean(u.map((x, n) => x * i[n])) - mean(u) * idc;
+  const apparent = voltage * current;
+  const orders = harmonicsOf(pairs);
+  const thd = (pick) => (100 * Math.sqrt(orders.slice(1).reduce((sum, o) => sum + pick(o) ** 2, 0))) / pick(orders[0]);
+  const floor = NOISE_A;
+  const belowNoise = current ** 2 < floor ** 2 * (1 + 3 * Math.sqrt(2 / WINDOW));
+  const angle = ((orders[0].voltage_phase_deg - orders[0].current_phase_deg) * Math.PI) / 180;
+  const hours = WINDOW / RATE_HZ / 3600;
+  energy[active < 0 ? "export" : "import"] += Math.abs(active) * hours;
+  if (belowNoise) energy.belowNoise += Math.abs(active) * hours;
+  const gone = state.nulls;
+  const orNull = (value, isNull) => (isNull || gone ? null : value);
+  return {
+    sequence: sequence++,
+    time: Date.now() / 1000,
+    uptime_s: seconds,
+    window: { cycles: orNull(10), samples: WINDOW, lost: 0, duration_s: WINDOW / RATE_HZ, sample_rate_hz: RATE_HZ },
+    voltage_v: voltage,
+    current_a: current,
+    active_power_w: active,
+    apparent_power_va: apparent,
+    reactive_power_var: orNull(orders[0].voltage_v * orders[0].current_a * Math.sin(angle)),
+    power_factor: orNull(active / apparent, belowNoise),
+    displacement_power_factor: orNull(Math.cos(angle), belowNoise),
+    frequency_hz: orNull(MAINS_HZ + 0.02 * Math.sin(seconds / 23) + 0.002 * gauss()),
+    thd_voltage_pct: orNull(thd((o) => o.voltage_v)),
+    thd_current_pct: orNull(
+      thd((o) => o.current_a),
+      belowNoise,
+    ),
+    harmonics_max_order: orNull(39),
+    crest_factor_current: orNull(Math.max(...i.map(Math.abs)) / current, belowNoise),
+    voltage_dc_v: null,
+    current_dc_a: idc,
+    current_total_a: Math.hypot(current, idc),
+    current_noise_floor_a: floor,
+    current_noise_corrected_a: orNull(Math.sqrt(Math.max(0, current ** 2 - floor ** 2)), current < floor),
+    half_cycle: {
+      voltage_min_v: voltage - 0.3,
+      voltage_max_v: voltage + 0.3,
+      current_min_a: current * 0.998,
+      current_max_a: current * 1.002,
+    },
+    energy_import_wh: energy.import,
+    energy_export_wh: energy.export,
+    energy_below_noise_wh: energy.belowNoise,
+    unmeasured_s: 0,
+    calibration: { version: 0, hash: "5f0c7d21a94be830" },
+    relay: state.on,
+    quality: [...new Set([...(belowNoise ? ["below_noise"] : []), "uncalibrated", ...state.flags])],
+  };
+}
+
+function relayStatus() {
+  return {
+    on: state.on,
+    measured: null,
+    commanded_by: state.by,
+    reason: state.reason,
+    since: state.since,
+    since_uptime_s: state.sinceUptime,
+    remaining_s: state.until === null ? null : Math.max(0, (state.until - Date.now()) / 1000),
+    locked_out: state.locked,
+    switch_count: state.switches,
+  };
+}
+
+function send(event, data) {
+  for (const listener of listeners) listener.write(`event: ${event}\ndata: ${JSON.stringify(data)}\n\n`);
+}
+
+function switchTo(on, by, reason, seconds) {
+  if (on !== state.on) {
+    state.switches++;
+    Object.assign(state, { on, since: Date.now() / 1000, sinceUptime: upSeconds() });
+    changes.unshift({
+      time: state.since,
+      uptime_s: state.sinceUptime,
+      on,
+      source: by,
+      cause: reason,
+      reading_sequence: newest?.sequence ?? null,
+      active_power_w: newest?.active_power_w ?? null,
+      current_a: newest?.current_a ?? null,
+    });
+  }
+  Object.assign(state, { by, reason, until: seconds ? Date.now() + seconds * 1000 : null });
+  send("relay", relayStatus());
+}
+
+setInterval(() => {
+  if (state.until !== null && Date.now() >= state.until)
+    switchTo(!state.on, "timer", "The time given with for_s is over");
+  newest = measure();
+  send("reading", newest);
+}, 200);
+
+const CSP =
+  "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+const TYPES = { js: "text/javascript", css: "text/css", svg: "image/svg+xml", html: "text/html" };
+
+async function asset(name, response) {
+  const content = options.dev ? (await bundle()).get(name) : gunzipSync(readFileSync(join(ASSETS, `${name}.gz`)));
+  const type = TYPES[name.split(".").pop()];
+  response.writeHead(200, {
+    "Content-Type": `${type}; charset=utf-8`,
+    "Content-Security-Policy": CSP,
+    "Cache-Control": options.dev || name === "index.html" ? "no-cache" : "public, max-age=31536000, immutable",
+    "X-Content-Type-Options": "nosniff",
+  });
+  response.end(content);
+}
+
+function json(response, value, status = 200) {
+  response.writeHead(status, { "Content-Type": "application/json", "Cache-Control": "no-store" });
+  response.end(JSON.stringify(value));
+}
+const refuse = (response, status, code, message) => json(response, { error: { code, message } }, status);
+
+function recording(cycles) {
+  const header = { sample_rate_hz: RATE_HZ, channel_skew_s: SKEW_S, ...FRONT_END, source: `mock ${options.source}` };
+  const count = Math.min(WINDOW, Math.round((cycles * RATE_HZ) / MAINS_HZ));
+  const start = WINDOW - count;
+  const lines = Object.entries(header).map(([key, value]) => `# ${key}: ${value}`);
+  return `${[...lines, "voltage_raw,current_raw", ...samples.slice(start).map((pair) => pair.join(","))].join("\n")}\n`;
+}
+
+function putRelay(request, response) {
+  let body = "";
+  request.on("data", (chunk) => {
+    body += chunk;
+  });
+  request.on("end", () => {
+    let wish;
+    try {
+      wish = JSON.parse(body);
+    } catch {
+      refuse(response, 400, "bad_json", "The body is not JSON.");
+      return;
+    }
+    const on = wish.toggle ? !state.on : wish.on;
+    if (typeof on !== "boolean")
+      refuse(response, 422, "no_state", 'Give {"on":true}, {"on":false} or {"toggle":true}.');
+    else if (on && state.locked)
+      refuse(response, 409, "locked_out", "Protection holds the relay open: re-arm it first.");
+    else {
+      const reason = wish.for_s ? `Switched ${on ? "on" : "off"} for ${wish.for_s} s` : `Switched ${on ? "on" : "off"}`;
+      switchTo(on, "web", `${reason} over the web`, wish.for_s);
+      json(response, relayStatus());
+    }
+  });
+}
+
+function events(request, response) {
+  if (listeners.size >= state.streams) {
+    refuse(response, 503, "too_many_streams", "All live streams are in use; ask for /api/v1/reading instead.");
+    return;
+  }
+  response.writeHead(200, { "Content-Type": "text/event-stream", "Cache-Control": "no-store" });
+  listeners.add(response);
+  request.on("close", () => listeners.delete(response));
+}
+
+const INFO = () => ({
+  id: "ossp-7f3a",
+  name: "Workbench",
+  version: "0.1.0",
+  git: "mock",
+  build: "dev",
+  board: "virtual",
+  chip: "none",
+  source: `simulated ${options.source}`,
+  uptime_s: upSeconds(),
+  reset_reason: "power_on",
+  setup_complete: true,
+  time: Date.now() / 1000,
+  sample_rate_hz: RATE_HZ,
+  nominal_voltage_v: 230,
+  lost_samples: 0,
+});
+
+const GETS = {
+  "/": (_, response) => asset("index.html", response),
+  "/app.js": (_, response) => asset("app.js", response),
+  "/app.css": (_, response) => asset("app.css", response),
+  "/favicon.svg": (_, response) => asset("favicon.svg", response),
+  "/api/v1/info": (_, response) => json(response, INFO()),
+  "/api/v1/reading": (_, response) =>
+    newest ? json(response, newest) : refuse(response, 503, "no_reading", "There is no reading yet."),
+  "/api/v1/relay": (_, response) => json(response, relayStatus()),
+  "/api/v1/relay/log": (_, response) => json(response, { changes }),
+  "/api/v1/harmonics": (_, response) =>
+    json(response, { sequence: newest?.sequence ?? 0, max_order: 39, orders: harmonicsOf(samples) }),
+  "/api/v1/events": events,
+  "/api/v1/waveform": (_, response, query) => {
+    response.writeHead(200, { "Content-Type": "text/csv; charset=utf-8" });
+    response.end(recording(Number(query.get("cycles") ?? 10)));
+  },
+  "/mock": (_, response, query) => {
+    if (query.has("flags")) state.flags = query.get("flags").split(",").filter(Boolean);
+    if (query.has("locked")) {
+      state.locked = query.get("locked") === "1";
+      if (state.locked) switchTo(false, "protection", "Over-current: 16.8 A for half a cycle, limit 16 A.");
+    }
+    if (query.has("null")) state.nulls = query.get("null") === "1";
+    if (query.has("streams")) state.streams = Number(query.get("streams"));
+    if (state.streams === 0) for (const listener of listeners) listener.destroy();
+    json(response, state);
+  },
+};
+
+const server = createServer((request, response) => {
+  const { pathname, searchParams } = new URL(request.url, "http://plug");
+  if (request.method === "PUT" && pathname === "/api/v1/relay") putRelay(request, response);
+  else if (request.method === "GET" && GETS[pathname]) GETS[pathname](request, response, searchParams);
+  else refuse(response, 404, "not_found", `There is nothing at ${pathname}.`);
+});
+server.listen(options.port, options.host, () => console.log(`http://${options.host}:${server.address().port}/`));
+for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => process.exit(0));

@@ -1,0 +1,192 @@
+// What this page knows of the plug, kept current: by the event stream, by polling when no stream is to be had, and again
+// by itself after the plug was gone.
+import { Signal } from "../lib/signal";
+import { api, EVENTS, NoAnswer } from "./client";
+import { History } from "./history";
+import type { Info, Reading, RelayStatus } from "./types";
+
+export type Link =
+  | { state: "connecting" }
+  | { state: "live" }
+  /** The plug answers but has no stream to spare. */
+  | { state: "polling" }
+  /** `retryAt` in milliseconds of the browser's clock. */
+  | { state: "gone"; retryAt: number };
+
+/** No event for so long on an open stream: ask whether the plug is still there. */
+const SILENCE_MS = 5000;
+/** A stream that ends sooner is taken for a refusal, or this page would knock without end. */
+const SHORTEST_STREAM_MS = 2000;
+const POLL_MS = 2000;
+const STREAM_RETRY_MS = [10_000, 20_000, 40_000, 60_000];
+const GONE_RETRY_MS = [1000, 2000, 4000, 8000, 10_000];
+/** For so long a flag stays in sight after the last window that had it. */
+export const FLAG_MEMORY_MS = 3000;
+
+const pick = (delays: number[], attempt: number): number => delays[Math.min(attempt, delays.length - 1)] as number;
+
+export class Plug {
+  readonly info = new Signal<Info | null>(null);
+  readonly reading = new Signal<Reading | null>(null);
+  readonly relay = new Signal<RelayStatus | null>(null);
+  readonly link = new Signal<Link>({ state: "connecting" });
+  /** Rises with every `relay` event: the log has a new line. */
+  readonly relayChanges = new Signal(0);
+  /** Another program answers than the one this page came with. */
+  readonly updated = new Signal(false);
+  readonly history = new History();
+  /** When a flag was last seen, by the browser's clock in milliseconds. */
+  readonly flagSeen = new Map<string, number>();
+  /** When the newest reading came. */
+  receivedAt = 0;
+  /** When `relay` was last heard of: `remaining_s` counts from there. */
+  relayAt = 0;
+
+  #stream: EventSource | null = null;
+  #heardAt = 0;
+  #failures = 0;
+  #refusals = 0;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  start(): void {
+    this.#openStream();
+    void this.#introduce();
+    setInterval(() => this.#listenForSilence(), 1000);
+    addEventListener("online", () => this.retryNow());
+    addEventListener("pagehide", () => this.#closeStream());
+    addEventListener("pageshow", (event) => event.persisted && this.#openStream());
+    document.addEventListener("visibilitychange", () => !document.hidden && this.retryNow());
+  }
+
+  /** Does not wait for the next attempt. */
+  retryNow(): void {
+    if (this.link.value.state === "gone") void this.#probe();
+  }
+
+  acceptRelay(status: RelayStatus): void {
+    this.relayAt = Date.now();
+    this.relay.value = status;
+  }
+
+  #accept(reading: Reading): void {
+    const now = Date.now();
+    const before = this.reading.value;
+    this.receivedAt = now;
+    for (const flag of reading.quality) this.flagSeen.set(flag, now);
+    this.history.add(reading, now / 1000);
+    this.reading.value = reading;
+    if (before && reading.uptime_s < before.uptime_s) void this.#introduce(); // It was restarted.
+  }
+
+  /** Asks what this plug is and how its relay stands. */
+  async #introduce(): Promise<void> {
+    try {
+      const info = await api.info();
+      const known = this.info.value;
+      if (known && (known.version !== info.version || known.git !== info.git)) this.updated.value = true;
+      this.info.value = info;
+      this.acceptRelay(await api.relay());
+      this.relayChanges.value++;
+    } catch {
+      // The stream or the next probe tells whether the plug is gone; both lead back here.
+    }
+  }
+
+  #openStream(): void {
+    this.#closeStream();
+    clearTimeout(this.#timer);
+    const stream = new EventSource(EVENTS);
+    this.#stream = stream;
+    this.#heardAt = Date.now();
+    const openedAt = Date.now();
+    let worked = false;
+    const on = (type: string, use: (data: unknown) => void): void =>
+      stream.addEventListener(type, (event) => {
+        if (stream !== this.#stream) return;
+        this.#heardAt = Date.now();
+        worked = true;
+        this.#isBack("live");
+        use(JSON.parse((event as MessageEvent<string>).data));
+      });
+    on("reading", (data) => this.#accept(data as Reading));
+    on("relay", (data) => {
+      this.acceptRelay(data as RelayStatus);
+      this.relayChanges.value++;
+    });
+    on("log", () => undefined);
+    stream.onerror = () => {
+      if (stream !== this.#stream) return;
+      // The browser would try again at its own pace, and never after an error status: both are decided here.
+      this.#closeStream();
+      void this.#probe(worked && Date.now() - openedAt > SHORTEST_STREAM_MS);
+    };
+  }
+
+  #closeStream(): void {
+    this.#stream?.close();
+    this.#stream = null;
+  }
+
+  #listenForSilence(): void {
+    if (this.#stream && Date.now() - this.#heardAt > SILENCE_MS) {
+      this.#closeStream();
+      void this.#probe();
+    }
+  }
+
+  /** Is the plug there at all? `streamWorked`: the stream that just ended had been a good one. */
+  async #probe(streamWorked = false): Promise<void> {
+    clearTimeout(this.#timer);
+    const wasGone = this.link.value.state === "gone";
+    try {
+      const reading = await api.reading();
+      this.#accept(reading);
+    } catch (error) {
+      if (error instanceof NoAnswer) {
+        const delay = pick(GONE_RETRY_MS, this.#failures++);
+        this.link.value = { state: "gone", retryAt: Date.now() + delay };
+        this.#timer = setTimeout(() => void this.#probe(), delay);
+        return;
+      }
+      // It answers, if only to refuse (no reading yet, for one).
+    }
+    this.#failures = 0;
+    if (wasGone) {
+      this.link.value = { state: "connecting" };
+      void this.#introduce();
+    }
+    if (streamWorked || wasGone) {
+      this.#openStream();
+      return;
+    }
+    this.#isBack("polling");
+    this.#poll(Date.now() + pick(STREAM_RETRY_MS, this.#refusals++));
+  }
+
+  /** Asks for readings one by one until it is time to try the stream again. */
+  #poll(streamAgainAt: number): void {
+    this.#timer = setTimeout(async () => {
+      if (Date.now() >= streamAgainAt) {
+        this.#openStream();
+        return;
+      }
+      try {
+        this.#accept(await api.reading());
+        this.acceptRelay(await api.relay());
+      } catch (error) {
+        if (error instanceof NoAnswer) {
+          void this.#probe();
+          return;
+        }
+      }
+      this.#poll(streamAgainAt);
+    }, POLL_MS);
+  }
+
+  #isBack(state: "live" | "polling"): void {
+    if (state === "live") this.#refusals = 0;
+    if (this.link.value.state !== state) this.link.value = { state };
+  }
+}
+
+export const plug = new Plug();

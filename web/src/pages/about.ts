@@ -1,0 +1,70 @@
+// What this plug is, and where programs find its numbers.
+import { plug } from "../api/plug";
+import { h, setText } from "../lib/dom";
+import { decimal, duration, moment } from "../lib/format";
+import type { Lifetime } from "../lib/signal";
+
+const INTERFACES: [string, string][] = [
+  ["/api/v1/info", "what this plug is"],
+  ["/api/v1/reading", "the newest reading"],
+  ["/api/v1/waveform?cycles=10", "the samples of the last ten cycles (CSV)"],
+  ["/api/v1/harmonics", "harmonics of the newest window"],
+  ["/api/v1/relay/log", "every change of the relay"],
+  ["/api/v1/openapi.json", "all of it described for programs (OpenAPI 3)"],
+  ["/metrics", "for Prometheus"],
+];
+
+export function aboutPage(life: Lifetime): Node {
+  const facts = h("dl", { class: "facts" });
+  const uptime = h("dd");
+  life.watch(plug.info, (info) => {
+    if (!info) return;
+    const entries: [string, string | null | undefined][] = [
+      ["Name", info.name],
+      ["Identity", info.id],
+      ["Version", info.version],
+      ["Source code", info.git],
+      ["Built", info.build],
+      ["Board", info.board === "virtual" ? "virtual: a program on a computer, no hardware" : info.board],
+      ["Chip", info.chip],
+      ["Measures", info.source],
+      ["Sample rate", info.sample_rate_hz ? `${decimal(info.sample_rate_hz, 0)} pairs a second` : null],
+      ["Nominal voltage", info.nominal_voltage_v ? `${info.nominal_voltage_v} V` : null],
+      ["Last start because of", info.reset_reason?.replaceAll("_", " ")],
+    ];
+    facts.replaceChildren(
+      ...entries
+        .filter(([, value]) => value)
+        .map(([term, value]) => h("div", {}, h("dt", {}, term), h("dd", {}, value))),
+      h("div", {}, h("dt", {}, "Running for"), uptime),
+    );
+  });
+  const clock = h("dd");
+  life.watch(plug.reading, (reading) => {
+    if (!reading) return;
+    setText(uptime, duration(reading.uptime_s));
+    setText(clock, reading.time === null ? "not set yet" : moment(reading.time));
+  });
+  return h(
+    "div",
+    { class: "about" },
+    h("h1", {}, "This plug"),
+    h(
+      "section",
+      { class: "card" },
+      facts,
+      h("dl", { class: "facts" }, h("div", {}, h("dt", {}, "Its clock, in your time zone"), clock)),
+    ),
+    h(
+      "section",
+      { class: "card" },
+      h("h2", {}, "For programs"),
+      h(
+        "ul",
+        { class: "links" },
+        ...INTERFACES.map(([path, text]) => h("li", {}, h("a", { href: path }, h("code", {}, path)), ` ${text}`)),
+      ),
+      h("p", { class: "hint" }, "This page is served by the plug itself and loads nothing from anywhere else."),
+    ),
+  );
+}

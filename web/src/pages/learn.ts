@@ -1,0 +1,83 @@
+// For those who learn: how samples become numbers, every quantity, every flag.
+import { h } from "../lib/dom";
+import { FLAGS } from "../texts/flags";
+import { GROUPS, LIMITS, quantityOf } from "../texts/quantities";
+
+const STEPS: [string, string][] = [
+  [
+    "Samples",
+    "Thousands of times a second the plug takes a pair of numbers: the voltage and the current of this instant.",
+  ],
+  [
+    "Calibration",
+    "Each pair is turned into volts and amperes with gains and zeros that have a version and a fingerprint.",
+  ],
+  [
+    "Window",
+    "Ten whole cycles of a 50 Hz mains (twelve at 60 Hz) make a window, a fifth of a second. Every sample belongs to exactly one.",
+  ],
+  [
+    "Reading",
+    "From one window come all the numbers you see, and nothing else goes into them: no smoothing, no holding, no rounding to zero.",
+  ],
+  ["Flags", "What must be said beside a number is said by a flag. A value that does not exist is a dash, not a zero."],
+];
+
+export function learnPage(): Node {
+  return h(
+    "div",
+    { class: "learn" },
+    h("h1", {}, "How the numbers come about"),
+    h(
+      "p",
+      { class: "lead" },
+      "This plug edits no number silently. Here is what it does instead, step by step; anyone can compute it again from the samples.",
+    ),
+    h("ol", { class: "steps" }, ...STEPS.map(([title, text]) => h("li", {}, h("strong", {}, title), text))),
+    ...[...GROUPS, LIMITS].map((group) =>
+      h(
+        "section",
+        { class: `card glossary ${group.colour}` },
+        h("h2", {}, group.title),
+        h(
+          "dl",
+          {},
+          ...group.names
+            .map(quantityOf)
+            .map((quantity) =>
+              h(
+                "div",
+                { id: quantity.key, tabindex: -1 },
+                h(
+                  "dt",
+                  {},
+                  quantity.name,
+                  " ",
+                  h("span", { class: "symbol" }, quantity.symbol, quantity.unit && ` in ${quantity.unit}`),
+                ),
+                h(
+                  "dd",
+                  {},
+                  h("p", {}, quantity.what),
+                  h("p", { class: "formula" }, quantity.formula),
+                  h("code", {}, quantity.key),
+                ),
+              ),
+            ),
+        ),
+      ),
+    ),
+    h(
+      "section",
+      { class: "card glossary" },
+      h("h2", {}, "Quality flags"),
+      h(
+        "dl",
+        {},
+        ...Object.entries(FLAGS).map(([name, { label, meaning }]) =>
+          h("div", {}, h("dt", {}, label, " ", h("code", {}, name)), h("dd", {}, h("p", {}, meaning))),
+        ),
+      ),
+    ),
+  );
+}

@@ -1,0 +1,162 @@
+// What needs attention, above every page. Said once by assistive technology when it appears, not at every reading.
+import { FLAG_MEMORY_MS, plug } from "../api/plug";
+import { h, ICONS, icon, setText } from "../lib/dom";
+import { duration } from "../lib/format";
+import { flagText } from "../texts/flags";
+
+interface Alert {
+  key: string;
+  weight: "danger" | "warn" | "note";
+  title: string;
+  text: string;
+  /** Changes every second; hidden from assistive technology. */
+  ticking?: string;
+  action?: { label: string; run: () => void };
+  dismissible?: boolean;
+}
+
+/** How long a commanded and a measured relay may differ before it is worth a word. */
+const CONTACT_MS = 2000;
+const DISMISSED = "ossp-dismissed";
+const dismissed = new Set<string>(remembered());
+let contactDiffersSince = 0;
+
+/** What was hidden before, in this tab. */
+function remembered(): string[] {
+  try {
+    return sessionStorage.getItem(DISMISSED)?.split(",") ?? [];
+  } catch {
+    return [];
+  }
+}
+
+function hide(key: string): void {
+  dismissed.add(key);
+  try {
+    sessionStorage.setItem(DISMISSED, [...dismissed].join(","));
+  } catch {
+    // It comes back with the next visit, then.
+  }
+  update();
+}
+
+function connection(now: number): Alert[] {
+  const link = plug.link.value;
+  if (link.state === "gone") {
+    const wait = Math.max(0, Math.ceil((link.retryAt - now) / 1000));
+    const age = plug.receivedAt ? ` The numbers are ${duration((now - plug.receivedAt) / 1000)} old.` : "";
+    return [
+      {
+        key: "gone",
+        weight: "danger",
+        title: "The plug does not answer.",
+        text: "",
+        ticking: `${wait > 0 ? `Trying again in ${wait} s.` : "Trying again now."}${age}`,
+        action: { label: "Try now", run: () => plug.retryNow() },
+      },
+    ];
+  }
+  if (link.state === "polling") {
+    const text = "All its live streams are in use, so this page asks for a reading every 2 seconds.";
+    return [{ key: "polling", weight: "note", title: "The plug is busy.", text }];
+  }
+  return [];
+}
+
+function relay(now: number): Alert[] {
+  const status = plug.relay.value;
+  if (!status) return [];
+  const found: Alert[] = [];
+  if (status.locked_out) {
+    const text = `${status.reason} The socket stays off until somebody re-arms it.`;
+    found.push({ key: "locked", weight: "danger", title: "Protection has switched off.", text });
+  }
+  const differs = status.measured !== null && status.measured !== status.on;
+  contactDiffersSince = differs ? contactDiffersSince || now : 0;
+  if (differs && now - contactDiffersSince > CONTACT_MS) {
+    const is = status.measured ? "closed" : "open";
+    const text = `It was told to be ${status.on ? "closed" : "open"}, and its contact is ${is}. Pull the plug and have it looked at.`;
+    found.push({ key: "contact", weight: "danger", title: "The relay does not obey.", text });
+  }
+  return found;
+}
+
+function quality(): Alert[] {
+  const seen = [...plug.flagSeen]
+    .filter(([, at]) => plug.receivedAt - at < FLAG_MEMORY_MS)
+    .map(([name]) => name)
+    // Without voltage there are no cycles either: one of them is enough.
+    .filter((name, _, all) => name !== "no_sync" || !all.includes("no_voltage"));
+  const found: Alert[] = seen
+    .filter((name) => flagText(name).weight === "warn")
+    .map((name) => ({ key: name, weight: "warn", title: `${flagText(name).label}.`, text: flagText(name).meaning }));
+  if (seen.includes("uncalibrated")) {
+    const { label, meaning } = flagText("uncalibrated");
+    found.push({ key: "uncalibrated", weight: "note", title: `${label}.`, text: meaning, dismissible: true });
+  }
+  return found;
+}
+
+function program(): Alert[] {
+  if (!plug.updated.value) return [];
+  const action = { label: "Reload", run: () => location.reload() };
+  const text = "This page belongs to the former version.";
+  return [{ key: "updated", weight: "note", title: "The plug runs another version now.", text, action }];
+}
+
+function build(alert: Alert): HTMLElement {
+  const dismiss = (): void => hide(alert.key);
+  return h(
+    "div",
+    { class: `alert ${alert.weight}` },
+    h(
+      "p",
+      {},
+      h("strong", {}, alert.title),
+      " ",
+      h("span", {}, alert.text),
+      h("span", { class: "ticking", "aria-hidden": "true" }),
+    ),
+    alert.action && h("button", { type: "button", class: "small", onclick: alert.action.run }, alert.action.label),
+    alert.dismissible &&
+      h(
+        "button",
+        { type: "button", class: "plain", "aria-label": `Hide: ${alert.title}`, onclick: dismiss },
+        icon(ICONS.close),
+      ),
+  );
+}
+
+const urgent = h("div", { role: "alert" });
+const calm = h("div", { role: "status" });
+const shown = new Map<string, { element: HTMLElement; text: string }>();
+
+function update(): void {
+  const now = Date.now();
+  const alerts = [...connection(now), ...relay(now), ...quality(), ...program()].filter((a) => !dismissed.has(a.key));
+  for (const [key, { element }] of shown) {
+    if (alerts.some((alert) => alert.key === key)) continue;
+    element.remove();
+    shown.delete(key);
+  }
+  for (const alert of alerts) {
+    let entry = shown.get(alert.key);
+    if (!entry || entry.text !== alert.text) {
+      const element = build(alert);
+      if (entry) entry.element.replaceWith(element);
+      else (alert.weight === "danger" ? urgent : calm).append(element);
+      entry = { element, text: alert.text };
+      shown.set(alert.key, entry);
+    }
+    const ticking = entry.element.querySelector(".ticking");
+    if (ticking) setText(ticking, alert.ticking ?? "");
+  }
+}
+
+export function banner(): HTMLElement {
+  plug.link.watch(update);
+  plug.relay.watch(update);
+  plug.updated.watch(update);
+  setInterval(update, 500);
+  return h("div", { class: "banner" }, urgent, calm);
+}
