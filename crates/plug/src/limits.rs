@@ -40,9 +40,10 @@ pub const EVENT_KEEP_ALIVE: Duration = Duration::from_secs(3);
 pub const WEB_OUTPUT: usize = 2560;
 /// Heap that answers under construction may take together; over it, the next one is a 503.
 pub const ANSWER_HEAP: usize = 24 * 1024;
-/// The longest capture in seconds: a window of at most 0.25 s with two cycles of 45 Hz before it.
-pub const CAPTURE_SECONDS: f64 = 0.3;
 /// Cycles in a waveform when nobody says how many.
 pub const WAVEFORM_CYCLES: u32 = 4;
+/// How long a client may take to end a connection by itself once it has its answer: it then carries the wait
+/// that TCP wants, not the plug.
+pub const CLOSE_GRACE: Duration = Duration::from_millis(20);
 /// Longest capture: a window of 0.25 s with two cycles before it.
 pub const CAPTURE_S: f64 = 0.30;

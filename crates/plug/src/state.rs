@@ -83,10 +83,13 @@ impl State {
         self.harmonics.replace(harmonics);
     }
 
-    /// Takes the relay as the core says it is now.
+    /// Takes the relay as the core said it is. The core says so on two ways, and one may be late: what is older
+    /// than what is known is dropped.
     pub fn put_relay(&self, status: RelayStatus) {
-        self.relay.replace(status);
-        self.touch();
+        if status.since_uptime_s >= self.relay.borrow().since_uptime_s {
+            self.relay.replace(status);
+            self.touch();
+        }
     }
 
     /// Takes a change of the relay into its log; the oldest one makes room.

@@ -1,1 +1,130 @@
-//! The web interface.
+//! The web interface: picoserve over `edge-nal` sockets, a fixed number of workers, one table of routes.
+//!
+//! A request goes `socket` (time-outs, bytes) → `gate` (where requests end) → picoserve (head) → `site` (checks, in
+//! one order for all) → a handler → `reply` (headers, body). What goes wrong is a `problem`, put into words there.
+
+mod api;
+mod assets;
+mod core_desk;
+mod events;
+mod gate;
+mod json;
+mod metrics;
+mod problem;
+mod relay_request;
+mod reply;
+mod routes;
+mod site;
+mod socket;
+mod waveform;
+
+use alloc::boxed::Box;
+use alloc::vec;
+use core::pin::Pin;
+use core::time::Duration;
+
+use edge_nal::TcpAccept;
+use embassy_futures::join::{join, join_array};
+use embassy_sync::blocking_mutex::raw::RawMutex;
+use metering::front_end::FrontEnd;
+use picoserve::{Config, Router, Server, Timeouts};
+
+pub use routes::{Methods, ROUTES, Route};
+
+use crate::app::Link;
+use crate::limits;
+use crate::platform::{Clock, Identity};
+use crate::state::State;
+use assets::Tags;
+use core_desk::CoreDesk;
+use reply::Budget;
+use site::Site;
+use socket::{Exchange, Runtime, Socket, Timer};
+
+/// What the web interface shows and steers.
+pub struct Plug<'a, C, N, M: RawMutex> {
+    /// The plug's time, simulated or not: what answers say.
+    pub clock: &'a C,
+    /// The time that clients live in: what time-outs are measured with. The same as `clock` on a plug; another
+    /// one where the plug's time runs faster than the network's.
+    pub network_clock: &'a N,
+    /// The newest numbers.
+    pub state: &'a State,
+    /// The way to the core. The web interface takes all answers off it.
+    pub link: &'a Link<M>,
+    /// Who this plug is.
+    pub identity: &'a Identity,
+    /// What it measures with.
+    pub front_end: &'a FrontEnd,
+}
+
+/// picoserve's buffer: a head and a JSON body.
+const INPUT: usize = limits::REQUEST_HEAD + limits::JSON_BODY;
+
+const CONFIG: Config = Config::new(Timeouts {
+    start_read_request: milliseconds(limits::IDLE_TIMEOUT),
+    persistent_start_read_request: milliseconds(limits::IDLE_TIMEOUT),
+    read_request: milliseconds(limits::REQUEST_TIMEOUT),
+    write: milliseconds(limits::WRITE_TIMEOUT),
+})
+.keep_connection_alive();
+
+#[expect(clippy::cast_possible_truncation, reason = "time-outs are seconds")]
+const fn milliseconds(duration: Duration) -> picoserve::time::Duration {
+    picoserve::time::Duration::from_millis(duration.as_millis() as u64)
+}
+
+/// Serves clients that `acceptor` lets in, [`limits::WEB_WORKERS`] at a time, for as long as the plug runs.
+///
+/// Allocates its buffers at the start (about 5 KB and the future of a connection for each worker, and the capture
+/// buffer). Dropping the future ends all connections.
+pub async fn serve<A, C, N, M>(acceptor: &A, plug: &Plug<'_, C, N, M>) -> !
+where
+    A: TcpAccept,
+    A::Error: 'static,
+    C: Clock,
+    N: Clock,
+    M: RawMutex,
+{
+    let core = CoreDesk::new(plug.link, plug.state, plug.front_end);
+    let budget = Budget::new();
+    let tags = Tags::new();
+    let workers: [Pin<Box<_>>; limits::WEB_WORKERS] =
+        core::array::from_fn(|_| Box::pin(worker(acceptor, plug, &core, &budget, &tags)));
+    let (never, _) = join(core.run(), join_array(workers)).await;
+    never
+}
+
+/// Serves one client after the other.
+async fn worker<A, C, N, M>(
+    acceptor: &A,
+    plug: &Plug<'_, C, N, M>,
+    core: &CoreDesk<'_, M>,
+    budget: &Budget,
+    tags: &Tags,
+) -> !
+where
+    A: TcpAccept,
+    A::Error: 'static,
+    C: Clock,
+    N: Clock,
+    M: RawMutex,
+{
+    let clock = plug.network_clock;
+    let mut input = vec![0; INPUT];
+    let mut output = vec![0; limits::WEB_OUTPUT];
+    loop {
+        let Ok((_, inner)) = acceptor.accept().await else {
+            // No sockets or an early reset: neither is a reason to stop.
+            clock.sleep_until(clock.now().after(limits::ACCEPT_PAUSE)).await;
+            continue;
+        };
+        let exchange = Exchange::new();
+        let socket = Socket { inner, exchange: &exchange, clock, output: &mut output };
+        let router = Router::from_service(Site { plug, core, budget, tags, exchange: &exchange });
+        // A client that breaks off is its own affair: there is nobody to tell.
+        let _ = Server::<Runtime, _, _, _>::custom(&router, Timer(clock), &CONFIG, &mut input)
+            .serve(socket)
+            .await;
+    }
+}

@@ -1,0 +1,172 @@
+//! `/api/v1/...`: what is only looked at.
+
+use metering::reading::{Component, Harmonics};
+use serde::ser::SerializeSeq;
+use serde::{Serialize, Serializer};
+
+use super::Plug;
+use super::problem::Problem;
+use super::reply::{Body, JSON, Reply};
+use super::site::Site;
+use crate::core::relay::RelayStatus;
+use crate::limits;
+use crate::platform::Clock;
+use crate::state::State;
+use embassy_sync::blocking_mutex::raw::RawMutex;
+
+/// This interface for machines. Written by hand; a test compares it with the table of routes and with real answers.
+const OPENAPI: &[u8] = include_bytes!("openapi.json");
+
+// The longest JSON of each kind; tests build it.
+/// A reading with every number at its longest and every flag.
+pub(super) const READING_JSON: usize = 2304;
+const INFO_JSON: usize = 1280;
+pub(super) const RELAY_JSON: usize = 1024;
+const HARMONIC_JSON: usize = 208;
+const HARMONICS_JSON: usize = 64 + metering::reading::MAX_ORDER * HARMONIC_JSON;
+const CHANGE_JSON: usize = 384;
+
+/// `GET /api/v1/info`.
+#[derive(Serialize)]
+struct Info<'a> {
+    id: &'a str,
+    name: heapless::String<24>,
+    version: &'a str,
+    git: &'a str,
+    build: &'a str,
+    board: &'a str,
+    chip: &'a str,
+    source: &'a str,
+    reset_reason: &'a str,
+    setup_complete: bool,
+    uptime_s: f64,
+    time: Option<f64>,
+    sample_rate_hz: f64,
+    nominal_voltage_v: f64,
+    lost_samples: u64,
+    event_streams: usize,
+    web_workers: usize,
+}
+
+/// `ossp-XXXX`, of the last four characters of the id.
+pub(super) fn name(id: &str) -> heapless::String<24> {
+    let skipped = id.chars().count().saturating_sub(4);
+    "ossp-".chars().chain(id.chars().skip(skipped)).collect()
+}
+
+pub(super) fn info<'a, C: Clock, N: Clock, M: RawMutex>(
+    site: &Site<'a, C, N, M>,
+) -> Result<Reply<'a>, Problem> {
+    let Plug { state, identity, front_end, clock, .. } = site.plug;
+    let info = Info {
+        id: &identity.id,
+        name: name(&identity.id),
+        version: env!("CARGO_PKG_VERSION"),
+        git: identity.git,
+        build: identity.build,
+        board: identity.board,
+        chip: identity.chip,
+        source: &identity.source,
+        reset_reason: identity.reset_reason,
+        setup_complete: false,
+        uptime_s: clock.now().since_start().as_secs_f64(),
+        time: clock.time_of_day(),
+        sample_rate_hz: front_end.sample_rate.value(),
+        nominal_voltage_v: front_end.nominal_voltage.value(),
+        lost_samples: state.lost_samples.get(),
+        event_streams: state.streams.get(),
+        web_workers: limits::WEB_WORKERS,
+    };
+    Reply::json(site.budget, INFO_JSON, &info)
+}
+
+pub(super) fn reading<'a, C: Clock, N: Clock, M: RawMutex>(
+    site: &Site<'a, C, N, M>,
+) -> Result<Reply<'a>, Problem> {
+    let reading = site.plug.state.reading.borrow();
+    Reply::json(site.budget, READING_JSON, reading.as_ref().ok_or(Problem::NothingMeasuredYet)?)
+}
+
+/// One order of both channels.
+#[derive(Serialize)]
+struct Harmonic {
+    order: usize,
+    voltage_v: f64,
+    voltage_phase_deg: f64,
+    current_a: f64,
+    current_phase_deg: f64,
+}
+
+/// `GET /api/v1/harmonics`.
+#[derive(Serialize)]
+struct HarmonicsPage<'a> {
+    harmonics_max_order: Option<usize>,
+    #[serde(serialize_with = "orders")]
+    harmonics: &'a Harmonics,
+}
+
+fn orders<S: Serializer>(harmonics: &&Harmonics, serializer: S) -> Result<S::Ok, S::Error> {
+    let mut list = serializer.serialize_seq(None)?;
+    let pairs: core::iter::Zip<core::slice::Iter<'_, Component>, _> =
+        harmonics.voltage.iter().zip(&harmonics.current);
+    for (index, (voltage, current)) in pairs.enumerate().take(harmonics.max_order) {
+        list.serialize_element(&Harmonic {
+            order: index + 1,
+            voltage_v: voltage.rms,
+            voltage_phase_deg: voltage.phase.value(),
+            current_a: current.rms,
+            current_phase_deg: current.phase.value(),
+        })?;
+    }
+    list.end()
+}
+
+pub(super) fn harmonics<'a, C: Clock, N: Clock, M: RawMutex>(
+    site: &Site<'a, C, N, M>,
+) -> Result<Reply<'a>, Problem> {
+    let state = site.plug.state;
+    if state.reading.borrow().is_none() {
+        return Err(Problem::NothingMeasuredYet);
+    }
+    let harmonics = state.harmonics.borrow();
+    let harmonics_max_order = (harmonics.max_order > 0).then_some(harmonics.max_order);
+    Reply::json(site.budget, HARMONICS_JSON, &HarmonicsPage { harmonics_max_order, harmonics: &harmonics })
+}
+
+pub(super) fn relay<'a, C: Clock, N: Clock, M: RawMutex>(
+    site: &Site<'a, C, N, M>,
+) -> Result<Reply<'a>, Problem> {
+    Reply::json(site.budget, RELAY_JSON, &relay_now(site.plug))
+}
+
+/// The relay as it is now: the core said how long a hold lasts when it began.
+pub(super) fn relay_now<C: Clock, N, M: RawMutex>(plug: &Plug<'_, C, N, M>) -> RelayStatus {
+    let mut status = plug.state.relay.borrow().clone();
+    let uptime_s = plug.clock.now().since_start().as_secs_f64();
+    status.remaining_s =
+        status.remaining_s.map(|held_s| (status.since_uptime_s + held_s - uptime_s).max(0.0));
+    status
+}
+
+/// `GET /api/v1/relay/log`, newest first.
+#[derive(Serialize)]
+struct RelayLog<'a> {
+    #[serde(serialize_with = "newest_first")]
+    changes: &'a State,
+}
+
+fn newest_first<S: Serializer>(state: &&State, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(state.relay_log.borrow().iter().rev())
+}
+
+pub(super) fn relay_log<'a, C: Clock, N: Clock, M: RawMutex>(
+    site: &Site<'a, C, N, M>,
+) -> Result<Reply<'a>, Problem> {
+    let state = site.plug.state;
+    let most = 64 + CHANGE_JSON * state.relay_log.borrow().len();
+    Reply::json(site.budget, most, &RelayLog { changes: state })
+}
+
+pub(super) const fn openapi<'a>() -> Reply<'a> {
+    Reply::new(JSON, Body::Fixed(OPENAPI))
+}

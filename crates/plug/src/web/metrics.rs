@@ -1,0 +1,164 @@
+//! `GET /metrics`: the Prometheus text format 0.0.4, base units. What does not exist is left out, never 0.
+
+use core::fmt::Write as _;
+
+use embassy_sync::blocking_mutex::raw::RawMutex;
+use metering::quality::Flag;
+use metering::reading::Reading;
+
+use super::problem::Problem;
+use super::reply::{Body, Draft, Reply};
+use super::site::Site;
+use crate::platform::{Clock, Identity};
+
+const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
+/// All metrics with the longest numbers; a test fills it.
+const MOST: usize = 7168;
+const JOULES_A_WATT_HOUR: f64 = 3600.0;
+
+pub(super) fn metrics<'a, C: Clock, N: Clock, M: RawMutex>(
+    site: &Site<'a, C, N, M>,
+) -> Result<Reply<'a>, Problem> {
+    let mut page = Page(Draft::new(site.budget, MOST)?);
+    plug_metrics(&mut page, site).map_err(|_| Problem::Busy)?;
+    if let Some(reading) = site.plug.state.reading.borrow().as_ref() {
+        reading_metrics(&mut page, reading).map_err(|_| Problem::Busy)?;
+    }
+    Ok(Reply::new(TEXT, Body::Made(page.0)))
+}
+
+struct Page<'a>(Draft<'a>);
+
+impl Page<'_> {
+    fn metric(&mut self, name: &str, kind: &str, help: &str, value: Option<f64>) -> core::fmt::Result {
+        let Some(value) = value.filter(|value| value.is_finite()) else { return Ok(()) };
+        self.head(name, kind, help)?;
+        writeln!(self.0, "ossp_{name} {}", ryu::Buffer::new().format_finite(value))
+    }
+
+    fn gauge(&mut self, name: &str, help: &str, value: impl Into<Option<f64>>) -> core::fmt::Result {
+        self.metric(name, "gauge", help, value.into())
+    }
+
+    fn counter(&mut self, name: &str, help: &str, value: f64) -> core::fmt::Result {
+        self.metric(name, "counter", help, Some(value))
+    }
+
+    fn head(&mut self, name: &str, kind: &str, help: &str) -> core::fmt::Result {
+        writeln!(self.0, "# HELP ossp_{name} {help}\n# TYPE ossp_{name} {kind}")
+    }
+
+    /// `name="value"`, with what the format wants escaped.
+    fn label(&mut self, name: &str, value: &str) -> core::fmt::Result {
+        write!(self.0, "{name}=\"")?;
+        for character in value.chars() {
+            match character {
+                '"' | '\\' => write!(self.0, "\\{character}")?,
+                '\n' => self.0.write_str("\\n")?,
+                other => self.0.write_char(other)?,
+            }
+        }
+        self.0.write_str("\"")
+    }
+
+    fn info(&mut self, identity: &Identity) -> core::fmt::Result {
+        self.head("info", "gauge", "What this plug is; always 1.")?;
+        self.0.write_str("ossp_info{")?;
+        for (index, (name, value)) in [
+            ("id", identity.id.as_str()),
+            ("version", env!("CARGO_PKG_VERSION")),
+            ("git", identity.git),
+            ("board", identity.board),
+            ("chip", identity.chip),
+            ("source", &identity.source),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            if index > 0 {
+                self.0.write_str(",")?;
+            }
+            self.label(name, value)?;
+        }
+        self.0.write_str("} 1\n")
+    }
+}
+
+fn plug_metrics<C: Clock, N: Clock, M: RawMutex>(
+    page: &mut Page<'_>,
+    site: &Site<'_, C, N, M>,
+) -> core::fmt::Result {
+    let state = site.plug.state;
+    page.info(site.plug.identity)?;
+    page.gauge(
+        "uptime_seconds",
+        "Time since the plug started.",
+        site.plug.clock.now().since_start().as_secs_f64(),
+    )?;
+    #[expect(clippy::cast_precision_loss, reason = "2^53 pairs at 50 kHz are 5700 years")]
+    page.counter("lost_samples_total", "Sample pairs lost since start.", state.lost_samples.get() as f64)?;
+    page.gauge(
+        "event_streams",
+        "Live event streams that are open.",
+        f64::from(u32::try_from(state.streams.get()).unwrap_or(u32::MAX)),
+    )?;
+    let relay = state.relay.borrow();
+    page.gauge("relay_on", "Whether the relay is commanded closed.", f64::from(u8::from(relay.on)))?;
+    page.gauge(
+        "relay_locked_out",
+        "Whether protection holds the relay open.",
+        f64::from(u8::from(relay.locked_out)),
+    )?;
+    page.counter("relay_switches_total", "Changes of the relay since start.", f64::from(relay.switch_count))
+}
+
+fn reading_metrics(page: &mut Page<'_>, reading: &Reading) -> core::fmt::Result {
+    let ratio = |percent: Option<metering::units::Percent>| percent.map(|percent| percent.value() / 100.0);
+    page.gauge("voltage_volts", "RMS voltage of the newest window.", reading.voltage.value())?;
+    page.gauge("current_amperes", "RMS current of the newest window.", reading.current.value())?;
+    page.gauge(
+        "active_power_watts",
+        "Active power; positive for consumption.",
+        reading.active_power.value(),
+    )?;
+    page.gauge(
+        "apparent_power_voltamperes",
+        "RMS voltage times RMS current.",
+        reading.apparent_power.value(),
+    )?;
+    page.gauge(
+        "reactive_power_vars",
+        "Reactive power of the fundamental; positive for a lagging load.",
+        reading.reactive_power.map(|power| power.value()),
+    )?;
+    page.gauge("power_factor_ratio", "Active over apparent power.", reading.power_factor)?;
+    page.gauge(
+        "displacement_power_factor_ratio",
+        "Cosine of the angle between the fundamentals.",
+        reading.displacement_power_factor,
+    )?;
+    page.gauge("frequency_hertz", "Mains frequency.", reading.frequency.map(|frequency| frequency.value()))?;
+    page.gauge("thd_voltage_ratio", "THD of the voltage over its fundamental.", ratio(reading.thd_voltage))?;
+    page.gauge("thd_current_ratio", "THD of the current over its fundamental.", ratio(reading.thd_current))?;
+    page.gauge("crest_factor_current_ratio", "Peak over RMS of the current.", reading.crest_factor_current)?;
+    page.gauge("voltage_dc_volts", "Mean voltage.", reading.voltage_dc.map(|voltage| voltage.value()))?;
+    page.gauge("current_dc_amperes", "Mean current.", reading.current_dc.map(|current| current.value()))?;
+    let joules = |energy: metering::energy::Energy| energy.watt_hours() * JOULES_A_WATT_HOUR;
+    page.counter("energy_import_joules_total", "Energy consumed.", joules(reading.energy_import))?;
+    page.counter("energy_export_joules_total", "Energy delivered.", joules(reading.energy_export))?;
+    page.counter(
+        "energy_below_noise_joules_total",
+        "The part of both that was measured below the noise of the current channel.",
+        joules(reading.energy_below_noise),
+    )?;
+    page.counter("unmeasured_seconds_total", "Time that was not measured.", reading.unmeasured.value())?;
+    #[expect(clippy::cast_precision_loss, reason = "2^53 windows are 57 million years")]
+    page.counter("windows_total", "Windows measured since start.", reading.sequence as f64 + 1.0)?;
+    page.gauge("window_end_time_seconds", "Unix time of the window's end.", reading.time)?;
+    page.head("quality", "gauge", "What is to be said of the newest window: 1 where it holds.")?;
+    for flag in Flag::ALL {
+        let holds = u8::from(reading.quality.has(*flag));
+        writeln!(page.0, "ossp_quality{{flag=\"{}\"}} {holds}", flag.name())?;
+    }
+    Ok(())
+}

@@ -1,0 +1,202 @@
+//! Everything that can go wrong for a client, and the one place where it is put into words.
+
+use core::fmt::Write;
+
+use heapless::String;
+use picoserve::response::StatusCode;
+use serde::Serialize;
+
+/// Longest message: the longest sentence below with a name in it.
+const MESSAGE: usize = 192;
+/// Longest `{"error":{...}}` with every character of the message escaped.
+pub(super) const PROBLEM_JSON: usize = 512;
+
+/// Why a request is refused. Names given by a client are short and printable (see [`Name`]).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Problem {
+    /// The head cannot be read.
+    BadHead,
+    /// `Content-Length` is not one plain number.
+    BadLength,
+    /// The body has no length.
+    LengthRequired,
+    /// The head is longer than the plug takes.
+    HeadTooLong,
+    /// The body is longer than this address takes.
+    BodyTooLong { most: usize },
+    /// The body did not arrive.
+    BodyMissing,
+    /// The page that asks is not the plug's.
+    WrongOrigin,
+    /// Nothing at this address.
+    NotFound,
+    /// Not with this method.
+    WrongMethod,
+    /// The body is not declared as JSON.
+    NotJsonType,
+    /// The body is not JSON.
+    BadJson,
+    /// A field that nobody knows.
+    UnknownField { name: Name },
+    /// A field with a value it cannot have; `wanted` says which it can.
+    BadField { name: &'static str, wanted: &'static str },
+    /// A parameter of the address with a value it cannot have.
+    BadParameter { name: &'static str, wanted: &'static str },
+    /// A field that stands there twice.
+    RepeatedField { name: &'static str },
+    /// Not exactly one of `on`, `toggle` and `rearm`.
+    OneWish,
+    /// Protection holds the relay open.
+    LockedOut,
+    /// More cycles than the plug keeps.
+    TooManyCycles,
+    /// No window yet.
+    NothingMeasuredYet,
+    /// The samples of the window are not there any more.
+    SamplesGone,
+    /// The core did not answer in time.
+    CoreBusy,
+    /// The one capture buffer is in use.
+    CaptureBusy,
+    /// All live streams are taken.
+    TooManyStreams,
+    /// No memory for this answer now.
+    Busy,
+}
+
+/// A name that came from a client, fit to be repeated: printable ASCII, cut at 32 characters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Name(String<32>);
+
+impl Name {
+    pub(super) fn new(text: &str) -> Self {
+        let printable = |character: char| if character.is_ascii_graphic() { character } else { '?' };
+        Self(text.chars().map(printable).take(32).collect())
+    }
+}
+
+#[derive(Serialize)]
+struct Outer<'a> {
+    error: Inner<'a>,
+}
+
+#[derive(Serialize)]
+struct Inner<'a> {
+    code: &'static str,
+    message: &'a str,
+}
+
+impl Problem {
+    /// Status and code; both are public names.
+    pub(super) const fn kind(&self) -> (StatusCode, &'static str) {
+        let (status, code) = match self {
+            Self::BadHead => (400, "bad_request"),
+            Self::BadLength => (400, "bad_content_length"),
+            Self::BodyMissing => (400, "body_missing"),
+            Self::BadJson => (400, "bad_json"),
+            Self::WrongOrigin => (403, "wrong_origin"),
+            Self::NotFound => (404, "not_found"),
+            Self::WrongMethod => (405, "method_not_allowed"),
+            Self::LockedOut => (409, "locked_out"),
+            Self::LengthRequired => (411, "length_required"),
+            Self::BodyTooLong { .. } => (413, "body_too_long"),
+            Self::NotJsonType => (415, "not_json"),
+            Self::UnknownField { .. } => (422, "unknown_field"),
+            Self::BadField { .. } | Self::RepeatedField { .. } => (422, "bad_field"),
+            Self::OneWish => (422, "one_wish"),
+            Self::BadParameter { .. } => (422, "bad_parameter"),
+            Self::TooManyCycles => (422, "too_many_cycles"),
+            Self::HeadTooLong => (431, "head_too_long"),
+            Self::NothingMeasuredYet => (503, "nothing_measured_yet"),
+            Self::SamplesGone => (503, "samples_gone"),
+            Self::CoreBusy => (503, "core_busy"),
+            Self::CaptureBusy => (503, "capture_busy"),
+            Self::TooManyStreams => (503, "too_many_streams"),
+            Self::Busy => (503, "busy"),
+        };
+        (StatusCode::new(status), code)
+    }
+
+    /// When it is worth trying again, in seconds.
+    pub(super) const fn retry_after(&self) -> Option<u32> {
+        match self {
+            Self::TooManyStreams => Some(5),
+            Self::NothingMeasuredYet
+            | Self::SamplesGone
+            | Self::CoreBusy
+            | Self::CaptureBusy
+            | Self::Busy => Some(1),
+            _ => None,
+        }
+    }
+
+    /// One sentence a person can act on.
+    fn message(&self) -> String<MESSAGE> {
+        let mut text = String::new();
+        let result = match self {
+            Self::BodyTooLong { most } => write!(text, "Send at most {most} bytes to this address."),
+            Self::UnknownField { name } => {
+                write!(text, "There is no field {}; the fields stand in /api/v1/openapi.json.", name.0)
+            }
+            Self::BadField { name, wanted } => write!(text, "The field {name} must be {wanted}."),
+            Self::BadParameter { name, wanted } => write!(text, "The parameter {name} must be {wanted}."),
+            Self::RepeatedField { name } => write!(text, "Give the field {name} only once."),
+            _ => text.write_str(self.fixed_message()),
+        };
+        // Every sentence fits; a cut one would still be a hint.
+        let _ = result;
+        text
+    }
+
+    const fn fixed_message(&self) -> &'static str {
+        match self {
+            Self::BadHead => "This is not an HTTP/1.1 request that the plug can read; check the client.",
+            Self::BadLength => "Give Content-Length once, as a plain number of bytes.",
+            Self::LengthRequired => "Send the body with a Content-Length; chunked bodies are not understood.",
+            Self::HeadTooLong => "Send shorter headers: the request line and headers may have 2048 bytes.",
+            Self::BodyMissing => {
+                "The body did not arrive in time; send as many bytes as Content-Length says."
+            }
+            Self::WrongOrigin => {
+                "A page from another address may not change anything here; open the plug's own page."
+            }
+            Self::NotFound => {
+                "There is nothing at this address; the addresses stand in /api/v1/openapi.json."
+            }
+            Self::WrongMethod => {
+                "This address does not take this method; the header Allow names those it does."
+            }
+            Self::NotJsonType => "Send JSON with the header Content-Type: application/json.",
+            Self::BadJson => "The body must be one JSON object; check its quotes, commas and braces.",
+            Self::OneWish => "Give exactly one of on (true or false), toggle (true) and rearm (true).",
+            Self::LockedOut => {
+                "Protection holds the relay open; see why in /api/v1/relay/log, then send {\"rearm\":true} first."
+            }
+            Self::TooManyCycles => "The plug does not keep that many cycles; ask for fewer.",
+            Self::NothingMeasuredYet => "The plug has not finished its first window; ask again in a second.",
+            Self::SamplesGone => {
+                "The samples of this window are not there any more; ask again for the next one."
+            }
+            Self::CoreBusy => {
+                "The plug did not confirm in time, the command may still take effect; look at /api/v1/relay."
+            }
+            Self::CaptureBusy => "Somebody else is fetching a waveform; ask again in a second.",
+            Self::TooManyStreams => {
+                "All live streams are in use; close another page of this plug or ask /api/v1/reading."
+            }
+            Self::Busy => "The plug is busy with other answers; ask again in a second.",
+            Self::BodyTooLong { .. }
+            | Self::UnknownField { .. }
+            | Self::BadField { .. }
+            | Self::BadParameter { .. }
+            | Self::RepeatedField { .. } => "",
+        }
+    }
+
+    /// The JSON body.
+    pub(super) fn json(&self, buffer: &mut [u8; PROBLEM_JSON]) -> usize {
+        let message = self.message();
+        let body = Outer { error: Inner { code: self.kind().1, message: &message } };
+        serde_json_core::to_slice(&body, buffer).unwrap_or(0)
+    }
+}

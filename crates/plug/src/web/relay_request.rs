@@ -1,0 +1,136 @@
+//! The body of `PUT /api/v1/relay`.
+
+use core::time::Duration;
+
+use super::json;
+use super::problem::{Name, Problem};
+use crate::core::relay::{RelayCommand, Source, Wish};
+
+/// Shortest and longest `for_s`: longer than the relay needs to move, at most a week.
+const FOR_S: core::ops::RangeInclusive<f64> = 0.1..=604_800.0;
+
+/// Reads `{"on":true}`, `{"toggle":true}`, either with `"for_s":60`, or `{"rearm":true}` (after a lock-out).
+///
+/// # Errors
+/// Which field is wrong, and what it must be.
+pub(super) fn parse(body: &[u8]) -> Result<RelayCommand, Problem> {
+    let text = core::str::from_utf8(body).map_err(|_| Problem::BadJson)?;
+    let (mut on, mut toggle, mut rearm, mut for_s) = (None, None, None, None);
+    let mut problem = None;
+    let whole = json::members(text, |name, value| {
+        let result = match name {
+            "on" => once("on", &mut on, boolean("on", value)),
+            "toggle" => once("toggle", &mut toggle, truth("toggle", value)),
+            "rearm" => once("rearm", &mut rearm, truth("rearm", value)),
+            "for_s" => once("for_s", &mut for_s, duration("for_s", value)),
+            other => Err(Problem::UnknownField { name: Name::new(other) }),
+        };
+        problem = problem.take().or(result.err());
+    });
+    whole.map_err(|json::NotJson| Problem::BadJson)?;
+    if let Some(problem) = problem {
+        return Err(problem);
+    }
+    let wish = match (on, toggle, rearm) {
+        (Some(on), None, None) => Wish::Set(on),
+        (None, Some(()), None) => Wish::Toggle,
+        (None, None, Some(())) => Wish::Rearm,
+        _ => return Err(Problem::OneWish),
+    };
+    let duration = for_s.flatten();
+    if wish == Wish::Rearm && duration.is_some() {
+        return Err(Problem::BadField { name: "for_s", wanted: "left out with rearm" });
+    }
+    Ok(RelayCommand { wish, duration, source: Source::Web })
+}
+
+fn once<T>(name: &'static str, field: &mut Option<T>, value: Result<T, Problem>) -> Result<(), Problem> {
+    match field.replace(value?) {
+        None => Ok(()),
+        Some(_) => Err(Problem::RepeatedField { name }),
+    }
+}
+
+fn boolean(name: &'static str, value: &str) -> Result<bool, Problem> {
+    match value {
+        "true" => Ok(true),
+        "false" => Ok(false),
+        _ => Err(Problem::BadField { name, wanted: "true or false" }),
+    }
+}
+
+fn truth(name: &'static str, value: &str) -> Result<(), Problem> {
+    if value == "true" { Ok(()) } else { Err(Problem::BadField { name, wanted: "true" }) }
+}
+
+/// Seconds; null means for good, as when the field is left out.
+fn duration(name: &'static str, value: &str) -> Result<Option<Duration>, Problem> {
+    if value == "null" {
+        return Ok(None);
+    }
+    let wrong = Problem::BadField { name, wanted: "a number of seconds from 0.1 to 604800" };
+    // The text is JSON, so nothing but a number begins with a digit; words such as `inf` never get here.
+    let seconds = value.starts_with(|first: char| first.is_ascii_digit()).then(|| value.parse::<f64>().ok());
+    match seconds.flatten().filter(|seconds| FOR_S.contains(seconds)) {
+        Some(seconds) => Duration::try_from_secs_f64(seconds).map(Some).map_err(|_| wrong),
+        None => Err(wrong),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::string::ToString;
+
+    fn command(wish: Wish, seconds: Option<f64>) -> Result<RelayCommand, Problem> {
+        Ok(RelayCommand { wish, duration: seconds.map(Duration::from_secs_f64), source: Source::Web })
+    }
+
+    #[test]
+    fn every_allowed_form_is_understood() {
+        assert_eq!(parse(b"{\"on\":true}"), command(Wish::Set(true), None));
+        assert_eq!(parse(b" { \"on\" : false } "), command(Wish::Set(false), None));
+        assert_eq!(parse(b"{\"toggle\":true,\"for_s\":0.1}"), command(Wish::Toggle, Some(0.1)));
+        assert_eq!(parse(b"{\"for_s\":6.048e5,\"on\":true}"), command(Wish::Set(true), Some(604_800.0)));
+        assert_eq!(parse(b"{\"rearm\":true}"), command(Wish::Rearm, None));
+        assert_eq!(parse(b"{\"on\":true,\"for_s\":null}"), command(Wish::Set(true), None));
+    }
+
+    #[test]
+    fn each_mistake_is_named() {
+        let field = |body: &str| match parse(body.as_bytes()) {
+            Err(Problem::BadField { name, .. } | Problem::RepeatedField { name }) => name.to_string(),
+            Err(Problem::UnknownField { .. }) => "unknown".to_string(),
+            Err(Problem::OneWish) => "one of".to_string(),
+            Err(Problem::BadJson) => "json".to_string(),
+            other => alloc::format!("{other:?}"),
+        };
+        for (body, expected) in [
+            ("{\"on\":1}", "on"),
+            ("{\"on\":\"true\"}", "on"),
+            ("{\"on\":null}", "on"),
+            ("{\"toggle\":false}", "toggle"),
+            ("{\"on\":true,\"for_s\":0.05}", "for_s"),
+            ("{\"on\":true,\"for_s\":-1}", "for_s"),
+            ("{\"on\":true,\"for_s\":604800.1}", "for_s"),
+            ("{\"on\":true,\"for_s\":1e999}", "for_s"),
+            ("{\"on\":true,\"for_s\":\"5\"}", "for_s"),
+            ("{\"on\":true,\"for_s\":true}", "for_s"),
+            ("{\"on\":true,\"on\":true}", "on"),
+            ("{\"On\":true}", "unknown"),
+            ("{\"on\":true,\"speed\":2}", "unknown"),
+            ("{}", "one of"),
+            ("{\"for_s\":5}", "one of"),
+            ("{\"on\":true,\"toggle\":true}", "one of"),
+            ("{\"on\":true,\"rearm\":true}", "one of"),
+            ("{\"rearm\":true,\"for_s\":5}", "for_s"),
+            ("on", "json"),
+            ("[]", "json"),
+            ("{\"on\":true", "json"),
+            ("", "json"),
+        ] {
+            assert_eq!(field(body), expected, "{body}");
+        }
+        assert_eq!(parse(b"{\"on\":\xff}"), Err(Problem::BadJson));
+    }
+}

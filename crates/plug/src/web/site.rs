@@ -1,0 +1,203 @@
+//! One request from its first check to its answer. The order is the same for all (DESIGN, issue 5 "Doors"): host and
+//! origin, route, method, type, length, body.
+
+use embassy_sync::blocking_mutex::raw::RawMutex;
+use picoserve::ResponseSent;
+use picoserve::io::Read;
+use picoserve::request::{Path, Request, RequestBodyConnection, RequestParts};
+use picoserve::response::ResponseWriter;
+use picoserve::routing::PathRouterService;
+
+use super::assets::Tags;
+use super::core_desk::CoreDesk;
+use super::events::Seat;
+use super::problem::Problem;
+use super::reply::{Budget, Reply};
+use super::routes::{Handler, Route, find};
+use super::socket::Exchange;
+use super::{Plug, api, assets, events, metrics, relay_request, waveform};
+use crate::core::relay::Wish;
+use crate::limits;
+use crate::platform::Clock;
+
+/// What a request can reach, for one worker.
+pub(super) struct Site<'a, C, N, M: RawMutex> {
+    pub(super) plug: &'a Plug<'a, C, N, M>,
+    pub(super) core: &'a CoreDesk<'a, M>,
+    pub(super) budget: &'a Budget,
+    pub(super) tags: &'a Tags,
+    pub(super) exchange: &'a Exchange,
+}
+
+/// What is answered: a body of known length, or the live stream.
+enum Outcome<'a> {
+    Reply(Reply<'a>),
+    Events(Seat<'a>),
+}
+
+impl<C: Clock, N: Clock, M: RawMutex> PathRouterService for Site<'_, C, N, M> {
+    async fn call_path_router_service<R: Read, W: ResponseWriter<Error = R::Error>>(
+        &self,
+        (): &(),
+        (): (),
+        _path: Path<'_>,
+        request: Request<'_, R>,
+        writer: W,
+    ) -> Result<ResponseSent, W::Error> {
+        let Request { parts, mut body_connection } = request;
+        self.exchange.begin(self.plug.network_clock.now().after(limits::ANSWER_TIMEOUT));
+        let head_only = parts.method() == "HEAD";
+        let sent = match self.answer(&parts, &mut body_connection).await {
+            Outcome::Reply(mut reply) => {
+                reply.head_only |= head_only;
+                self.exchange.join_head_and_body();
+                reply.send(body_connection, writer).await
+            }
+            Outcome::Events(seat) => events::send(self, seat, head_only, body_connection, writer).await,
+        };
+        self.exchange.finish();
+        sent
+    }
+}
+
+impl<'a, C: Clock, N: Clock, M: RawMutex> Site<'a, C, N, M> {
+    async fn answer<R: Read>(
+        &self,
+        parts: &RequestParts<'_>,
+        body: &mut RequestBodyConnection<'_, R>,
+    ) -> Outcome<'a> {
+        match self.outcome(parts, body).await {
+            Ok(outcome) => outcome,
+            Err(problem) => Outcome::Reply(problem.into()),
+        }
+    }
+
+    async fn outcome<R: Read>(
+        &self,
+        parts: &RequestParts<'_>,
+        body: &mut RequestBodyConnection<'_, R>,
+    ) -> Result<Outcome<'a>, Problem> {
+        let path = path(parts);
+        if changes_something(parts.method()) && !same_origin(parts) {
+            return Err(Problem::WrongOrigin);
+        }
+        let Some(route) = find(path) else {
+            let machine = path == "/api" || path.starts_with("/api/");
+            return if machine {
+                Err(Problem::NotFound)
+            } else {
+                Ok(Outcome::Reply(Reply::not_found_page()))
+            };
+        };
+        if !route.methods.allow(parts.method()) {
+            let mut reply = Reply::from(Problem::WrongMethod);
+            reply.allow = Some(route.methods);
+            return Ok(Outcome::Reply(reply));
+        }
+        self.handle(route, parts, body).await
+    }
+
+    async fn handle<R: Read>(
+        &self,
+        route: &Route,
+        parts: &RequestParts<'_>,
+        body: &mut RequestBodyConnection<'_, R>,
+    ) -> Result<Outcome<'a>, Problem> {
+        let reply = match route.handler {
+            Handler::Info => api::info(self),
+            Handler::Reading => api::reading(self),
+            Handler::Harmonics => api::harmonics(self),
+            Handler::Events => return Seat::take(self.plug.state).map(Outcome::Events),
+            Handler::Waveform => waveform::waveform(self, parts).await,
+            Handler::Relay if parts.method() == "PUT" => self.switch(parts, body).await,
+            Handler::Relay => api::relay(self),
+            Handler::RelayLog => api::relay_log(self),
+            Handler::OpenApi => Ok(api::openapi()),
+            Handler::Metrics => metrics::metrics(self),
+            Handler::Page(asset) => Ok(assets::page(self.tags, asset, parts)),
+        };
+        reply.map(Outcome::Reply)
+    }
+
+    async fn switch<R: Read>(
+        &self,
+        parts: &RequestParts<'_>,
+        body: &mut RequestBodyConnection<'_, R>,
+    ) -> Result<Reply<'a>, Problem> {
+        let text = self.json_body(parts, body).await?;
+        let command = relay_request::parse(text)?;
+        let (was_on, locked_out) = {
+            let relay = self.plug.state.relay.borrow();
+            (relay.on, relay.locked_out)
+        };
+        let wants_on = match command.wish {
+            Wish::Set(on) => on,
+            Wish::Toggle => !was_on,
+            Wish::Rearm if locked_out => false,
+            // Nothing to do; the status is the answer.
+            Wish::Rearm => return api::relay(self),
+        };
+        if wants_on && locked_out {
+            return Err(Problem::LockedOut);
+        }
+        self.core.switch(self.plug.network_clock, command).await?;
+        // Protection may have been faster.
+        let locked_out = self.plug.state.relay.borrow().locked_out;
+        if wants_on && locked_out { Err(Problem::LockedOut) } else { api::relay(self) }
+    }
+
+    /// The body of a request that must be JSON.
+    async fn json_body<'b, R: Read>(
+        &self,
+        parts: &RequestParts<'_>,
+        body: &'b mut RequestBodyConnection<'_, R>,
+    ) -> Result<&'b [u8], Problem> {
+        if !is_json(parts) {
+            return Err(Problem::NotJsonType);
+        }
+        if body.content_length() > limits::JSON_BODY {
+            // Nobody waits for it; the answer goes out and the connection ends.
+            self.exchange.end();
+            return Err(Problem::BodyTooLong { most: limits::JSON_BODY });
+        }
+        match body.body().read_all().await {
+            Ok(text) => Ok(text),
+            Err(_) => {
+                self.exchange.end();
+                Err(Problem::BodyMissing)
+            }
+        }
+    }
+}
+
+/// The path, also of a request in absolute form (RFC 9112 §3.2.2).
+fn path<'r>(parts: &RequestParts<'r>) -> &'r str {
+    let target = parts.path().encoded();
+    match target.strip_prefix("http://") {
+        Some(rest) => rest.find('/').and_then(|at| rest.get(at..)).unwrap_or("/"),
+        None => target,
+    }
+}
+
+/// Whether a request with this method is more than a look.
+fn changes_something(method: &str) -> bool {
+    !matches!(method, "GET" | "HEAD" | "OPTIONS" | "TRACE")
+}
+
+/// Whether the request comes from the plug's own page or from no page at all: a browser names the page's origin.
+fn same_origin(parts: &RequestParts<'_>) -> bool {
+    let headers = parts.headers();
+    let Some(origin) = headers.get("origin") else { return true };
+    let origin = origin.as_raw();
+    let place = origin.strip_prefix(b"http://").or_else(|| origin.strip_prefix(b"https://"));
+    match (place, headers.get("host")) {
+        (Some(place), Some(host)) => place.eq_ignore_ascii_case(host.as_raw()),
+        _ => false,
+    }
+}
+
+fn is_json(parts: &RequestParts<'_>) -> bool {
+    let Some(value) = parts.headers().get("content-type") else { return false };
+    let kind = value.as_raw().split(|byte| *byte == b';').next().unwrap_or(&[]);
+    kind.trim_ascii().eq_ignore_ascii_case(b"application/json")
+}

@@ -1,0 +1,438 @@
+//! A web interface on a loopback port with a core that the test plays, and a client that trusts nobody.
+
+// Each test file uses its own part of this.
+#![allow(dead_code, reason = "shared by several test programs")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests may fail loudly"
+)]
+
+use std::cell::Cell;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use async_io::Async;
+use embassy_sync::blocking_mutex::raw::NoopRawMutex;
+use futures_lite::future::{or, pending, yield_now};
+use metering::calibration::Calibration;
+use metering::energy::Energy;
+use metering::front_end::{ChannelRange, FrontEnd, Pair};
+use metering::position::Position;
+use metering::quality::{Flag, Quality};
+use metering::reading::{HalfCycleExtremes, Harmonics, Reading, Window};
+use metering::units::{Amperes, Degrees, Hertz, Percent, Seconds, Vars, VoltAmperes, Volts, Watts};
+use metering::window::Span;
+use plug::app::{Answer, CaptureError, CaptureRequest, Command, Link};
+use plug::core::relay::{RelayChange, RelayCommand, RelayStatus, Source, Wish};
+use plug::platform::{self, Identity};
+use plug::state::State;
+
+/// The plug's clock, or one that runs `speed` times as fast for the time-outs.
+pub(crate) struct TestClock {
+    start: Instant,
+    speed: f64,
+}
+
+impl TestClock {
+    pub(crate) fn new(speed: f64) -> Self {
+        Self { start: Instant::now(), speed }
+    }
+}
+
+impl platform::Clock for TestClock {
+    fn now(&self) -> platform::Instant {
+        platform::Instant::from_start(self.start.elapsed().mul_f64(self.speed))
+    }
+
+    async fn sleep_until(&self, moment: platform::Instant) {
+        let wait = moment.since(self.now()).div_f64(self.speed);
+        async_io::Timer::after(wait).await;
+    }
+
+    fn time_of_day(&self) -> Option<f64> {
+        Some(1_795_000_000.5)
+    }
+}
+
+/// Sockets as a shell makes them; every third `accept` fails.
+pub(crate) struct Door {
+    listener: Async<TcpListener>,
+    calls: Cell<u32>,
+}
+
+impl edge_nal::TcpAccept for Door {
+    type Error = std::io::Error;
+    type Socket<'a> = edge_nal_std::TcpSocket;
+
+    async fn accept(&self) -> Result<(SocketAddr, Self::Socket<'_>), Self::Error> {
+        self.calls.set(self.calls.get() + 1);
+        if self.calls.get().is_multiple_of(3) {
+            return Err(std::io::ErrorKind::ConnectionAborted.into());
+        }
+        let (stream, peer) = self.listener.accept().await?;
+        stream.get_ref().set_nodelay(true)?;
+        Ok((peer, edge_nal_std::TcpSocket::new(stream)))
+    }
+}
+
+/// What the test can reach inside the server's thread.
+pub(crate) struct Inside {
+    pub(crate) state: State,
+    pub(crate) link: Link<NoopRawMutex>,
+    started: Instant,
+    /// The core answers nothing while this holds.
+    pub(crate) core_stalled: Cell<bool>,
+    pub(crate) locked_out: Cell<bool>,
+}
+
+type Task = Box<dyn FnOnce(&Inside) + Send>;
+
+/// A running web interface.
+pub(crate) struct Plug {
+    pub(crate) address: SocketAddr,
+    tasks: mpsc::Sender<Task>,
+}
+
+impl Plug {
+    /// Starts one; its time-outs run `speed` times as fast as the wall clock.
+    pub(crate) fn start(speed: f64) -> Self {
+        let (tasks, inbox) = mpsc::channel::<Task>();
+        let (tell, told) = mpsc::channel();
+        std::thread::spawn(move || {
+            let listener = Async::<TcpListener>::bind(([127, 0, 0, 1], 0)).unwrap();
+            tell.send(listener.get_ref().local_addr().unwrap()).unwrap();
+            let door = Door { listener, calls: Cell::new(0) };
+            async_io::block_on(run(&door, speed, &inbox));
+        });
+        Self { address: told.recv().unwrap(), tasks }
+    }
+
+    /// Runs `action` on the server's thread and returns what it returns.
+    pub(crate) fn inside<T: Send + 'static>(&self, action: impl FnOnce(&Inside) -> T + Send + 'static) -> T {
+        let (tell, told) = mpsc::channel();
+        self.tasks.send(Box::new(move |inside| tell.send(action(inside)).unwrap())).unwrap();
+        told.recv().unwrap()
+    }
+
+    /// Publishes window number `sequence`.
+    pub(crate) fn measure(&self, sequence: u64) {
+        self.inside(move |inside| {
+            inside.state.harmonics.replace(harmonics());
+            inside.state.put_reading(reading(sequence));
+        });
+    }
+
+    pub(crate) fn connect(&self) -> TcpStream {
+        let stream = TcpStream::connect(self.address).unwrap();
+        stream.set_nodelay(true).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        stream
+    }
+
+    /// One request on its own connection.
+    pub(crate) fn ask(&self, method: &str, path: &str, headers: &[&str], body: &str) -> Response {
+        let mut stream = self.connect();
+        let length =
+            if body.is_empty() { String::new() } else { format!("Content-Length: {}\r\n", body.len()) };
+        let headers: String = headers.iter().map(|header| format!("{header}\r\n")).collect();
+        let head = format!("{method} {path} HTTP/1.1\r\nHost: {}\r\n{headers}{length}\r\n", self.address);
+        stream.write_all((head + body).as_bytes()).unwrap();
+        read_response(&mut stream, method == "HEAD").expect("an answer")
+    }
+
+    pub(crate) fn get(&self, path: &str) -> Response {
+        self.ask("GET", path, &[], "")
+    }
+
+    pub(crate) fn put_relay(&self, body: &str) -> Response {
+        self.ask("PUT", "/api/v1/relay", &["Content-Type: application/json"], body)
+    }
+}
+
+async fn run(door: &Door, speed: f64, inbox: &mpsc::Receiver<Task>) {
+    let inside = Inside {
+        state: State::new(status(false, 0), calibration()),
+        link: Link::new(),
+        started: Instant::now(),
+        core_stalled: Cell::new(false),
+        locked_out: Cell::new(false),
+    };
+    let (clock, network_clock) = (TestClock::new(1.0), TestClock::new(speed));
+    let (identity, front_end) = (identity(), front_end());
+    let web = plug::web::Plug {
+        clock: &clock,
+        network_clock: &network_clock,
+        state: &inside.state,
+        link: &inside.link,
+        identity: &identity,
+        front_end: &front_end,
+    };
+    let tasks = async {
+        loop {
+            match inbox.try_recv() {
+                Ok(task) => task(&inside),
+                Err(mpsc::TryRecvError::Empty) => {
+                    async_io::Timer::after(Duration::from_millis(1)).await;
+                }
+                Err(mpsc::TryRecvError::Disconnected) => return,
+            }
+        }
+    };
+    let serve = async {
+        plug::web::serve(door, &web).await;
+    };
+    or(tasks, or(serve, core(&inside))).await;
+}
+
+/// Answers commands as a core would.
+async fn core(inside: &Inside) {
+    loop {
+        let command = inside.link.commands.receive().await;
+        while inside.core_stalled.get() {
+            async_io::Timer::after(Duration::from_millis(1)).await;
+        }
+        let answer = match command {
+            Command::Relay(command) => Answer::Relay(switch(inside, command)),
+            Command::Capture(mut capture) => {
+                capture.pairs.clear();
+                (capture.reading, capture.span, capture.error) = (None, None, None);
+                match capture.request {
+                    CaptureRequest::Cycles(cycles) if cycles > 15 => {
+                        capture.error = Some(CaptureError::TooLong)
+                    }
+                    CaptureRequest::Cycles(cycles) => capture.pairs.extend((0..cycles as i32 * 80).map(pair)),
+                    CaptureRequest::LastWindow => match &*inside.state.reading.borrow() {
+                        None => capture.error = Some(CaptureError::NothingYet),
+                        Some(reading) => {
+                            capture.pairs.extend((0..962).map(pair));
+                            capture.reading = Some(reading.clone());
+                            capture.span = Some(span());
+                        }
+                    },
+                }
+                Answer::Capture(capture)
+            }
+        };
+        inside.link.answers.send(answer).await;
+        yield_now().await;
+    }
+}
+
+fn switch(inside: &Inside, command: RelayCommand) -> RelayStatus {
+    let before = inside.state.relay.borrow().clone();
+    let wanted = match command.wish {
+        Wish::Set(on) => on,
+        Wish::Toggle => !before.on,
+        Wish::Rearm => {
+            inside.locked_out.set(false);
+            false
+        }
+    };
+    let on = wanted && !inside.locked_out.get();
+    let changed = on != before.on;
+    let mut status = status(on, before.switch_count + u32::from(changed));
+    status.since_uptime_s = inside.started.elapsed().as_secs_f64();
+    status.locked_out = inside.locked_out.get();
+    status.remaining_s = command.duration.map(|duration| duration.as_secs_f64());
+    if changed {
+        inside.state.put_change(change(f64::from(status.switch_count), on));
+    }
+    status
+}
+
+/// Wherever nothing else is to be waited for.
+pub(crate) async fn never() {
+    pending::<()>().await;
+}
+
+pub(crate) fn pair(index: i32) -> Pair {
+    Pair { voltage: 2048 + index % 1700, current: -index }
+}
+
+pub(crate) fn span() -> Span {
+    Span { first: Position::new(160, 12_345), last: Position::new(960, 1 << 19), cycles: Some(10) }
+}
+
+pub(crate) fn identity() -> Identity {
+    Identity {
+        id: "ab12cd34ef56".try_into().unwrap(),
+        board: "virtual",
+        chip: "pc",
+        git: "unknown",
+        build: "test",
+        reset_reason: "start",
+        source: "simulated \"kettle\"".try_into().unwrap(),
+    }
+}
+
+pub(crate) fn front_end() -> FrontEnd {
+    let range = |dc_coupled| ChannelRange { lowest: 0, highest: 4095, dc_coupled };
+    FrontEnd {
+        sample_rate: Hertz(4000.0),
+        voltage: range(false),
+        current: range(true),
+        channel_skew: Seconds(50e-6),
+        nominal_voltage: Volts(230.0),
+    }
+}
+
+pub(crate) fn calibration() -> Calibration {
+    let mut calibration = Calibration::ideal(0.2 / 3.0, 2_047.518_326_1, 14.7e-3, 2047.5);
+    calibration.phase = Degrees(0.123_456_789_012_345_67);
+    calibration.current_noise_floor = Some(Amperes(0.0123));
+    calibration
+}
+
+pub(crate) fn status(on: bool, switch_count: u32) -> RelayStatus {
+    RelayStatus {
+        on,
+        measured: None,
+        commanded_by: Source::Web,
+        reason: "switched by somebody".try_into().unwrap(),
+        since: None,
+        since_uptime_s: 0.0,
+        remaining_s: None,
+        locked_out: false,
+        switch_count,
+    }
+}
+
+pub(crate) fn change(uptime_s: f64, on: bool) -> RelayChange {
+    RelayChange {
+        time: None,
+        uptime_s,
+        on,
+        source: Source::Web,
+        cause: "x".repeat(96).as_str().try_into().unwrap(),
+        reading_sequence: Some(u64::MAX),
+        active_power_w: Some(LONG),
+        current_a: Some(LONG),
+    }
+}
+
+/// Prints with as many characters as a number can.
+pub(crate) const LONG: f64 = -1.234_567_890_123_456_7e-108;
+
+pub(crate) fn reading(sequence: u64) -> Reading {
+    let mut quality = Quality::NONE;
+    Flag::ALL.iter().for_each(|flag| quality.set(*flag));
+    Reading {
+        sequence,
+        time: Some(LONG),
+        uptime: Seconds(LONG),
+        window: Window {
+            cycles: Some(u32::MAX),
+            samples: u32::MAX,
+            lost: 0,
+            duration: Seconds(LONG),
+            sample_rate: Hertz(LONG),
+        },
+        voltage: Volts(LONG),
+        current: Amperes(LONG),
+        active_power: Watts(LONG),
+        apparent_power: VoltAmperes(LONG),
+        reactive_power: Some(Vars(LONG)),
+        power_factor: Some(LONG),
+        displacement_power_factor: Some(f64::NAN),
+        frequency: Some(Hertz(LONG)),
+        thd_voltage: Some(Percent(LONG)),
+        thd_current: Some(Percent(LONG)),
+        harmonics_max_order: Some(40),
+        crest_factor_current: Some(LONG),
+        voltage_dc: None,
+        current_dc: Some(Amperes(LONG)),
+        current_total: Some(Amperes(LONG)),
+        current_noise_floor: Some(Amperes(LONG)),
+        current_noise_corrected: Some(Amperes(LONG)),
+        half_cycle: HalfCycleExtremes {
+            voltage_min: Some(Volts(LONG)),
+            voltage_max: Some(Volts(LONG)),
+            current_min: Some(Amperes(LONG)),
+            current_max: Some(Amperes(LONG)),
+        },
+        energy_import: Energy(1_500_000_000),
+        energy_export: Energy(u64::MAX),
+        energy_below_noise: Energy(u64::MAX),
+        unmeasured: Seconds(LONG),
+        calibration: calibration().id(),
+        relay: false,
+        quality,
+    }
+}
+
+pub(crate) fn harmonics() -> Harmonics {
+    let mut harmonics = Harmonics::NONE;
+    harmonics.max_order = 40;
+    for channel in [&mut harmonics.voltage, &mut harmonics.current] {
+        for component in channel {
+            component.rms = LONG;
+            component.phase = Degrees(LONG);
+        }
+    }
+    harmonics
+}
+
+/// An answer as it came.
+#[derive(Debug)]
+pub(crate) struct Response {
+    pub(crate) status: u16,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Response {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        let mut found = self.headers.iter().filter(|(other, _)| other.eq_ignore_ascii_case(name));
+        let value = found.next().map(|(_, value)| value.as_str());
+        assert!(found.next().is_none(), "{name} stands twice");
+        value
+    }
+
+    pub(crate) fn text(&self) -> &str {
+        std::str::from_utf8(&self.body).unwrap()
+    }
+
+    pub(crate) fn json(&self) -> serde_json::Value {
+        assert_eq!(self.header("Content-Type"), Some("application/json"), "{self:?}");
+        serde_json::from_slice(&self.body).unwrap()
+    }
+
+    /// The error's code, after a look at the sentence that goes with it.
+    pub(crate) fn code(&self) -> String {
+        let json = self.json();
+        let message = json["error"]["message"].as_str().unwrap();
+        assert!(message.ends_with('.') && message.len() > 20 && !message.contains('\n'), "{message}");
+        json["error"]["code"].as_str().unwrap().to_owned()
+    }
+}
+
+/// Reads the next answer of a connection; `None` if it ends without one.
+pub(crate) fn read_response(stream: &mut TcpStream, head_only: bool) -> Option<Response> {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        let mut byte = [0];
+        match stream.read(&mut byte) {
+            Ok(1) => head.push(byte[0]),
+            _ if head.is_empty() => return None,
+            other => panic!("the head ends early: {other:?} {:?}", String::from_utf8_lossy(&head)),
+        }
+    }
+    let head = String::from_utf8(head).unwrap();
+    let mut lines = head.lines();
+    let status = lines.next().unwrap().strip_prefix("HTTP/1.1 ").unwrap()[..3].parse().unwrap();
+    let split = |line: &str| line.split_once(": ").map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let headers: Vec<_> =
+        lines.take_while(|line| !line.is_empty()).map(|line| split(line).unwrap()).collect();
+    let mut response = Response { status, headers, body: Vec::new() };
+    let length = response.header("Content-Length").map(|length| length.parse::<usize>().unwrap());
+    if !head_only && status != 304 {
+        response.body = vec![0; length.expect("every answer but a stream has its length")];
+        stream.read_exact(&mut response.body).unwrap();
+    }
+    Some(response)
+}
