@@ -1,7 +1,7 @@
 //! RMS over a sliding half cycle: its least and greatest inside a window, and its newest value for protection.
 
-use crate::dsp::kernels::{BLOCK, sum_squares};
-use crate::history::View;
+use crate::dsp::kernels::{BLOCK, block_squares, sum_squares};
+use crate::history::{LOST, View};
 
 /// Fractional bits of a length in rows.
 const LENGTH_BITS: u32 = 8;
@@ -75,19 +75,27 @@ impl Sliding {
     }
 
     /// From `channel[..end]` to `channel[..end + step]`.
+    #[inline(always)]
     pub(crate) fn advance(&mut self, channel: &[i32], end: usize, step: usize) {
         let leave = end.saturating_sub(self.length.whole_rows() as usize);
         let gone = (end + step).saturating_sub(self.length.whole_rows() as usize);
-        self.sum += sum_squares(channel.get(end..end + step).unwrap_or(&[]), self.zero);
-        self.sum -= sum_squares(channel.get(leave..gone).unwrap_or(&[]), self.zero);
+        let entering = channel.get(end..end + step).unwrap_or(&[]);
+        let leaving = channel.get(leave..gone).unwrap_or(&[]);
+        self.sum += match (<&[i32; BLOCK]>::try_from(entering), <&[i32; BLOCK]>::try_from(leaving)) {
+            (Ok(entering), Ok(leaving)) => {
+                block_squares(entering, self.zero) - block_squares(leaving, self.zero)
+            }
+            _ => sum_squares(entering, self.zero) - sum_squares(leaving, self.zero),
+        };
     }
 
     /// The sum over the half cycle before `channel[end]`, its oldest row by its share.
     pub(crate) fn value(&self, channel: &[i32], end: usize) -> SumOfSquares {
         let oldest = end
             .checked_sub(self.length.rows_needed() as usize)
-            .and_then(|row| channel.get(row..row + 1))
-            .map_or(0, |row| sum_squares(row, self.zero));
+            .and_then(|row| channel.get(row))
+            .filter(|&&count| count != LOST)
+            .map_or(0, |&count| i64::from(count - self.zero) * i64::from(count - self.zero));
         SumOfSquares { sum: self.sum + ((oldest * self.length.fraction()) >> LENGTH_BITS), length: self.length }
     }
 }

@@ -4,6 +4,8 @@
 //! no 64-bit arithmetic, and one instruction on a PC. Larger samples take the 64-bit way. Both are exact, so which
 //! way a block takes is never seen in a result.
 
+use wide::{i16x8, i32x8};
+
 /// Rows a block.
 pub(crate) const BLOCK: usize = 8;
 
@@ -12,58 +14,77 @@ const NARROW: i32 = 8191;
 
 /// `raw - zero` of a block in 16 bits, if all of it is small.
 #[inline(always)]
-pub(crate) fn narrow<const N: usize>(raw: &[i32; N], zero: i32) -> Option<[i16; N]> {
-    let mut out = [0_i16; N];
-    let mut beyond = 0_u32;
-    for (out, raw) in out.iter_mut().zip(raw) {
-        let value = raw.wrapping_sub(zero);
-        // Non-zero where the value is outside -8192..8192.
-        beyond |= (value.wrapping_add(NARROW + 1) as u32) >> 14;
-        *out = value as i16;
-    }
-    (beyond == 0).then_some(out)
+pub(crate) fn narrow(raw: &[i32; BLOCK], zero: i32) -> Option<i16x8> {
+    let values = i32x8::new(*raw) - i32x8::splat(zero);
+    // Non-zero bits above the 14th where a value is outside -8192..8192.
+    let beyond = (values + i32x8::splat(NARROW + 1)) & i32x8::splat(!0x3fff);
+    let inside = beyond.to_array().iter().fold(0, |all, lane| all | lane) == 0;
+    inside.then(|| i16x8::from_i32x8_saturate(values))
 }
 
 /// Sum of products of two narrow blocks.
 #[inline(always)]
-pub(crate) fn dot(a: &[i16; BLOCK], b: &[i16; BLOCK]) -> i32 {
-    a.iter().zip(b).map(|(&a, &b)| i32::from(a) * i32::from(b)).sum()
+pub(crate) fn dot(a: i16x8, b: i16x8) -> i32 {
+    let [w, x, y, z] = a.dot(b).to_array();
+    (w + y) + (x + z)
 }
 
-/// Sum of products about their zeros, of one slice with another of the same length.
-pub(crate) fn sum_products(a: &[i32], a_zero: i32, b: &[i32], b_zero: i32) -> i64 {
+#[inline(always)]
+fn wide_product(a: i32, a_zero: i32, b: i32, b_zero: i32) -> i64 {
+    i64::from(a - a_zero) * i64::from(b - b_zero)
+}
+
+/// Sums of products of a slice with `N` others of the same length, each about its zero.
+#[inline(always)]
+pub(crate) fn sum_products<const N: usize>(
+    a: &[i32],
+    a_zero: i32,
+    others: [&[i32]; N],
+    b_zero: i32,
+) -> [i64; N] {
+    let mut sums = [0; N];
     let (a_blocks, a_rest) = a.as_chunks::<BLOCK>();
-    let (b_blocks, b_rest) = b.as_chunks::<BLOCK>();
-    let wide = |a: &[i32], b: &[i32]| -> i64 {
-        a.iter().zip(b).map(|(a, b)| i64::from(a - a_zero) * i64::from(b - b_zero)).sum()
-    };
-    let mut sum = wide(a_rest, b_rest);
-    for (a, b) in a_blocks.iter().zip(b_blocks) {
-        sum += match (narrow(a, a_zero), narrow(b, b_zero)) {
-            (Some(a), Some(b)) => i64::from(dot(&a, &b)),
-            _ => wide(a, b),
-        };
+    let others = others.map(<[i32]>::as_chunks::<BLOCK>);
+    for (sum, (_, b_rest)) in sums.iter_mut().zip(&others) {
+        *sum = a_rest.iter().zip(*b_rest).map(|(&a, &b)| wide_product(a, a_zero, b, b_zero)).sum();
     }
-    sum
+    let mut others = others.map(|(blocks, _)| blocks.iter());
+    for a in a_blocks {
+        let a_narrow = narrow(a, a_zero);
+        for (sum, b) in sums.iter_mut().zip(&mut others) {
+            let Some(b) = b.next() else { continue };
+            *sum += match (a_narrow, narrow(b, b_zero)) {
+                (Some(a), Some(b)) => i64::from(dot(a, b)),
+                _ => a.iter().zip(b).map(|(&a, &b)| wide_product(a, a_zero, b, b_zero)).sum(),
+            };
+        }
+    }
+    sums
+}
+
+/// Sum of squares of a block about a zero; a lost row counts nothing.
+#[inline(always)]
+pub(crate) fn block_squares(raw: &[i32; BLOCK], zero: i32) -> i64 {
+    match narrow(raw, zero) {
+        Some(block) => i64::from(dot(block, block)),
+        None => few_squares(raw, zero),
+    }
+}
+
+#[inline(never)]
+fn few_squares(raw: &[i32], zero: i32) -> i64 {
+    raw.iter()
+        .filter(|&&count| count != crate::history::LOST)
+        .map(|&count| wide_product(count, zero, count, zero))
+        .sum()
 }
 
 /// Sum of squares about a zero; a lost row counts nothing.
+#[inline(always)]
 pub(crate) fn sum_squares(raw: &[i32], zero: i32) -> i64 {
     let (blocks, rest) = raw.as_chunks::<BLOCK>();
-    let wide = |raw: &[i32]| -> i64 {
-        raw.iter()
-            .filter(|&&count| count != crate::history::LOST)
-            .map(|count| i64::from(count - zero) * i64::from(count - zero))
-            .sum()
-    };
-    let mut sum = wide(rest);
-    for block in blocks {
-        sum += match narrow(block, zero) {
-            Some(block) => i64::from(dot(&block, &block)),
-            None => wide(block),
-        };
-    }
-    sum
+    let whole: i64 = blocks.iter().map(|block| block_squares(block, zero)).sum();
+    if rest.is_empty() { whole } else { whole + few_squares(rest, zero) }
 }
 
 /// First and second moment and extremes of a slice about a zero.
@@ -81,19 +102,22 @@ impl Spread {
     /// Takes in rows, none of them lost.
     pub(crate) fn add(&mut self, raw: &[i32], zero: i32) {
         let (blocks, rest) = raw.as_chunks::<BLOCK>();
+        let mut least = i16x8::splat(i16::MAX);
+        let mut greatest = i16x8::splat(i16::MIN);
         for block in blocks {
-            match narrow(block, zero) {
-                Some(block) => {
-                    self.sum += i64::from(block.iter().map(|&value| i32::from(value)).sum::<i32>());
-                    self.squares += i64::from(dot(&block, &block));
-                    let (least, greatest) = block
-                        .iter()
-                        .fold((i16::MAX, i16::MIN), |(low, high), &value| (low.min(value), high.max(value)));
-                    self.least = self.least.min(i32::from(least));
-                    self.greatest = self.greatest.max(i32::from(greatest));
-                }
-                None => self.add_wide(block, zero),
-            }
+            let Some(block) = narrow(block, zero) else {
+                self.add_wide(block, zero);
+                continue;
+            };
+            self.sum += i64::from(dot(block, i16x8::ONE));
+            self.squares += i64::from(dot(block, block));
+            least = least.min(block);
+            greatest = greatest.max(block);
+        }
+        // Without a narrow block these are the other way round.
+        if least.reduce_min() <= greatest.reduce_max() {
+            self.widen(least.reduce_min().into());
+            self.widen(greatest.reduce_max().into());
         }
         self.add_wide(rest, zero);
     }
@@ -108,7 +132,7 @@ impl Spread {
     }
 
     /// Takes a value into the extremes only.
-    pub(crate) fn widen(&mut self, value: i32) {
+    fn widen(&mut self, value: i32) {
         self.least = self.least.min(value);
         self.greatest = self.greatest.max(value);
     }
@@ -124,7 +148,7 @@ mod tests {
         fn short_and_long_way_agree(raw in proptest::collection::vec(-20_000_i32..20_000, 0..100), zero in -9000_i32..9000) {
             let expected: i64 = raw.iter().map(|x| i64::from(x - zero).pow(2)).sum();
             prop_assert_eq!(sum_squares(&raw, zero), expected);
-            prop_assert_eq!(sum_products(&raw, zero, &raw, zero), expected);
+            prop_assert_eq!(sum_products(&raw, zero, [&raw, &raw], zero), [expected; 2]);
             let mut spread = Spread::EMPTY;
             spread.add(&raw, zero);
             prop_assert_eq!(spread.squares, expected);

@@ -115,9 +115,7 @@ impl Moments {
             voltage.add(full.voltage, zeros.voltage);
             current.add(full.current, zeros.current);
             rows += full.voltage.len() as u64;
-            for (sum, lag) in products.iter_mut().take(lags.count).zip(lags.first_lag..) {
-                sum.add_run(run, inside, zeros, lags.current_is_late, lag);
-            }
+            add_run(&mut products, run, inside, zeros, lags);
         }
         let mut moments = Self {
             weight: (rows << WEIGHT_BITS) as i64,
@@ -158,24 +156,49 @@ impl WeightedSum {
     pub(crate) fn mean(&self) -> f64 {
         if self.weight == 0 { 0.0 } else { self.sum as f64 / self.weight as f64 }
     }
+}
 
-    /// Adds the products of the rows `inside`, as far as both partners lie in this run.
-    fn add_run(&mut self, run: View<'_>, inside: (u64, u64), zeros: Zeros, current_is_late: bool, lag: i64) {
-        let back = |row: u64| row.saturating_add_signed(-lag);
-        let forth = |row: u64| row.saturating_add_signed(lag);
-        let from = inside.0.max(run.base).max(forth(run.base));
-        let to = inside.1.min(run.end()).min(forth(run.end()));
-        if from >= to {
-            return;
-        }
-        let now = run.rows(from, to);
-        let partner = run.rows(back(from), back(to));
-        let sum = if current_is_late {
-            sum_products(now.voltage, zeros.voltage, partner.current, zeros.current)
-        } else {
-            sum_products(partner.voltage, zeros.voltage, now.current, zeros.current)
-        };
-        self.weight += ((to - from) << WEIGHT_BITS) as i64;
-        self.sum += i128::from(sum) << WEIGHT_BITS;
+/// Adds the products of the rows `inside`, as far as both partners lie in this run.
+fn add_run(
+    sums: &mut [WeightedSum; TAPS],
+    run: View<'_>,
+    inside: (u64, u64),
+    zeros: Zeros,
+    lags: Lags,
+) {
+    let last_lag = lags.first_lag + lags.count as i64 - 1;
+    // Rows whose partners are all in the run; the lags are a few rows, at most one of them negative.
+    let from = inside.0.max(run.base.saturating_add_signed(last_lag.max(0)));
+    let to = inside.1.min(run.end()).min(run.end().saturating_add_signed(lags.first_lag));
+    if from >= to {
+        return;
     }
+    let now = run.rows(from, to);
+    let partner = |lag: i64| run.rows(from.saturating_add_signed(-lag), to.saturating_add_signed(-lag));
+    let products = |lag: [i64; TAPS]| {
+        if lags.current_is_late {
+            let partners = lag.map(|lag| partner(lag).current);
+            sum_products(now.voltage, zeros.voltage, partners, zeros.current)
+        } else {
+            let partners = lag.map(|lag| partner(lag).voltage);
+            sum_products(now.current, zeros.current, partners, zeros.voltage)
+        }
+    };
+    let first = lags.first_lag;
+    let found = if lags.count == 1 {
+        let [only] = one_product(now, partner(first), zeros, lags.current_is_late);
+        [only, 0, 0, 0]
+    } else {
+        products([first, first + 1, first + 2, first + 3])
+    };
+    for (sum, found) in sums.iter_mut().zip(found).take(lags.count) {
+        sum.weight += ((to - from) << WEIGHT_BITS) as i64;
+        sum.sum += i128::from(found) << WEIGHT_BITS;
+    }
+}
+
+fn one_product(now: View<'_>, partner: View<'_>, zeros: Zeros, current_is_late: bool) -> [i64; 1] {
+    let (voltage, current) =
+        if current_is_late { (now.voltage, partner.current) } else { (partner.voltage, now.current) };
+    sum_products(voltage, zeros.voltage, [current], zeros.current)
 }

@@ -6,15 +6,17 @@
 //! at most 2^-14 of the peak and white. Harmonics are taken from what is left when the fundamental, which would
 //! leak over the window's broken edge samples, has been subtracted.
 
+use wide::i16x8;
+
+use crate::dsp::kernels::{BLOCK as HALF, dot};
 use crate::dsp::moments::weight_of;
 use crate::dsp::rotation::{BITS, Phasor};
 use crate::history::View;
 use crate::position::{FRACTION_BITS, Position, WEIGHT_BITS, WEIGHT_ONE};
 use crate::reading::MAX_ORDER;
 
-/// Rows a block.
-const BLOCK: usize = 16;
-const HALF: usize = BLOCK / 2;
+/// Rows a block: two of the kernels' blocks, folded onto each other.
+const BLOCK: usize = 2 * HALF;
 /// Largest scaled row. The residual is at most 2.27 times as large (a square wave's fundamental is 4/pi of its
 /// peak), twice that after folding: it must fit 16 bits.
 const ROW_LIMIT: i32 = 7216;
@@ -38,8 +40,8 @@ pub(crate) struct Amplitude {
 
 /// Twiddles and step of one order.
 struct Bin {
-    cosines: [i16; HALF],
-    sines: [i16; HALF],
+    cosines: i16x8,
+    sines: i16x8,
     /// From one block to the next.
     step: Phasor,
     /// Where the block stands.
@@ -59,8 +61,8 @@ impl Bin {
             response += i64::from(exact.re) * i64::from(cosine) + i64::from(exact.im) * i64::from(sine);
         }
         Self {
-            cosines,
-            sines,
+            cosines: i16x8::new(cosines),
+            sines: i16x8::new(sines),
             step: Phasor::at((2 * BLOCK as u64 * order).wrapping_mul(half).wrapping_neg()),
             at: Phasor::at(order.wrapping_mul(start).wrapping_neg()),
             gain: response as f64 / (HALF as f64 * f64::from(1_u32 << TWIDDLE_BITS) * f64::from(1_u32 << BITS)),
@@ -70,8 +72,8 @@ impl Bin {
     /// The block's share of the sum, turned to its place.
     #[inline(always)]
     fn turn(&self, folded: &Folded) -> (i64, i64) {
-        let re = i64::from(dot(&folded.even, &self.cosines));
-        let im = -i64::from(dot(&folded.odd, &self.sines));
+        let re = i64::from(dot(folded.even, self.cosines));
+        let im = -i64::from(dot(folded.odd, self.sines));
         let (at_re, at_im) = (i64::from(self.at.re), i64::from(self.at.im));
         ((re * at_re - im * at_im) >> DROP, (re * at_im + im * at_re) >> DROP)
     }
@@ -93,16 +95,11 @@ fn twiddles(order: u64, half: u64, bits: u32) -> ([i16; HALF], [i16; HALF]) {
     (cosines, sines)
 }
 
-#[inline(always)]
-fn dot(a: &[i16; HALF], b: &[i16; HALF]) -> i32 {
-    a.iter().zip(b).map(|(&a, &b)| i32::from(a) * i32::from(b)).sum()
-}
-
 /// A block folded about its middle.
 #[derive(Clone, Copy)]
 struct Folded {
-    even: [i16; HALF],
-    odd: [i16; HALF],
+    even: i16x8,
+    odd: i16x8,
 }
 
 /// One channel's way from raw counts to scaled rows.
@@ -362,14 +359,9 @@ fn scale(raw: &[i32; BLOCK], scaling: Scaling, out: &mut [i16; BLOCK]) {
 
 #[inline(always)]
 fn fold(rows: &[i16; BLOCK]) -> Folded {
-    let mut folded = Folded { even: [0; HALF], odd: [0; HALF] };
-    let [low @ .., _, _, _, _, _, _, _, _] = rows;
-    let [_, _, _, _, _, _, _, _, high @ ..] = rows;
-    for (((even, odd), low), high) in folded.even.iter_mut().zip(&mut folded.odd).zip(low.iter().rev()).zip(high) {
-        *even = high.wrapping_add(*low);
-        *odd = high.wrapping_sub(*low);
-    }
-    folded
+    let [r7, r6, r5, r4, r3, r2, r1, r0, high @ ..] = *rows;
+    let (low, high) = (i16x8::new([r0, r1, r2, r3, r4, r5, r6, r7]), i16x8::new(high));
+    Folded { even: high + low, odd: high - low }
 }
 
 /// The fundamental in scaled units, to be subtracted.
@@ -410,14 +402,11 @@ impl Removal {
         const SHIFT: u32 = REMOVAL_BITS + REMOVAL_TWIDDLE_BITS - 1;
         const ROUND: i32 = 1 << (SHIFT - 1);
         let (re, im) = self.middle(at);
-        let mut folded = fold(rows);
-        for (even, &cosine) in folded.even.iter_mut().zip(&self.cosines) {
-            *even = even.wrapping_sub(((re * i32::from(cosine) + ROUND) >> SHIFT) as i16);
-        }
-        for (odd, &sine) in folded.odd.iter_mut().zip(&self.sines) {
-            *odd = odd.wrapping_add(((im * i32::from(sine) + ROUND) >> SHIFT) as i16);
-        }
-        folded
+        let Folded { even, odd } = fold(rows);
+        let scaled = |by: i32, twiddles: &[i16; HALF]| {
+            i16x8::new(twiddles.map(|twiddle| ((by * i32::from(twiddle) + ROUND) >> SHIFT) as i16))
+        };
+        Folded { even: even - scaled(re, &self.cosines), odd: odd + scaled(im, &self.sines) }
     }
 
     /// Subtracts row by row, with weights in 2^-14, and folds.
