@@ -24,6 +24,8 @@ const STEPS: [string, string][] = [
 ];
 
 export function learnPage(): Node {
+  const parts: [string, string][] = [...GROUPS, LIMITS].map((group) => [group.colour, group.title]);
+  parts.push(["flags", "Quality flags"]);
   return h(
     "div",
     { class: "learn" },
@@ -34,10 +36,15 @@ export function learnPage(): Node {
       "This plug edits no number silently. Here is what it does instead, step by step; anyone can compute it again from the samples.",
     ),
     h("ol", { class: "steps" }, ...STEPS.map(([title, text]) => h("li", {}, h("strong", {}, title), text))),
+    h(
+      "ul",
+      { class: "contents", "aria-label": "On this page" },
+      ...parts.map(([id, title]) => h("li", {}, h("a", { href: `#/learn/${id}` }, title))),
+    ),
     ...[...GROUPS, LIMITS].map((group) =>
       h(
         "section",
-        { class: `card glossary ${group.colour}` },
+        { class: `card glossary ${group.colour}`, id: group.colour, tabindex: -1 },
         h("h2", {}, group.title),
         h(
           "dl",
@@ -69,7 +76,7 @@ export function learnPage(): Node {
     ),
     h(
       "section",
-      { class: "card glossary" },
+      { class: "card glossary", id: "flags", tabindex: -1 },
       h("h2", {}, "Quality flags"),
       h(
         "dl",

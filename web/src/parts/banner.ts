@@ -1,7 +1,6 @@
 // What needs attention, above every page. Said once by assistive technology when it appears, not at every reading.
 import { FLAG_MEMORY_MS, plug } from "../api/plug";
 import { h, ICONS, icon, setText } from "../lib/dom";
-import { duration } from "../lib/format";
 import { flagText } from "../texts/flags";
 
 interface Alert {
@@ -44,14 +43,13 @@ function connection(now: number): Alert[] {
   const link = plug.link.value;
   if (link.state === "gone") {
     const wait = Math.max(0, Math.ceil((link.retryAt - now) / 1000));
-    const age = plug.receivedAt ? ` The numbers are ${duration((now - plug.receivedAt) / 1000)} old.` : "";
     return [
       {
         key: "gone",
         weight: "danger",
         title: "The plug does not answer.",
         text: "",
-        ticking: `${wait > 0 ? `Trying again in ${wait} s.` : "Trying again now."}${age}`,
+        ticking: wait > 0 ? `Trying again in ${wait} s.` : "Trying again now.",
         action: { label: "Try now", run: () => plug.retryNow() },
       },
     ];
@@ -157,6 +155,7 @@ export function banner(): HTMLElement {
   plug.link.watch(update);
   plug.relay.watch(update);
   plug.updated.watch(update);
+  plug.reading.watch(update);
   setInterval(update, 500);
   return h("div", { class: "banner" }, urgent, calm);
 }

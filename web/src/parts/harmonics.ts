@@ -93,9 +93,12 @@ function makeBars(channel: Channel, onSelect: (order: number) => void): Bars {
       };
       for (const [n, tick] of ticks.entries()) setText(tick, label((top * (2 - n)) / 2));
       const whole = withUnit(fundamental, channel.unit);
+      const noise = channel.unit === "A" && plug.reading.value?.quality.includes("below_noise");
       setText(
         legend,
-        `${channel.name}: the fundamental is ${whole}, that is 100 %${top < 100 ? ", beyond this scale" : ""}`,
+        noise
+          ? "Current: below noise, so these bars are those of the noise"
+          : `${channel.name}: the fundamental is ${whole}, that is 100 %${top < 100 ? ", beyond this scale" : ""}`,
       );
       setAttribute(area, "aria-label", `${channel.name} harmonics as bars; the table below has the numbers.`);
     },

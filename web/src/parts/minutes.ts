@@ -49,6 +49,7 @@ export function lastMinutes(life: Lifetime): HTMLElement {
     const ink = palette(look.colour);
     return {
       scales: { x: { range: () => span }, y: { range: () => look.range(...extremes) } },
+      padding: [12, 30, 0, 0],
       cursor: { drag: { x: false, y: false } },
       axes: [
         axis(palette, { size: 30, space: 90, values: (_, ticks) => ticks.map(clockTime) }),

@@ -45,7 +45,7 @@ export function liveValue(quantity: Quantity): { node: HTMLElement; update: (rea
       const value = quantity.value(reading);
       setText(number, format(value, quantity.unit));
       node.classList.toggle("missing", value === null);
-      setText(why, value === null ? whyMissing(quantity, reading) : "");
+      setText(why, value === null ? whyMissing(quantity, reading, true) : "");
     },
   };
 }

@@ -25,7 +25,8 @@ const UNITS: [number, string][] = [
   [3600, "hours"],
 ];
 
-export function relayCard(life: Lifetime): HTMLElement {
+/** `more` leads to the log. */
+export function relayCard(life: Lifetime, more?: Node): HTMLElement {
   const state = h("span", { class: "relay-state" }, "…");
   const toggle = h(
     "button",
@@ -103,12 +104,6 @@ export function relayCard(life: Lifetime): HTMLElement {
     const left = status.remaining_s - (Date.now() - plug.relayAt) / 1000;
     setText(timer, `Switches ${status.on ? "off" : "on"} by itself in ${duration(left)}.`);
   };
-  life.watch(plug.relay, (status) => {
-    if (status) show(status);
-    showTimer();
-  });
-  life.every(1000, showTimer);
-
   function show(status: RelayStatus): void {
     setAttribute(toggle, "aria-checked", String(status.on));
     setText(state, status.locked_out ? "Locked out" : status.on ? "On" : "Off");
@@ -128,12 +123,17 @@ export function relayCard(life: Lifetime): HTMLElement {
   const section: HTMLElement = h(
     "section",
     { class: "card relay", "aria-labelledby": "relay-title" },
-    h("header", {}, h("h2", { id: "relay-title" }, "Relay"), h("a", { href: "#/relay" }, "Log")),
+    h("header", {}, h("h2", { id: "relay-title" }, "Relay"), more),
     h("div", { class: "relay-main" }, toggle, state),
     problem,
     timer,
     facts,
     form,
   );
+  life.watch(plug.relay, (status) => {
+    if (status) show(status);
+    showTimer();
+  });
+  life.every(1000, showTimer);
   return section;
 }

@@ -23,17 +23,18 @@ export interface Quantity {
 const NEEDS_CYCLES = ["no_voltage", "no_sync", "lost_samples"];
 const NEEDS_CURRENT = [...NEEDS_CYCLES, "below_noise"];
 
-const REASONS: Record<string, string> = {
-  no_voltage: "there is no voltage, so there are no cycles to work with",
-  no_sync: "no zero crossings were found, and this needs whole cycles",
-  lost_samples: "more than 1 % of the window's samples were lost",
-  below_noise: "the current cannot be told from noise, and this would be a property of the noise",
+/** In a word or two for a card, and as half a sentence. */
+const REASONS: Record<string, [string, string]> = {
+  no_voltage: ["no voltage", "there is no voltage, so there are no cycles to work with"],
+  no_sync: ["no cycles found", "no zero crossings were found, and this needs whole cycles"],
+  lost_samples: ["samples lost", "more than 1 % of the window's samples were lost"],
+  below_noise: ["below noise", "the current cannot be told from noise, and this would be a property of the noise"],
 };
 
-/** Why `quantity` is not there in `reading`, as half a sentence. */
-export function whyMissing(quantity: Quantity, reading: Reading): string {
+/** Why `quantity` is not there in `reading`. */
+export function whyMissing(quantity: Quantity, reading: Reading, brief = false): string {
   const flag = quantity.missingBy?.find((name) => reading.quality.includes(name));
-  return (flag && REASONS[flag]) ?? quantity.missing ?? "the plug gives no value for this window";
+  return (flag && REASONS[flag]?.[brief ? 0 : 1]) ?? quantity.missing ?? "the plug gives no value for this window";
 }
 
 const V = (value: number | null): string => withUnit(value, "V");
