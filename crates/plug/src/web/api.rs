@@ -100,9 +100,10 @@ struct Harmonic {
 /// `GET /api/v1/harmonics`.
 #[derive(Serialize)]
 struct HarmonicsPage<'a> {
-    harmonics_max_order: Option<usize>,
+    sequence: u64,
+    max_order: usize,
     #[serde(serialize_with = "orders")]
-    harmonics: &'a Harmonics,
+    orders: &'a Harmonics,
 }
 
 fn orders<S: Serializer>(harmonics: &&Harmonics, serializer: S) -> Result<S::Ok, S::Error> {
@@ -125,12 +126,14 @@ pub(super) fn harmonics<'a, C: Clock, N: Clock, M: RawMutex>(
     site: &Site<'a, C, N, M>,
 ) -> Result<Reply<'a>, Problem> {
     let state = site.plug.state;
-    if state.reading.borrow().is_none() {
-        return Err(Problem::NothingMeasuredYet);
-    }
+    let sequence = state.reading.borrow().as_ref().map(|reading| reading.sequence);
     let harmonics = state.harmonics.borrow();
-    let harmonics_max_order = (harmonics.max_order > 0).then_some(harmonics.max_order);
-    Reply::json(site.budget, HARMONICS_JSON, &HarmonicsPage { harmonics_max_order, harmonics: &harmonics })
+    let page = HarmonicsPage {
+        sequence: sequence.ok_or(Problem::NothingMeasuredYet)?,
+        max_order: harmonics.max_order,
+        orders: &harmonics,
+    };
+    Reply::json(site.budget, HARMONICS_JSON, &page)
 }
 
 pub(super) fn relay<'a, C: Clock, N: Clock, M: RawMutex>(

@@ -31,6 +31,7 @@ use plug::app::{Answer, CaptureError, CaptureRequest, Command, Link};
 use plug::core::relay::{RelayChange, RelayCommand, RelayStatus, Source, Wish};
 use plug::platform::{self, Identity};
 use plug::state::State;
+use socket2::{Domain, Socket, Type};
 
 /// The plug's clock, or one that runs `speed` times as fast for the time-outs.
 pub(crate) struct TestClock {
@@ -59,7 +60,7 @@ impl platform::Clock for TestClock {
     }
 }
 
-/// Sockets as a shell makes them; every third `accept` fails.
+/// Sockets as a shell makes them (without Nagle's delay); every third `accept` fails.
 pub(crate) struct Door {
     listener: Async<TcpListener>,
     calls: Cell<u32>,
@@ -76,6 +77,8 @@ impl edge_nal::TcpAccept for Door {
         }
         let (stream, peer) = self.listener.accept().await?;
         stream.get_ref().set_nodelay(true)?;
+        // Little room, as on a chip: slow readers are felt at once.
+        socket2::SockRef::from(stream.get_ref()).set_send_buffer_size(4096)?;
         Ok((peer, edge_nal_std::TcpSocket::new(stream)))
     }
 }
@@ -128,7 +131,10 @@ impl Plug {
     }
 
     pub(crate) fn connect(&self) -> TcpStream {
-        let stream = TcpStream::connect(self.address).unwrap();
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        socket.set_recv_buffer_size(4096).unwrap();
+        socket.connect(&self.address.into()).unwrap();
+        let stream = TcpStream::from(socket);
         stream.set_nodelay(true).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
         stream

@@ -1,0 +1,123 @@
+//! The description of the interface against the interface: routes, real answers, flags.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests may fail loudly"
+)]
+
+mod web_support;
+
+use plug::web::ROUTES;
+use serde_json::Value;
+use web_support::Plug;
+
+/// Looks at `value` the way a reader of the schema would; what it does not know, it refuses.
+fn check(document: &Value, schema: &Value, value: &Value, place: &str) {
+    if let Some(name) = schema.get("$ref").and_then(Value::as_str) {
+        let target = name.trim_start_matches("#/components/schemas/");
+        return check(document, &document["components"]["schemas"][target], value, place);
+    }
+    if let Some(allowed) = schema.get("enum") {
+        assert!(allowed.as_array().unwrap().contains(value), "{place}: {value} is not in {allowed}");
+    }
+    let types: Vec<&str> = match &schema["type"] {
+        Value::String(one) => vec![one],
+        Value::Array(several) => several.iter().map(|one| one.as_str().unwrap()).collect(),
+        other => panic!("{place}: no type but {other}"),
+    };
+    let kind = match value {
+        Value::Null => "null",
+        Value::Bool(_) => "boolean",
+        Value::String(_) => "string",
+        Value::Array(_) => "array",
+        Value::Object(_) => "object",
+        Value::Number(number) if number.is_u64() && types.contains(&"integer") => "integer",
+        Value::Number(_) => "number",
+    };
+    assert!(types.contains(&kind), "{place}: {value} is no {types:?}");
+    if let (Value::Object(members), Some(properties)) = (value, schema.get("properties")) {
+        for (name, member) in members {
+            let place = format!("{place}.{name}");
+            check(
+                document,
+                properties.get(name).unwrap_or_else(|| panic!("{place} is not described")),
+                member,
+                &place,
+            );
+        }
+        for name in schema["required"].as_array().unwrap() {
+            assert!(members.contains_key(name.as_str().unwrap()), "{place}.{name} is missing");
+        }
+    }
+    if let (Value::Array(items), Some(schema)) = (value, schema.get("items")) {
+        items.iter().for_each(|item| check(document, schema, item, place));
+    }
+}
+
+#[test]
+fn every_route_is_described_and_nothing_else() {
+    let plug = Plug::start(1.0);
+    let document = plug.get("/api/v1/openapi.json").json();
+    let mut described: Vec<_> = document["paths"].as_object().unwrap().keys().map(String::as_str).collect();
+    let mut served: Vec<_> = ROUTES.iter().map(|route| route.path).collect();
+    described.sort_unstable();
+    served.sort_unstable();
+    assert_eq!(described, served);
+    for route in ROUTES {
+        let operations = document["paths"][route.path].as_object().unwrap();
+        let mut methods: Vec<_> = operations.keys().map(|method| method.to_uppercase()).collect();
+        methods.sort_unstable();
+        assert_eq!(methods, route.methods.names(), "{}", route.path);
+        for (method, operation) in operations {
+            for field in ["operationId", "summary", "responses"] {
+                assert!(!operation[field].is_null(), "{method} {} has no {field}", route.path);
+            }
+        }
+    }
+}
+
+#[test]
+fn every_reference_leads_somewhere() {
+    fn walk(document: &Value, value: &Value) {
+        match value {
+            Value::Object(members) => {
+                if let Some(name) = members.get("$ref").and_then(Value::as_str) {
+                    let found = document.pointer(name.trim_start_matches('#'));
+                    assert!(found.is_some(), "{name} leads nowhere");
+                }
+                members.values().for_each(|member| walk(document, member));
+            }
+            Value::Array(items) => items.iter().for_each(|item| walk(document, item)),
+            _ => {}
+        }
+    }
+    let document = Plug::start(1.0).get("/api/v1/openapi.json").json();
+    walk(&document, &document);
+}
+
+#[test]
+fn real_answers_are_as_described() {
+    let plug = Plug::start(1.0);
+    let document = plug.get("/api/v1/openapi.json").json();
+    plug.measure(3);
+    plug.put_relay("{\"on\":true,\"for_s\":5}");
+    for route in ROUTES.iter().filter(|route| route.path.starts_with("/api/")) {
+        let good = &document["paths"][route.path]["get"]["responses"]["200"]["content"]["application/json"];
+        if !good.is_null() {
+            check(&document, &good["schema"], &plug.get(route.path).json(), route.path);
+        }
+    }
+    let errors = &document["components"]["schemas"]["Error"];
+    check(&document, errors, &plug.get("/api/x").json(), "error");
+    check(&document, errors, &plug.put_relay("[]").json(), "error");
+}
+
+#[test]
+fn flags_are_all_described() {
+    let document = Plug::start(1.0).get("/api/v1/openapi.json").json();
+    let known: Vec<_> = metering::quality::Flag::ALL.iter().map(|flag| Value::from(flag.name())).collect();
+    assert_eq!(document["components"]["schemas"]["Flag"]["enum"], Value::from(known));
+}
