@@ -79,11 +79,6 @@ pub(super) struct Sensors {
 }
 
 impl Sensors {
-    /// Without any effect.
-    pub(super) fn ideal() -> Self {
-        Self { voltage: None, current: None }
-    }
-
     pub(super) fn new(settings: &schema::FrontEnd, hertz: f64, step_s: f64) -> Self {
         let angle = TAU * hertz * step_s;
         let blocking = || Pole::new(1.0 - libm::exp(-TAU * BLOCKING_HZ * step_s), true, angle);
@@ -105,7 +100,7 @@ impl Sensors {
     }
 
     /// By how much the current is later than the voltage at the nominal frequency.
-    fn lag_deg(&self) -> f64 {
+    pub(super) fn lag_deg(&self) -> f64 {
         let lag = |pole: &Option<Pole>| pole.as_ref().map_or(0.0, |pole| pole.lag_deg);
         lag(&self.current) - lag(&self.voltage)
     }
@@ -154,7 +149,8 @@ pub(super) struct Converter {
 }
 
 impl Converter {
-    pub(super) fn new(settings: &schema::Settings, sensors: &Sensors, seed: u64) -> Self {
+    /// `filter_gain` and `lag_deg` are what is in front of it, at the nominal frequency.
+    pub(super) fn new(settings: &schema::Settings, filter_gain: f64, lag_deg: f64, seed: u64) -> Self {
         let front_end = &settings.front_end;
         let (lowest, highest) = rails(front_end);
         let channel = |channel, lsb: f64, error_pct: f64, zero: Option<f64>, offset, noise| Channel {
@@ -173,17 +169,10 @@ impl Converter {
                 channel,
             ),
         };
-        let filter_gain = match front_end.filter {
-            schema::Filter::Rc => {
-                let ratio = settings.mains.hertz / front_end.rc_corner_hz;
-                libm::sqrt(1.0 + ratio * ratio).recip()
-            }
-            schema::Filter::Steep | schema::Filter::None => 1.0,
-        };
         Self {
             nominal: Volts(settings.mains.volts),
             filter_gain,
-            lag_deg: sensors.lag_deg(),
+            lag_deg,
             voltage: channel(
                 schema::Channel::Voltage,
                 front_end.voltage_lsb_v,

@@ -26,7 +26,7 @@ use metering::calibration::Calibration;
 use metering::front_end::{FrontEnd, Pair};
 use metering::units::Seconds;
 
-use front_end::{Converter, Sensors};
+use front_end::Converter;
 use model::Model;
 use scenario::Origin;
 use wave::Player;
@@ -65,13 +65,13 @@ impl Simulation {
         let (source, converter) = match &scenario.origin {
             Origin::Model(settings) => {
                 let model = Model::new(settings, seed);
-                let converter = Converter::new(settings, model.sensors(), seed);
+                let converter = Converter::new(settings, model.filter_gain(), model.lag_deg(), seed);
                 (Source::Model(Box::new(model)), converter)
             }
             Origin::Wave(wave, settings) => {
                 let settings = wave.settings(settings);
                 let player = Player::new(wave.clone(), &settings, seed);
-                (Source::Wave(Box::new(player)), Converter::new(&settings, &Sensors::ideal(), seed))
+                (Source::Wave(Box::new(player)), Converter::new(&settings, 1.0, 0.0, seed))
             }
         };
         let sample_s = converter.front_end().sample_rate.0.recip();

@@ -22,6 +22,8 @@ pub(super) struct Model {
     sensors: Sensors,
     filter: Decimator,
     relay_delay_s: f64,
+    /// Of the nominal frequency over one step.
+    nominal_angle: f64,
     source_ohm: f64,
     /// The source's inductance over one step.
     source_inertia_ohm: f64,
@@ -52,6 +54,7 @@ impl Model {
             loads: Loads::new(&settings.load, rating, seed),
             sensors: Sensors::new(front_end, settings.mains.hertz, step_s),
             filter: Decimator::new(kind, steps as usize, step_s, front_end.skew_us * 1e-6 / step_s),
+            nominal_angle: core::f64::consts::TAU * settings.mains.hertz * step_s,
             relay_delay_s: settings.relay.delay_ms * 1e-3,
             source_ohm: settings.mains.source_ohm,
             source_inertia_ohm: settings.mains.source_mh * 1e-3 / step_s,
@@ -69,8 +72,14 @@ impl Model {
         model
     }
 
-    pub(super) fn sensors(&self) -> &Sensors {
-        &self.sensors
+    /// What the filter leaves at the nominal frequency.
+    pub(super) fn filter_gain(&self) -> f64 {
+        self.filter.gain(self.nominal_angle)
+    }
+
+    /// By how much the current is late at the nominal frequency, beside the skew.
+    pub(super) fn lag_deg(&self) -> f64 {
+        self.sensors.lag_deg()
     }
 
     pub(super) fn contact(&mut self) -> &mut Contact {

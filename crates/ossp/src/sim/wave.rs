@@ -47,7 +47,7 @@ impl Wave {
         mut recording: Recording<R>,
     ) -> Result<Self, ScenarioError> {
         let (front_end, calibration) = (recording.front_end(), recording.calibration().clone());
-        let (pairs, cut) = longest_stretch(&mut recording)?;
+        let (pairs, left_out) = longest_stretch(&mut recording)?;
         let (voltage, current) = (calibration.voltage, calibration.current);
         let samples: Vec<[f64; 2]> = pairs
             .iter()
@@ -69,9 +69,7 @@ impl Wave {
             front_end,
             calibration,
             is_raw: recording.is_raw(),
-            notice: cut.then(|| {
-                format!("{}: only {LONGEST_S} seconds of the recording are played", recording.name())
-            }),
+            notice: left_out.map(|what| format!("{}: {what}", recording.name())),
         })
     }
 
@@ -95,16 +93,16 @@ impl Wave {
     }
 }
 
-/// The longest part without lost pairs of the first minute, and whether anything came after that.
+/// The longest part without lost pairs of the first minute, and what was left out, in words.
 fn longest_stretch<R: std::io::Read>(
     recording: &mut Recording<R>,
-) -> Result<(Vec<Pair>, bool), ScenarioError> {
+) -> Result<(Vec<Pair>, Option<&'static str>), ScenarioError> {
     let most = (LONGEST_S * recording.front_end().sample_rate.0) as usize;
     let (mut longest, mut stretch, mut block) = (Vec::new(), Vec::new(), Vec::new());
-    let mut cut = false;
+    let mut left_out = None;
     while let Some(lost) = recording.next_block(&mut block)? {
         if lost > 0 {
-            cut = true;
+            left_out = Some("only the longest part without a gap is played");
             if stretch.len() > longest.len() {
                 core::mem::swap(&mut longest, &mut stretch);
             }
@@ -113,11 +111,11 @@ fn longest_stretch<R: std::io::Read>(
         stretch.extend_from_slice(&block);
         if stretch.len() > most {
             stretch.truncate(most);
-            cut = true;
+            left_out = Some("only 60 s of the recording are played");
             break;
         }
     }
-    Ok((if stretch.len() > longest.len() { stretch } else { longest }, cut))
+    Ok((if stretch.len() > longest.len() { stretch } else { longest }, left_out))
 }
 
 /// Where the voltage, without its mean, rises through zero, in samples and parts of them.

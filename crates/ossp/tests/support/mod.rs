@@ -140,8 +140,12 @@ pub fn crossings(volts: &[f64]) -> Vec<f64> {
 impl Samples {
     pub fn measure(&self, rate: f64) -> Measured {
         let hertz = frequency(&self.volts, rate);
-        let cycles = (self.volts.len() as f64 * hertz / rate).floor();
-        let count = (cycles * rate / hertz).round() as usize;
+        // As many whole cycles as there are, of those that nearly are whole samples.
+        let most = (self.volts.len() as f64 * hertz / rate + 1e-6).floor() as u32;
+        let length = |cycles: u32| f64::from(cycles) * rate / hertz;
+        let misfit = |cycles: u32| (length(cycles) - length(cycles).round()).abs();
+        let cycles = (most / 2..=most).rev().min_by(|a, b| misfit(*a).total_cmp(&misfit(*b))).unwrap();
+        let count = length(cycles).round() as usize;
         let (volts, amperes) = (&self.volts[..count], &self.amperes[..count]);
         let watts = volts.iter().zip(amperes).map(|(u, i)| u * i).sum::<f64>() / count as f64;
         let magnitude = |values: &[f64], order: u32| {
@@ -170,4 +174,21 @@ impl Samples {
             mean_amperes: mean(amperes),
         }
     }
+}
+
+/// Mains that do not wander.
+pub const QUIET: &str = "[mains]\nvolts_wander_pct = 0\nhertz_wander = 0\nvolts_drift_pct = 0\nhertz_drift = 0\nsource_ohm = 0.25\n";
+/// A converter that does not round visibly.
+pub const FINE: &str = "[front_end]\nbits = 24\nsigned = true\nvoltage_lsb_v = 1e-4\ncurrent_lsb_a = 2e-5\n\
+    voltage_noise = 0\ncurrent_noise = 0\nskew_us = 0\n";
+
+/// `value` is within `tolerance` of `expected`.
+#[track_caller]
+pub fn near(value: f64, expected: f64, tolerance: f64) {
+    assert!((value - expected).abs() <= tolerance, "{value} is not {expected} +- {tolerance}");
+}
+
+/// The largest magnitude.
+pub fn peak(values: &[f64]) -> f64 {
+    values.iter().fold(0.0, |peak, value| peak.max(value.abs()))
 }

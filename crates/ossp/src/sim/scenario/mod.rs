@@ -82,7 +82,11 @@ impl Scenario {
         let path = path.as_ref();
         let file = path.display().to_string();
         match std::fs::read_to_string(path) {
-            Ok(text) => Self::from_text(&file, &text),
+            Ok(text) => {
+                let mut scenario = Self::from_text(&file, &text)?;
+                scenario.name = name_of(path);
+                Ok(scenario)
+            }
             Err(error) => Err(ScenarioError::Unreadable { file, reason: reason(&error) }),
         }
     }
@@ -94,9 +98,8 @@ impl Scenario {
     pub fn from_text(file: &str, text: &str) -> Result<Self, ScenarioError> {
         let wrong = |line, message| ScenarioError::Wrong { file: file.to_owned(), line, message };
         let settings: Settings = toml::from_str(text).map_err(|error| {
-            let start = error.span().map_or(0, |span| span.start);
-            let message = error.message().lines().collect::<Vec<_>>().join(", ");
-            wrong(line_at(text, start), message)
+            let line = line_at(text, error.span().map_or(0, |span| span.start));
+            wrong(line, explain(error.message(), text.lines().nth(line - 1).unwrap_or_default()))
         })?;
         if let Err((key, message)) = check(&settings.front_end) {
             return Err(wrong(line_of(text, key), message.to_owned()));
@@ -116,7 +119,7 @@ impl Scenario {
     pub fn from_recording(path: impl AsRef<Path>) -> Result<Self, ScenarioError> {
         let wave = Wave::open(path.as_ref())?;
         Ok(Self {
-            name: path.as_ref().file_name().unwrap_or_default().to_string_lossy().into_owned(),
+            name: name_of(path.as_ref()),
             description: wave.description().to_owned(),
             origin: Origin::Wave(Arc::new(wave), Box::default()),
         })
@@ -195,6 +198,26 @@ fn check(front_end: &schema::FrontEnd) -> Result<(), (&'static str, &'static str
         ));
     }
     Ok(())
+}
+
+/// The parser's words on one line, with the line that they are about.
+fn explain(message: &str, line: &str) -> String {
+    let message = match message {
+        "invalid type: map, expected a sequence" => {
+            "there may be several of these, so it is written with two brackets, as in `[[load.kettle]]`"
+                .to_owned()
+        }
+        message => message.lines().collect::<Vec<_>>().join(", "),
+    };
+    match line.split('#').next().unwrap_or_default().trim() {
+        "" => message,
+        line => format!("{message} (in `{}`)", line.chars().take(60).collect::<String>()),
+    }
+}
+
+/// A file's name without its folder.
+fn name_of(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
 /// The line of a place in a text, from 1.

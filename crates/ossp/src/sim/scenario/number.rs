@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use serde::de::{Deserializer, Error, Unexpected, Visitor};
+use serde::de::{Deserializer, Error, Visitor};
 
 /// What a number must be.
 struct Limits {
@@ -11,15 +11,21 @@ struct Limits {
     low_is_included: bool,
 }
 
-impl Visitor<'_> for Limits {
-    type Value = f64;
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl fmt::Display for Limits {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.low_is_included {
             write!(formatter, "a number from {} to {}", self.low, self.high)
         } else {
             write!(formatter, "a number above {} and at most {}", self.low, self.high)
         }
+    }
+}
+
+impl Visitor<'_> for Limits {
+    type Value = f64;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{self}")
     }
 
     fn visit_f64<E: Error>(self, number: f64) -> Result<f64, E> {
@@ -28,7 +34,7 @@ impl Visitor<'_> for Limits {
         if is_above && number <= self.high {
             Ok(number)
         } else {
-            Err(E::invalid_value(Unexpected::Float(number), &self))
+            Err(E::custom(format_args!("{number} is not {self}")))
         }
     }
 
@@ -76,6 +82,6 @@ pub(super) fn whole<'de, const LOW: i64, const HIGH: i64, D: Deserializer<'de>>(
         // The limits are those of a small number.
         Ok(number as u32)
     } else {
-        Err(D::Error::invalid_value(Unexpected::Float(number), &"a whole number"))
+        Err(D::Error::custom(format_args!("{number} is not a whole number")))
     }
 }
