@@ -15,6 +15,17 @@ pub struct Pair {
     pub current: i32,
 }
 
+impl Pair {
+    /// Stands for a pair that was lost, where rows must keep their places. No converter of 24 bits delivers it.
+    pub const LOST: Self = Self { voltage: i32::MIN, current: i32::MIN };
+
+    /// Whether this is [`Self::LOST`].
+    #[must_use]
+    pub const fn is_lost(self) -> bool {
+        self.voltage == Self::LOST.voltage
+    }
+}
+
 /// What one channel of the converter can express.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ChannelRange {

@@ -2,8 +2,8 @@
 
 use crate::front_end::Pair;
 
-/// Stands in the voltage channel for a pair that was lost. No converter of 24 bits delivers it.
-pub(crate) const LOST: i32 = i32::MIN;
+/// Stands in the voltage channel for a pair that was lost.
+pub(crate) const LOST: i32 = Pair::LOST.voltage;
 
 /// The memory for raw samples, lent by the shell (a `static` on the chip, a `Vec` on a PC).
 #[derive(Debug)]

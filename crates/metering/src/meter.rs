@@ -1,11 +1,11 @@
 //! The meter: blocks of raw pairs in, readings out, protection's half-cycle values on the side.
 
 use crate::calibration::Calibration;
-use crate::dsp::extremes::{HalfCycleLength, Sliding};
 pub use crate::dsp::extremes::SumOfSquares;
+use crate::dsp::extremes::{HalfCycleLength, Sliding};
 use crate::energy::EnergyTotals;
 use crate::front_end::{FrontEnd, FrontEndError, Pair};
-use crate::history::{History, LOST, Storage, View};
+use crate::history::{History, Storage, View};
 use crate::idle::Idle;
 use crate::plan::{Closed, Plan};
 use crate::position::{Position, in_samples};
@@ -32,6 +32,15 @@ pub enum MeterError {
     FrontEnd(FrontEndError),
     /// The lent memory is too small; this many rows are needed.
     Storage(usize),
+}
+
+impl core::fmt::Display for MeterError {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::FrontEnd(error) => error.fmt(f),
+            Self::Storage(rows) => write!(f, "memory for {rows} samples is needed"),
+        }
+    }
 }
 
 /// The newest half-cycle sums, about the calibrated zero, for protection.
@@ -84,7 +93,11 @@ impl<'a> Meter<'a> {
     ///
     /// # Errors
     /// If the front end is outside what this crate is made for, or the storage is too small.
-    pub fn new(front_end: FrontEnd, calibration: Calibration, storage: Storage<'a>) -> Result<Self, MeterError> {
+    pub fn new(
+        front_end: FrontEnd,
+        calibration: Calibration,
+        storage: Storage<'a>,
+    ) -> Result<Self, MeterError> {
         front_end.check().map_err(MeterError::FrontEnd)?;
         let rate = front_end.sample_rate.0;
         let needed = Self::rows_needed(rate);
@@ -275,7 +288,7 @@ impl<'a> Meter<'a> {
     fn lose(&mut self, count: u64, take: &mut impl FnMut(&Reading, &Harmonics)) {
         self.lost_rows += count;
         if count <= self.plan.longest_gap() && self.plan.first().is_some() {
-            const MISSING: [Pair; 16] = [Pair { voltage: LOST, current: LOST }; 16];
+            const MISSING: [Pair; 16] = [Pair::LOST; 16];
             let mut left = count as usize;
             while left > 0 {
                 let room = self.history.make_room(self.keep_from()).min(left).min(MISSING.len());

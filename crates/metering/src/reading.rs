@@ -3,8 +3,8 @@
 use serde::Serialize;
 
 use crate::calibration::CalibrationId;
-use crate::quality::Quality;
 use crate::energy::Energy;
+use crate::quality::Quality;
 use crate::units::{Amperes, Degrees, Hertz, Percent, Seconds, Vars, VoltAmperes, Volts, Watts};
 
 /// Highest harmonic order that is ever computed (IEC 61000-4-7).

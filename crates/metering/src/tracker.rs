@@ -81,7 +81,8 @@ impl Tracker {
     fn skip(&mut self, block: &[i32; BLOCK], row: u64) -> bool {
         let [.., newest] = *block;
         let dull = if self.armed {
-            newest != LOST && block.iter().fold(i32::MIN, |most, &count| most.max(count)) < self.thresholds.fire
+            newest != LOST
+                && block.iter().fold(i32::MIN, |most, &count| most.max(count)) < self.thresholds.fire
         } else {
             block.iter().fold(i32::MAX, |least, &count| least.min(count)) >= self.thresholds.arm
         };

@@ -147,7 +147,8 @@ impl Analysis<'_> {
         let below_noise = noise.is_some_and(|n| {
             current * current < n * n * (1.0 + 3.0 * libm::sqrt(2.0 / f64::from(samples.max(1))))
         });
-        let corrected = noise.map(|n| current * current - n * n).filter(|square| *square >= 0.0).map(libm::sqrt);
+        let corrected =
+            noise.map(|n| current * current - n * n).filter(|square| *square >= 0.0).map(libm::sqrt);
 
         let many_lost = u64::from(self.lost) * 100 > u64::from(samples) + u64::from(self.lost);
         let distortion = match (&spectrum, &fundamental) {
@@ -164,10 +165,9 @@ impl Analysis<'_> {
         let (thd_voltage, thd_current, max_order) =
             distortion.map_or((None, None, None), |(v, i, order)| (v, i, Some(order)));
 
-        let phasor = fundamental.as_ref().map(|found| Complex {
-            re: power_gain * found.power.re,
-            im: power_gain * found.power.im,
-        });
+        let phasor = fundamental
+            .as_ref()
+            .map(|found| Complex { re: power_gain * found.power.re, im: power_gain * found.power.im });
         let length = phasor.map_or(0.0, |s| libm::sqrt(s.re * s.re + s.im * s.im));
         let current_dc = self.dc(&calibration.current, &moments.current, self.setup.zeros.current);
         let current_dc = current_dc.filter(|_| self.setup.front_end.current.dc_coupled);
@@ -187,7 +187,8 @@ impl Analysis<'_> {
         let zero_uncertainty = libm::fabs(calibration.current.zero_uncertainty_raw) * current_gain;
         quality.set_if(
             Flag::DcCurrent,
-            current_dc.is_some_and(|dc| libm::fabs(dc) > DC_FLAG * current && libm::fabs(dc) > zero_uncertainty),
+            current_dc
+                .is_some_and(|dc| libm::fabs(dc) > DC_FLAG * current && libm::fabs(dc) > zero_uncertainty),
         );
         self.channel_flags(&mut quality, samples);
 
@@ -209,9 +210,7 @@ impl Analysis<'_> {
             apparent_power: VoltAmperes(apparent),
             reactive_power: phasor.map(|s| Vars(s.im)),
             power_factor: (!below_noise && apparent > 0.0).then(|| power / apparent),
-            displacement_power_factor: phasor
-                .filter(|_| !below_noise && length > 0.0)
-                .map(|s| s.re / length),
+            displacement_power_factor: phasor.filter(|_| !below_noise && length > 0.0).map(|s| s.re / length),
             frequency: fundamental.as_ref().filter(|_| !many_lost).map(|_| self.frequency()),
             thd_voltage,
             thd_current: thd_current.filter(|_| !below_noise),
@@ -235,7 +234,12 @@ impl Analysis<'_> {
 
     /// Length of the window without what was lost, in rows.
     fn duration_rows(&self) -> f64 {
-        in_samples(self.span.last.since(self.span.first).saturating_sub(Position::at(self.lost.into()).since(Position::default())))
+        in_samples(
+            self.span
+                .last
+                .since(self.span.first)
+                .saturating_sub(Position::at(self.lost.into()).since(Position::default())),
+        )
     }
 
     fn frequency(&self) -> Hertz {
@@ -245,7 +249,8 @@ impl Analysis<'_> {
 
     fn channel_flags(&self, quality: &mut Quality, samples: u32) {
         let mut check = |least: i32, greatest: i32, zero: i32, range: ChannelRange, stuck: Flag| {
-            let (least, greatest) = (i64::from(least) + i64::from(zero), i64::from(greatest) + i64::from(zero));
+            let (least, greatest) =
+                (i64::from(least) + i64::from(zero), i64::from(greatest) + i64::from(zero));
             quality.set_if(
                 Flag::Clipped,
                 least <= i64::from(range.lowest) || greatest >= i64::from(range.highest),

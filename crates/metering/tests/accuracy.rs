@@ -29,19 +29,32 @@ const SECONDS: f64 = 5.0;
 fn mains(volts: f64) -> Vec<Line> {
     // Flat-topped mains with a THD of 3 %, as in a house at night.
     let first = volts / (1.0_f64 + 0.03 * 0.03).sqrt();
-    [(1, 1.0, 0.0), (3, 0.011, 40.0), (5, 0.024, 170.0), (7, 0.012, -20.0), (11, 0.006, 80.0), (13, 0.0048, 200.0)]
-        .map(|(order, part, phase): Line| (order, part * first, phase))
-        .to_vec()
+    [
+        (1, 1.0, 0.0),
+        (3, 0.011, 40.0),
+        (5, 0.024, 170.0),
+        (7, 0.012, -20.0),
+        (11, 0.006, 80.0),
+        (13, 0.0048, 200.0),
+    ]
+    .map(|(order, part, phase): Line| (order, part * first, phase))
+    .to_vec()
 }
 
 /// A current with the fundamental lagging by `lag` and harmonics that fall off like those of a rectifier.
 fn load(amperes: f64, lag: f64, thd: f64) -> Vec<Line> {
-    let shape: Vec<Line> =
-        [3_u32, 5, 7, 9, 11, 13, 15, 17, 19].iter().map(|&h| (h, (-0.28 * f64::from(h)).exp(), 25.0 * f64::from(h))).collect();
+    let shape: Vec<Line> = [3_u32, 5, 7, 9, 11, 13, 15, 17, 19]
+        .iter()
+        .map(|&h| (h, (-0.28 * f64::from(h)).exp(), 25.0 * f64::from(h)))
+        .collect();
     let sum: f64 = shape.iter().map(|line| line.1 * line.1).sum::<f64>().sqrt();
     let first = amperes / (1.0 + thd * thd / 1e4).sqrt();
     let mut lines = vec![(1, first, -lag)];
-    lines.extend(shape.iter().map(|&(h, part, phase)| (h, first * thd / 100.0 * part / sum, phase - f64::from(h) * lag)));
+    lines.extend(
+        shape
+            .iter()
+            .map(|&(h, part, phase)| (h, first * thd / 100.0 * part / sum, phase - f64::from(h) * lag)),
+    );
     lines
 }
 
@@ -91,7 +104,10 @@ fn one(converter: &Converter, signal: &Signal, pairs: &[Pair], worst: &mut Worst
     raise(&mut worst.voltage_pct, percent(mean(&|r| r.voltage.0), signal.volts(), signal.volts()));
     raise(&mut worst.current_pct, percent(mean(&|r| r.current.0), signal.amperes(), signal.amperes()));
     raise(&mut worst.power_pct_of_s, percent(mean(&|r| r.active_power.0), signal.watts(), apparent));
-    raise(&mut worst.reactive_pct_of_s, percent(mean(&|r| r.reactive_power.unwrap().0), signal.vars(), apparent));
+    raise(
+        &mut worst.reactive_pct_of_s,
+        percent(mean(&|r| r.reactive_power.unwrap().0), signal.vars(), apparent),
+    );
     raise(&mut worst.frequency_hz, mean(&|r| r.frequency.unwrap().0) - signal.frequency);
     raise(&mut worst.thd_voltage, mean(&|r| r.thd_voltage.unwrap().0) - signal.thd_voltage());
     raise(&mut worst.thd_current, mean(&|r| r.thd_current.unwrap().0) - signal.thd_current());
@@ -113,7 +129,12 @@ fn check(what: &str, error: f64, limit: f64, failures: &mut Vec<String>) {
 fn the_table() {
     let mut failures = Vec::new();
     let mut rows = Vec::new();
-    let cases = [("1 A", 1.0, 0.05, 0.05, 0.05, 0.6), ("2 A", 2.0, 0.02, 0.02, 0.05, 0.3), ("3 A", 3.0, 0.02, 0.02, 0.05, 0.3), ("10 A", 10.0, 0.02, 0.02, 0.05, 0.3)];
+    let cases = [
+        ("1 A", 1.0, 0.05, 0.05, 0.05, 0.6),
+        ("2 A", 2.0, 0.02, 0.02, 0.05, 0.3),
+        ("3 A", 3.0, 0.02, 0.02, 0.05, 0.3),
+        ("10 A", 10.0, 0.02, 0.02, 0.05, 0.3),
+    ];
     for (name, amperes, current, power, reactive, thd) in cases {
         let worst = evaluate(&Converter::TWELVE_BIT, amperes);
         check(&format!("{name} voltage %"), worst.voltage_pct, 0.02, &mut failures);

@@ -33,7 +33,10 @@ fn no_voltage() {
             (reading.frequency, reading.reactive_power, reading.displacement_power_factor),
             (None, None, None)
         );
-        assert_eq!((reading.thd_voltage, reading.thd_current, reading.harmonics_max_order), (None, None, None));
+        assert_eq!(
+            (reading.thd_voltage, reading.thd_current, reading.harmonics_max_order),
+            (None, None, None)
+        );
         assert!(reading.power_factor.is_some());
     }
 }
@@ -46,14 +49,14 @@ fn voltage_vanishing_for_one_to_ten_cycles() {
         for phase in 0..8 {
             let from = 1.0 + 0.0025 * f64::from(phase);
             let to = from + 0.02 * f64::from(cycles);
-            let pairs = converter.pairs(2.5, 1, |time| {
-                if (from..to).contains(&time) { (0.0, 0.0) } else { signal.at(time) }
-            });
+            let pairs = converter
+                .pairs(2.5, 1, |time| if (from..to).contains(&time) { (0.0, 0.0) } else { signal.at(time) });
             let readings = readings(&converter, &pairs);
             let lost: Vec<_> = readings.iter().filter(|r| r.quality.has(Flag::NoSync)).collect();
             assert!(!lost.is_empty() || cycles < 2, "{cycles} cycles from phase {phase}");
             // Whatever the windows, the dip is seen, and the energy is that of the time with voltage.
-            let least = readings.iter().filter_map(|r| r.half_cycle.voltage_min).fold(f64::MAX, |a, v| a.min(v.0));
+            let least =
+                readings.iter().filter_map(|r| r.half_cycle.voltage_min).fold(f64::MAX, |a, v| a.min(v.0));
             assert!(least < 5.0, "{least}");
             // A window that holds part of a cycle has a mean, whose product active power leaves out by definition.
             let direct = |r: &Reading| r.voltage_dc.unwrap().0 * r.current_dc.unwrap().0;
@@ -344,7 +347,10 @@ fn noise_is_never_subtracted_silently() {
     for (reading, _) in of(0.0) {
         assert!(reading.quality.has(Flag::BelowNoise), "{}", reading.current.0);
         close(reading.current.0, 0.0153, 0.001);
-        assert_eq!((reading.power_factor, reading.thd_current, reading.crest_factor_current), (None, None, None));
+        assert_eq!(
+            (reading.power_factor, reading.thd_current, reading.crest_factor_current),
+            (None, None, None)
+        );
         assert!(reading.active_power.0 != 0.0);
     }
     let noise = of(0.0).last().unwrap().0.clone();

@@ -14,7 +14,8 @@ use proptest::prelude::*;
 
 /// A recording in physical units as CONTRACT.md says: 0.1 mV and 10 uA a count.
 fn recording(text: &str) -> (FrontEnd, Calibration, Vec<Pair>) {
-    let rate = text.lines().find_map(|line| line.strip_prefix("# sample_rate_hz:")).unwrap().trim().parse().unwrap();
+    let rate =
+        text.lines().find_map(|line| line.strip_prefix("# sample_rate_hz:")).unwrap().trim().parse().unwrap();
     let count = |text: &str, lsb: f64| libm::round(text.parse::<f64>().unwrap() / lsb) as i32;
     let pairs = text
         .lines()
@@ -146,7 +147,11 @@ fn a_readings_own_samples_give_it_again() {
                 // Nothing but the rows that a capture holds, in memory of their own.
                 let (voltage, current) = (view.voltage.to_vec(), view.current.to_vec());
                 let cut = View { base: 0, voltage: &voltage, current: &current };
-                let again = meter.setup().analyse(cut, span.counted_from(view.base), Some(&mut Harmonics::NONE.clone()));
+                let again = meter.setup().analyse(
+                    cut,
+                    span.counted_from(view.base),
+                    Some(&mut Harmonics::NONE.clone()),
+                );
                 assert_eq!(own_numbers(reading), own_numbers(&again));
                 compared += 1;
             }

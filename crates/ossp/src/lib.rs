@@ -1,4 +1,8 @@
 //! What the `ossp` program is made of, as a library, so that tests and fuzz targets reach it.
 
+pub mod failure;
+pub mod host;
 pub mod recording;
+pub mod replay;
+pub mod run;
 pub mod sim;

@@ -1,3 +1,52 @@
-//! The `ossp` program.
+//! The `ossp` program: the virtual plug and the command-line tools.
 
-fn main() {}
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+use ossp::failure::Failure;
+use ossp::replay::{self, ReplayOptions};
+use ossp::run::{self, RunOptions};
+
+/// OSSP, the Open Source Smart Plug, on a PC.
+///
+/// Without a subcommand the virtual plug runs (`ossp run`).
+#[derive(Parser)]
+#[command(name = "ossp", version, args_conflicts_with_subcommands = true)]
+struct Program {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    run: Run,
+}
+
+#[derive(Args)]
+struct Run {
+    #[command(flatten)]
+    options: RunOptions,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// The virtual plug: measures a simulated load or a recording and serves its page
+    Run(RunOptions),
+    /// Recordings through the same metering code, as fast as it goes
+    Replay(ReplayOptions),
+}
+
+fn main() -> ExitCode {
+    let program = Program::parse();
+    let done: Result<(), Failure> = match program.command {
+        None => run::run(&program.run.options),
+        Some(Command::Run(options)) => run::run(&options),
+        Some(Command::Replay(options)) => replay::replay(&options),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            // The one place where errors are printed.
+            let _ = writeln!(std::io::stderr(), "ossp: {}", failure.message);
+            ExitCode::from(failure.status)
+        }
+    }
+}

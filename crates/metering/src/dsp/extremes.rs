@@ -96,7 +96,10 @@ impl Sliding {
             .and_then(|row| channel.get(row))
             .filter(|&&count| count != LOST)
             .map_or(0, |&count| i64::from(count - self.zero) * i64::from(count - self.zero));
-        SumOfSquares { sum: self.sum + ((oldest * self.length.fraction()) >> LENGTH_BITS), length: self.length }
+        SumOfSquares {
+            sum: self.sum + ((oldest * self.length.fraction()) >> LENGTH_BITS),
+            length: self.length,
+        }
     }
 }
 
@@ -160,7 +163,10 @@ pub(crate) fn extremes(
 impl Extremes {
     fn widened(self, now: (SumOfSquares, SumOfSquares)) -> Self {
         let widen = |(least, greatest): (SumOfSquares, SumOfSquares), now: SumOfSquares| {
-            (if now.sum < least.sum { now } else { least }, if now.sum > greatest.sum { now } else { greatest })
+            (
+                if now.sum < least.sum { now } else { least },
+                if now.sum > greatest.sum { now } else { greatest },
+            )
         };
         Self { voltage: widen(self.voltage, now.0), current: widen(self.current, now.1) }
     }

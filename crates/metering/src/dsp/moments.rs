@@ -159,13 +159,7 @@ impl WeightedSum {
 }
 
 /// Adds the products of the rows `inside`, as far as both partners lie in this run.
-fn add_run(
-    sums: &mut [WeightedSum; TAPS],
-    run: View<'_>,
-    inside: (u64, u64),
-    zeros: Zeros,
-    lags: Lags,
-) {
+fn add_run(sums: &mut [WeightedSum; TAPS], run: View<'_>, inside: (u64, u64), zeros: Zeros, lags: Lags) {
     let last_lag = lags.first_lag + lags.count as i64 - 1;
     // Rows whose partners are all in the run; the lags are a few rows, at most one of them negative.
     let from = inside.0.max(run.base.saturating_add_signed(last_lag.max(0)));

@@ -65,7 +65,8 @@ impl Bin {
             sines: i16x8::new(sines),
             step: Phasor::at((2 * BLOCK as u64 * order).wrapping_mul(half).wrapping_neg()),
             at: Phasor::at(order.wrapping_mul(start).wrapping_neg()),
-            gain: response as f64 / (HALF as f64 * f64::from(1_u32 << TWIDDLE_BITS) * f64::from(1_u32 << BITS)),
+            gain: response as f64
+                / (HALF as f64 * f64::from(1_u32 << TWIDDLE_BITS) * f64::from(1_u32 << BITS)),
         }
     }
 

@@ -1,5 +1,9 @@
 //! Signals for tests: sums of sines with known answers, seen through an ideal converter with seeded noise.
-#![allow(dead_code, unreachable_pub, reason = "a module shared by test programs, each of which uses its own part")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    reason = "a module shared by test programs, each of which uses its own part"
+)]
 
 use metering::calibration::Calibration;
 use metering::front_end::{ChannelRange, FrontEnd, Pair};

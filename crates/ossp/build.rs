@@ -1,0 +1,26 @@
+//! Tells the program which commit it was built from.
+
+use std::process::Command;
+
+fn main() {
+    let git = Command::new("git")
+        .args(["describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"])
+        .output()
+        .ok()
+        .filter(|output| output.status.success())
+        .and_then(|output| String::from_utf8(output.stdout).ok())
+        .map_or_else(|| "unknown".to_owned(), |text| text.trim().to_owned());
+    let profile = std::env::var("PROFILE").unwrap_or_default();
+    let target = std::env::var("TARGET").unwrap_or_default();
+    for line in [
+        format!("cargo::rustc-env=OSSP_GIT={git}"),
+        format!("cargo::rustc-env=OSSP_BUILD={profile} {target}"),
+        "cargo::rerun-if-changed=../../.git/HEAD".to_owned(),
+        "cargo::rerun-if-changed=../../.git/index".to_owned(),
+    ] {
+        #[expect(clippy::print_stdout, reason = "this is how a build script speaks to cargo")]
+        {
+            println!("{line}");
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! Two clocks: the one that clients on the network live by, and the plug's own, which the samples drive.
+
+use std::cell::Cell;
+use std::rc::Rc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use async_io::Timer;
+use plug::platform::{Clock, Instant};
+
+fn unix_seconds() -> Option<f64> {
+    SystemTime::now().duration_since(UNIX_EPOCH).ok().map(|since| since.as_secs_f64())
+}
+
+/// The operating system's time.
+#[derive(Clone, Copy, Debug)]
+pub struct RealClock {
+    start: std::time::Instant,
+}
+
+impl RealClock {
+    /// Starts now.
+    #[must_use]
+    pub fn start() -> Self {
+        Self { start: std::time::Instant::now() }
+    }
+}
+
+impl Clock for RealClock {
+    fn now(&self) -> Instant {
+        Instant::from_start(self.start.elapsed())
+    }
+
+    async fn sleep_until(&self, moment: Instant) {
+        Timer::at(self.start + moment.since_start()).await;
+    }
+
+    fn time_of_day(&self) -> Option<f64> {
+        unix_seconds()
+    }
+}
+
+/// The plug's time: as many seconds as samples were made, whatever `--speed` says.
+#[derive(Clone, Debug)]
+pub struct SimulatedClock {
+    elapsed: Rc<Cell<Duration>>,
+    speed: f64,
+    /// Time of day at the start.
+    started_at: Option<f64>,
+}
+
+impl SimulatedClock {
+    /// Starts now, `speed` simulated seconds to a real one.
+    #[must_use]
+    pub fn start(speed: f64) -> Self {
+        Self { elapsed: Rc::default(), speed, started_at: unix_seconds() }
+    }
+
+    /// How many simulated seconds a real one has.
+    #[must_use]
+    pub fn speed(&self) -> f64 {
+        self.speed
+    }
+
+    /// The samples up to here are made.
+    pub(super) fn set(&self, elapsed: Duration) {
+        self.elapsed.set(elapsed);
+    }
+}
+
+impl Clock for SimulatedClock {
+    fn now(&self) -> Instant {
+        Instant::from_start(self.elapsed.get())
+    }
+
+    async fn sleep_until(&self, moment: Instant) {
+        loop {
+            let left = moment.since(self.now());
+            if left.is_zero() {
+                return;
+            }
+            // The samples decide when it is time; this only decides when to look again.
+            let real = left.div_f64(self.speed.max(1e-3));
+            Timer::after(real.clamp(Duration::from_millis(1), Duration::from_secs(1))).await;
+        }
+    }
+
+    fn time_of_day(&self) -> Option<f64> {
+        self.started_at.map(|start| start + self.elapsed.get().as_secs_f64())
+    }
+}

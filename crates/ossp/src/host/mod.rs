@@ -1,0 +1,11 @@
+//! A PC as a platform for the plug: its clocks, its sockets, its state folder, and the simulation as samples and relay.
+
+mod clock;
+mod listener;
+mod simulated;
+mod state_folder;
+
+pub use clock::{RealClock, SimulatedClock};
+pub use listener::Listener;
+pub use simulated::{SimRelay, SimSamples, Simulated};
+pub use state_folder::{StateFolder, StateFolderError};

@@ -1,0 +1,166 @@
+//! `ossp run`: the virtual plug.
+
+use std::io::Write;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use async_signal::{Signal, Signals};
+use clap::Args;
+use embassy_futures::select::{Either, select};
+use embassy_sync::blocking_mutex::raw::NoopRawMutex;
+use futures_lite::StreamExt;
+use metering::history::Storage;
+use metering::meter::Meter;
+use plug::app::{Link, follow_core, run_core};
+use plug::core::Core;
+use plug::core::protection::{DEFAULT_LIMIT, OverCurrent};
+use plug::platform::{Clock, Identity};
+use plug::state::State;
+
+use crate::failure::Failure;
+use crate::host::{Listener, RealClock, Simulated, SimulatedClock, StateFolder};
+use crate::sim::Scenario;
+
+/// Options of `ossp run`.
+#[derive(Args, Clone, Debug)]
+pub struct RunOptions {
+    /// Where the web page is served; port 0 picks a free one
+    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:8080")]
+    listen: SocketAddr,
+    /// Folder for all that survives a restart [default: ossp in the user's state folder]
+    #[arg(long, value_name = "DIR")]
+    state: Option<PathBuf>,
+    /// What is plugged in: sim:NAME (a built-in load), sim:FILE.toml (a scenario) or wave:FILE.csv (a recording)
+    #[arg(long, value_name = "SOURCE", conflicts_with = "scenario")]
+    source: Option<String>,
+    /// A built-in scenario or a scenario file
+    #[arg(long, value_name = "NAME|FILE")]
+    scenario: Option<String>,
+    /// Simulated seconds in a real one
+    #[arg(long, value_name = "N", default_value_t = 1.0, value_parser = speed)]
+    speed: f64,
+    /// Seed of everything that is random in the simulation
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
+    /// For the set-up and sign-in of later versions; this one has neither and says so
+    #[arg(long, value_name = "TEXT", env = "OSSP_PASSWORD", hide_env_values = true)]
+    password: Option<String>,
+}
+
+fn speed(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(speed) if (0.01..=10_000.0).contains(&speed) => Ok(speed),
+        _ => Err("a number from 0.01 to 10000 is wanted".to_owned()),
+    }
+}
+
+impl RunOptions {
+    fn scenario(&self) -> Result<Scenario, Failure> {
+        let scenario = match (&self.source, &self.scenario) {
+            (Some(source), _) => Scenario::from_source(source),
+            (None, Some(name)) => Scenario::from_name_or_file(name),
+            (None, None) => Scenario::builtin(Scenario::default_name()),
+        };
+        scenario.map_err(|error| Failure::wrong_use(error.to_string()))
+    }
+}
+
+/// Runs the virtual plug until somebody stops it.
+///
+/// # Errors
+/// If the source, the state folder or the address cannot be used.
+pub fn run(options: &RunOptions) -> Result<(), Failure> {
+    let scenario = options.scenario()?;
+    if let Some(notice) = scenario.notice() {
+        note(&notice);
+    }
+    if options.password.is_some() {
+        note(
+            "this version has no sign-in yet: the password is not used, and anybody who reaches the address can switch",
+        );
+    }
+    let folder =
+        StateFolder::open(options.state.as_deref()).map_err(|error| Failure::wrong_use(error.to_string()))?;
+    let listener = Listener::bind(options.listen).map_err(|error| {
+        Failure::wrong_use(format!(
+            "{} cannot be listened on ({error}); name another with --listen",
+            options.listen
+        ))
+    })?;
+    let address = listener.address().map_err(|error| Failure::failed(error.to_string()))?;
+    // The first line on standard output: programs read it.
+    let mut out = std::io::stdout().lock();
+    let told = writeln!(out, "http://{address}/").and_then(|()| out.flush());
+    drop(out);
+    told.map_err(|error| Failure::failed(format!("standard output cannot be written ({error})")))?;
+    note(&format!("virtual plug with a {}; open the page above, stop with Ctrl-C", scenario.source()));
+    note(&format!("state in {}", folder.path().display()));
+    async_io::block_on(serve(options, &scenario, &folder, &listener))
+}
+
+async fn serve(
+    options: &RunOptions,
+    scenario: &Scenario,
+    folder: &StateFolder,
+    listener: &Listener,
+) -> Result<(), Failure> {
+    let mut signals = Signals::new([Signal::Int, Signal::Term])
+        .map_err(|error| Failure::failed(format!("signals cannot be caught ({error})")))?;
+    let simulated = Simulated::new(scenario, options.seed);
+    let clock = SimulatedClock::start(options.speed);
+    let (front_end, calibration) = (simulated.front_end(), simulated.calibration());
+    let rows = Meter::rows_needed(front_end.sample_rate.value());
+    let (mut voltage, mut current) = (vec![0; rows], vec![0; rows]);
+    let storage = Storage { voltage: &mut voltage, current: &mut current };
+    let mut meter = Meter::new(front_end, calibration.clone(), storage)
+        .map_err(|error| Failure::wrong_use(format!("this source cannot be measured: {error}")))?;
+    let protection = OverCurrent::new(DEFAULT_LIMIT, calibration.current.gain);
+    let core = Core::new(true);
+    let state = State::new(core.relay_status(clock.now(), None), calibration);
+    let link: Link<NoopRawMutex> = Link::new();
+    let identity = identity(folder, scenario);
+    let web = plug::web::Plug {
+        clock: &clock,
+        network_clock: &RealClock::start(),
+        state: &state,
+        link: &link,
+        identity: &identity,
+        front_end: &front_end,
+    };
+    let (mut samples, mut relay) = (simulated.samples(clock.clone()), simulated.relay());
+    let measuring = run_core(&mut samples, &mut relay, &clock, &mut meter, core, protection, &link);
+    let rest = select(follow_core(&state, &link), plug::web::serve(listener, &web));
+    match select(select(measuring, rest), signals.next()).await {
+        Either::Second(_) => {
+            note("stopped");
+            Ok(())
+        }
+        Either::First(_) => Err(Failure::failed("the samples ended".to_owned())),
+    }
+}
+
+fn identity(folder: &StateFolder, scenario: &Scenario) -> Identity {
+    let cut = |text: &str, length: usize| {
+        text.chars()
+            .scan(0, |used, c| {
+                *used += c.len_utf8();
+                (*used <= length).then_some(c)
+            })
+            .collect::<String>()
+    };
+    Identity {
+        id: heapless::String::try_from(cut(folder.id(), 16).as_str()).unwrap_or_default(),
+        board: "virtual",
+        chip: "pc",
+        git: env!("OSSP_GIT"),
+        build: env!("OSSP_BUILD"),
+        reset_reason: "power_on",
+        source: heapless::String::try_from(cut(&scenario.source(), 64).as_str()).unwrap_or_default(),
+    }
+}
+
+/// A line for people.
+fn note(text: &str) {
+    // Nobody may be listening, and that is no reason to stop measuring.
+    let _ = writeln!(std::io::stderr(), "ossp: {text}");
+}
