@@ -277,6 +277,12 @@ function putRelay(request, response) {
       refuse(response, 400, "bad_json", "The body is not JSON.");
       return;
     }
+    if (wish.rearm) {
+      state.locked = false;
+      send("relay", relayStatus());
+      json(response, relayStatus());
+      return;
+    }
     const on = wish.toggle ? !state.on : wish.on;
     if (typeof on !== "boolean")
       refuse(response, 422, "no_state", 'Give {"on":true}, {"on":false} or {"toggle":true}.');

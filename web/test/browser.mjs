@@ -148,6 +148,14 @@ after(async () => {
 describe("the page", () => {
   beforeEach(() => command({ on: true }));
 
+  it("comes with a policy that lets it load nothing from elsewhere", async () => {
+    const policy = (await fetch(url)).headers.get("content-security-policy") ?? "";
+    for (const part of ["default-src 'none'", "script-src 'self'", "connect-src 'self'"]) {
+      assert.ok(policy.includes(part), `the policy "${policy}" has no ${part}`);
+    }
+    assert.ok(!policy.includes("unsafe"), policy);
+  });
+
   it("says what this plug is, and that it is virtual", () =>
     looking("identity", {}, async (page) => {
       const info = await (await fetch(`${url}api/v1/info`)).json();

@@ -3,7 +3,7 @@
 import { Signal } from "../lib/signal";
 import { api, EVENTS, NoAnswer } from "./client";
 import { History } from "./history";
-import type { Info, Reading, RelayStatus } from "./types";
+import type { Info, LogLine, Reading, RelayStatus } from "./types";
 
 export type Link =
   | { state: "connecting" }
@@ -20,6 +20,9 @@ const SHORTEST_STREAM_MS = 2000;
 const POLL_MS = 2000;
 const STREAM_RETRY_MS = [10_000, 20_000, 40_000, 60_000];
 const GONE_RETRY_MS = [1000, 2000, 4000, 8000, 10_000];
+/** Readings older than this are shown as old. */
+export const STALE_MS = 4000;
+const MOST_MESSAGES = 50;
 /** For so long a flag stays in sight after the last window that had it. */
 export const FLAG_MEMORY_MS = 3000;
 
@@ -30,10 +33,12 @@ export class Plug {
   readonly reading = new Signal<Reading | null>(null);
   readonly relay = new Signal<RelayStatus | null>(null);
   readonly link = new Signal<Link>({ state: "connecting" });
-  /** Rises with every `relay` event: the log has a new line. */
+  /** Rises when the relay has moved: the log has a new line. */
   readonly relayChanges = new Signal(0);
   /** Another program answers than the one this page came with. */
   readonly updated = new Signal(false);
+  /** What the plug said since this page was opened, newest first. */
+  readonly messages = new Signal<LogLine[]>([]);
   readonly history = new History();
   /** When a flag was last seen, by the browser's clock in milliseconds. */
   readonly flagSeen = new Map<string, number>();
@@ -46,6 +51,7 @@ export class Plug {
   #heardAt = 0;
   #failures = 0;
   #refusals = 0;
+  #probing = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   start(): void {
@@ -64,13 +70,17 @@ export class Plug {
   }
 
   acceptRelay(status: RelayStatus): void {
+    const moved = status.switch_count !== this.relay.value?.switch_count;
     this.relayAt = Date.now();
     this.relay.value = status;
+    if (moved) this.relayChanges.value++;
   }
 
   #accept(reading: Reading): void {
     const now = Date.now();
     const before = this.reading.value;
+    // The same once more is no news: a plug that answers but no longer measures must look old.
+    if (before && before.sequence === reading.sequence && before.uptime_s === reading.uptime_s) return;
     this.receivedAt = now;
     for (const flag of reading.quality) this.flagSeen.set(flag, now);
     this.history.add(reading, now / 1000);
@@ -86,7 +96,6 @@ export class Plug {
       if (known && (known.version !== info.version || known.git !== info.git)) this.updated.value = true;
       this.info.value = info;
       this.acceptRelay(await api.relay());
-      this.relayChanges.value++;
     } catch {
       // The stream or the next probe tells whether the plug is gone; both lead back here.
     }
@@ -109,11 +118,10 @@ export class Plug {
         use(JSON.parse((event as MessageEvent<string>).data));
       });
     on("reading", (data) => this.#accept(data as Reading));
-    on("relay", (data) => {
-      this.acceptRelay(data as RelayStatus);
-      this.relayChanges.value++;
+    on("relay", (data) => this.acceptRelay(data as RelayStatus));
+    on("log", (data) => {
+      this.messages.value = [data as LogLine, ...this.messages.value].slice(0, MOST_MESSAGES);
     });
-    on("log", () => undefined);
     stream.onerror = () => {
       if (stream !== this.#stream) return;
       // The browser would try again at its own pace, and never after an error status: both are decided here.
@@ -130,37 +138,44 @@ export class Plug {
   #listenForSilence(): void {
     if (this.#stream && Date.now() - this.#heardAt > SILENCE_MS) {
       this.#closeStream();
-      void this.#probe();
+      void this.#probe(true);
     }
   }
 
   /** Is the plug there at all? `streamWorked`: the stream that just ended had been a good one. */
   async #probe(streamWorked = false): Promise<void> {
+    if (this.#probing) return;
+    this.#probing = true;
     clearTimeout(this.#timer);
-    const wasGone = this.link.value.state === "gone";
-    try {
-      const reading = await api.reading();
-      this.#accept(reading);
-    } catch (error) {
-      if (error instanceof NoAnswer) {
-        const delay = pick(GONE_RETRY_MS, this.#failures++);
-        this.link.value = { state: "gone", retryAt: Date.now() + delay };
-        this.#timer = setTimeout(() => void this.#probe(), delay);
-        return;
-      }
-      // It answers, if only to refuse (no reading yet, for one).
-    }
-    this.#failures = 0;
-    if (wasGone) {
+    const there = await this.#answers();
+    this.#probing = false;
+    if (!there) this.#isGone();
+    else if (this.link.value.state === "gone") {
+      this.#failures = 0;
       this.link.value = { state: "connecting" };
       void this.#introduce();
-    }
-    if (streamWorked || wasGone) {
       this.#openStream();
-      return;
+    } else if (streamWorked) this.#openStream();
+    else {
+      this.#isBack("polling");
+      this.#poll(Date.now() + pick(STREAM_RETRY_MS, this.#refusals++));
     }
-    this.#isBack("polling");
-    this.#poll(Date.now() + pick(STREAM_RETRY_MS, this.#refusals++));
+  }
+
+  /** Asks for a reading. A refusal (none there yet, for one) is an answer too. */
+  async #answers(): Promise<boolean> {
+    try {
+      this.#accept(await api.reading());
+      return true;
+    } catch (error) {
+      return !(error instanceof NoAnswer);
+    }
+  }
+
+  #isGone(): void {
+    const delay = pick(GONE_RETRY_MS, this.#failures++);
+    this.link.value = { state: "gone", retryAt: Date.now() + delay };
+    this.#timer = setTimeout(() => void this.#probe(), delay);
   }
 
   /** Asks for readings one by one until it is time to try the stream again. */
@@ -170,21 +185,25 @@ export class Plug {
         this.#openStream();
         return;
       }
-      try {
-        this.#accept(await api.reading());
-        this.acceptRelay(await api.relay());
-      } catch (error) {
-        if (error instanceof NoAnswer) {
-          void this.#probe();
-          return;
-        }
+      const there = await this.#answers();
+      if (this.#stream) return; // Somebody opened one meanwhile.
+      if (!there) {
+        this.#isGone();
+        return;
       }
+      await api.relay().then(
+        (status) => this.acceptRelay(status),
+        () => undefined, // The next round tells.
+      );
       this.#poll(streamAgainAt);
     }, POLL_MS);
   }
 
   #isBack(state: "live" | "polling"): void {
-    if (state === "live") this.#refusals = 0;
+    if (state === "live") {
+      this.#failures = 0;
+      this.#refusals = 0;
+    }
     if (this.link.value.state !== state) this.link.value = { state };
   }
 }

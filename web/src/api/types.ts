@@ -92,8 +92,18 @@ export interface RelayChange {
   current_a: number | null;
 }
 
+/** A line of the plug's log, as it comes with the events. */
+export interface LogLine {
+  sequence: number;
+  time: number | null;
+  uptime_s: number;
+  message: string;
+}
+
 export interface RelayCommand {
   on?: boolean;
   toggle?: true;
+  /** Ends a lock-out. */
+  rearm?: true;
   for_s?: number;
 }

@@ -1,7 +1,7 @@
 // What this plug is, and where programs find its numbers.
 import { plug } from "../api/plug";
 import { h, setText } from "../lib/dom";
-import { decimal, duration, moment } from "../lib/format";
+import { decimal, duration, moment, momentOrUptime } from "../lib/format";
 import type { Lifetime } from "../lib/signal";
 
 const INTERFACES: [string, string][] = [
@@ -45,6 +45,13 @@ export function aboutPage(life: Lifetime): Node {
     setText(uptime, duration(reading.uptime_s));
     setText(clock, reading.time === null ? "not set yet" : moment(reading.time));
   });
+  const messages = h("ol", { class: "messages" });
+  life.watch(plug.messages, (lines) => {
+    const items = lines.map((line) =>
+      h("li", {}, h("span", { class: "symbol" }, momentOrUptime(line.time, line.uptime_s)), " ", line.message),
+    );
+    messages.replaceChildren(...(items.length > 0 ? items : [h("li", { class: "hint" }, "None so far.")]));
+  });
   return h(
     "div",
     { class: "about" },
@@ -66,5 +73,6 @@ export function aboutPage(life: Lifetime): Node {
       ),
       h("p", { class: "hint" }, "This page is served by the plug itself and loads nothing from anywhere else."),
     ),
+    h("section", { class: "card" }, h("h2", {}, "Messages since this page was opened"), messages),
   );
 }

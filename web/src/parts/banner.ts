@@ -1,5 +1,5 @@
 // What needs attention, above every page. Said once by assistive technology when it appears, not at every reading.
-import { FLAG_MEMORY_MS, plug } from "../api/plug";
+import { FLAG_MEMORY_MS, plug, STALE_MS } from "../api/plug";
 import { h, ICONS, icon, setText } from "../lib/dom";
 import { flagText } from "../texts/flags";
 
@@ -54,6 +54,10 @@ function connection(now: number): Alert[] {
       },
     ];
   }
+  if (plug.receivedAt > 0 && now - plug.receivedAt > STALE_MS) {
+    const text = "It answers, but its newest reading is the one shown.";
+    return [{ key: "idle", weight: "danger", title: "The plug does not measure.", text }];
+  }
   if (link.state === "polling") {
     const text = "All its live streams are in use, so this page asks for a reading every 2 seconds.";
     return [{ key: "polling", weight: "note", title: "The plug is busy.", text }];
@@ -67,7 +71,13 @@ function relay(now: number): Alert[] {
   const found: Alert[] = [];
   if (status.locked_out) {
     const text = `${status.reason} The socket stays off until somebody re-arms it.`;
-    found.push({ key: "locked", weight: "danger", title: "Protection has switched off.", text });
+    const action = {
+      label: "Re-arm…",
+      run: () => {
+        location.hash = "#/relay";
+      },
+    };
+    found.push({ key: "locked", weight: "danger", title: "Protection has switched off.", text, action });
   }
   const differs = status.measured !== null && status.measured !== status.on;
   contactDiffersSince = differs ? contactDiffersSince || now : 0;

@@ -98,7 +98,7 @@ function makeBars(channel: Channel, onSelect: (order: number) => void): Bars {
         legend,
         noise
           ? "Current: below noise, so these bars are those of the noise"
-          : `${channel.name}: the fundamental is ${whole}, that is 100 %${top < 100 ? ", beyond this scale" : ""}`,
+          : `${channel.name}: the fundamental is ${whole}, that is 100\u00a0%${top < 100 ? ", beyond this scale" : ""}`,
       );
       setAttribute(area, "aria-label", `${channel.name} harmonics as bars; the table below has the numbers.`);
     },

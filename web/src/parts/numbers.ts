@@ -1,5 +1,5 @@
 // The numbers of the newest reading, as cards: one large, the others under it, each with its explanation.
-import { plug } from "../api/plug";
+import { plug, STALE_MS } from "../api/plug";
 import type { Reading } from "../api/types";
 import { h, setAttribute, setText } from "../lib/dom";
 import { DASH, quantity as format } from "../lib/format";
@@ -88,7 +88,6 @@ export function numberCards(life: Lifetime): HTMLElement {
 
 /** Greys the numbers of `within` while they are old, and says how old. */
 export function markStale(life: Lifetime, within: HTMLElement, age: HTMLElement): void {
-  const STALE_MS = 4000;
   life.every(500, () => {
     const old = Date.now() - plug.receivedAt;
     const stale = plug.receivedAt > 0 && (old > STALE_MS || plug.link.value.state === "gone");

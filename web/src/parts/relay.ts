@@ -95,6 +95,12 @@ export function relayCard(life: Lifetime, more?: Node): HTMLElement {
     void command({ on: true, for_s: seconds });
   });
 
+  const rearm = h(
+    "button",
+    { type: "button", class: "rearm", hidden: true, onclick: () => void command({ rearm: true }) },
+    "Re-arm: allow switching on again",
+  );
+
   const showTimer = (): void => {
     const status = plug.relay.value;
     if (!status || status.remaining_s === null) {
@@ -106,6 +112,7 @@ export function relayCard(life: Lifetime, more?: Node): HTMLElement {
   };
   function show(status: RelayStatus): void {
     setAttribute(toggle, "aria-checked", String(status.on));
+    setAttribute(rearm, "hidden", !status.locked_out);
     setText(state, status.locked_out ? "Locked out" : status.on ? "On" : "Off");
     section.classList.toggle("on", status.on);
     section.classList.toggle("locked", status.locked_out);
@@ -125,6 +132,7 @@ export function relayCard(life: Lifetime, more?: Node): HTMLElement {
     { class: "card relay", "aria-labelledby": "relay-title" },
     h("header", {}, h("h2", { id: "relay-title" }, "Relay"), more),
     h("div", { class: "relay-main" }, toggle, state),
+    rearm,
     problem,
     timer,
     facts,

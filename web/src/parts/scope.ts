@@ -74,9 +74,9 @@ export function scope(life: Lifetime): HTMLElement {
       }),
     ],
     series: [
-      { label: "At", value: (_, t) => (t === null ? "" : `${decimal(t, 2)} ms`) },
-      { label: "Voltage", scale: "u", stroke: palette("voltage"), width: 2, value: volts },
-      { label: "Current", scale: "i", stroke: palette("current"), width: 2, value: amperes },
+      { label: "At", value: (_, t) => (t === null ? "point at it" : `${decimal(t, 2)} ms`) },
+      { label: "Voltage", scale: "u", stroke: palette("voltage"), width: 2, pxAlign: 0, value: volts },
+      { label: "Current", scale: "i", stroke: palette("current"), width: 2, pxAlign: 0, value: amperes },
     ],
   }));
 
@@ -169,6 +169,15 @@ export function scope(life: Lifetime): HTMLElement {
     ),
     box,
     note,
+    h(
+      "p",
+      { class: "hint" },
+      "To compute a reading again with ",
+      h("code", {}, "ossp replay"),
+      ", take ",
+      h("a", { href: "/api/v1/waveform?window=last", download: "ossp-window.csv" }, "the samples of the newest window"),
+      ": its reading and its calibration stand in the header.",
+    ),
   );
   return section;
 }
