@@ -11,7 +11,7 @@ use embassy_sync::blocking_mutex::raw::NoopRawMutex;
 use futures_lite::StreamExt;
 use metering::history::Storage;
 use metering::meter::Meter;
-use plug::app::{Link, follow_core, run_core};
+use plug::app::{Link, run_core, run_rest};
 use plug::core::Core;
 use plug::core::protection::{DEFAULT_LIMIT, OverCurrent};
 use plug::platform::{Clock, Identity};
@@ -129,8 +129,7 @@ async fn serve(
     };
     let (mut samples, mut relay) = (simulated.samples(clock.clone()), simulated.relay());
     let measuring = run_core(&mut samples, &mut relay, &clock, &mut meter, core, protection, &link);
-    let rest = select(follow_core(&state, &link), plug::web::serve(listener, &web));
-    match select(select(measuring, rest), signals.next()).await {
+    match select(select(measuring, run_rest(listener, &web)), signals.next()).await {
         Either::Second(_) => {
             note("stopped");
             Ok(())

@@ -4,10 +4,13 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-use embassy_futures::select::{Either, Either3, select, select3};
+use edge_nal::TcpAccept;
+use embassy_futures::join::join;
+use embassy_futures::select::{Either, Either4, select, select4};
 use embassy_sync::blocking_mutex::raw::RawMutex;
 use embassy_sync::channel::Channel;
 use embassy_sync::signal::Signal;
+use metering::calibration::Calibration;
 use metering::front_end::Pair;
 use metering::history::View;
 use metering::meter::Meter;
@@ -21,6 +24,7 @@ use crate::core::{Actions, Core, Event, Moment};
 use crate::limits;
 use crate::platform::{Block, Clock, Relay, Samples};
 use crate::state::State;
+use crate::web::{Plug as Web, serve};
 
 /// What the core is asked to do.
 pub enum Command {
@@ -43,8 +47,10 @@ pub enum CaptureRequest {
 pub struct Capture {
     /// What was asked.
     pub request: CaptureRequest,
-    /// The pairs; its capacity is what a capture can hold.
+    /// The pairs, lost ones as [`Pair::LOST`]; its capacity is what a capture can hold.
     pub pairs: Vec<Pair>,
+    /// With which calibration they are to be understood.
+    pub calibration: Option<Calibration>,
     /// The reading that belongs to the pairs, for [`CaptureRequest::LastWindow`].
     pub reading: Option<Reading>,
     /// Where the reading's window lies: positions count from the first of `pairs`.
@@ -82,8 +88,10 @@ pub struct Link<M: RawMutex> {
     pub readings: Channel<M, Reading, { limits::READING_QUEUE }>,
     /// The harmonics of the newest window.
     pub harmonics: Signal<M, Harmonics>,
-    /// Relay changes, with what the relay is after each.
-    pub changes: Channel<M, (RelayChange, RelayStatus), { limits::RELAY_QUEUE }>,
+    /// Relay changes.
+    pub changes: Channel<M, RelayChange, { limits::RELAY_QUEUE }>,
+    /// What the relay is: after each change and with each window.
+    pub relay: Signal<M, RelayStatus>,
 }
 
 impl<M: RawMutex> Link<M> {
@@ -96,6 +104,7 @@ impl<M: RawMutex> Link<M> {
             readings: Channel::new(),
             harmonics: Signal::new(),
             changes: Channel::new(),
+            relay: Signal::new(),
         }
     }
 }
@@ -113,19 +122,21 @@ impl Capture {
         Self {
             request: CaptureRequest::LastWindow,
             pairs: Vec::with_capacity((sample_rate * limits::CAPTURE_S) as usize),
+            calibration: None,
             reading: None,
             span: None,
             error: None,
         }
     }
 
-    fn fill(&mut self, meter: &Meter<'_>) {
+    fn fill(&mut self, meter: &Meter<'_>, newest: Option<&Reading>) {
         self.pairs.clear();
         self.reading = None;
         self.span = None;
+        self.calibration = Some(meter.setup().calibration().clone());
         self.error = match self.request {
             CaptureRequest::Cycles(cycles) => self.fill_cycles(meter, cycles),
-            CaptureRequest::LastWindow => self.fill_window(meter),
+            CaptureRequest::LastWindow => self.fill_window(meter, newest),
         }
         .err();
     }
@@ -135,13 +146,16 @@ impl Capture {
         self.copy(view)
     }
 
-    fn fill_window(&mut self, meter: &Meter<'_>) -> Result<(), CaptureError> {
-        let (reading, span, view) = meter.newest().ok_or(CaptureError::NothingYet)?;
-        if view.end() < span.end_row() || view.base > span.first.row() {
+    fn fill_window(&mut self, meter: &Meter<'_>, newest: Option<&Reading>) -> Result<(), CaptureError> {
+        let (measured, span, view) = meter.newest().ok_or(CaptureError::NothingYet)?;
+        let told = newest.filter(|reading| reading.sequence == measured.sequence);
+        // A new calibration holds from the next window on: this one's samples need the old one.
+        let same_calibration = measured.calibration == meter.setup().calibration().id();
+        if view.end() < span.end_row() || view.base > span.first.row() || !same_calibration {
             return Err(CaptureError::Gone);
         }
         self.copy(view)?;
-        self.reading = Some(reading.clone());
+        self.reading = Some(told.unwrap_or(measured).clone());
         self.span = Some(span.counted_from(view.base));
         Ok(())
     }
@@ -169,7 +183,7 @@ pub async fn run_core<S: Samples, R: Relay, C: Clock, M: RawMutex>(
     protection: OverCurrent,
     link: &Link<M>,
 ) {
-    let mut task = CoreTask { relay, clock, meter, core, protection, link };
+    let mut task = CoreTask { relay, clock, meter, core, protection, link, newest: None };
     task.act(|core, now| core.handle(now, Event::Start));
     loop {
         match select(samples.next(), link.commands.receive()).await {
@@ -187,6 +201,8 @@ struct CoreTask<'t, 'm, R, C, M: RawMutex> {
     core: Core,
     protection: OverCurrent,
     link: &'t Link<M>,
+    /// As it was told to the world: with its time.
+    newest: Option<Reading>,
 }
 
 impl<R: Relay, C: Clock, M: RawMutex> CoreTask<'_, '_, R, C, M> {
@@ -197,7 +213,8 @@ impl<R: Relay, C: Clock, M: RawMutex> CoreTask<'_, '_, R, C, M> {
     fn block(&mut self, block: Block<'_>) {
         let time = self.clock.time_of_day();
         let rate = self.meter.front_end().sample_rate.0;
-        let (core, link) = (&mut self.core, self.link);
+        let (core, link, newest) = (&mut self.core, self.link, &mut self.newest);
+        let before = newest.as_ref().map(|reading| reading.sequence);
         let taken_in = self.meter.rows() + u64::from(block.lost_before) + block.pairs.len() as u64;
         let now = Moment { instant: self.clock.now(), time };
         self.meter.push(block.lost_before, block.pairs, |reading, harmonics| {
@@ -208,8 +225,12 @@ impl<R: Relay, C: Clock, M: RawMutex> CoreTask<'_, '_, R, C, M> {
             // A reading asks nothing of the relay yet; later steps' protections will.
             let _ = core.handle(now, Event::Reading(&reading));
             link.harmonics.signal(harmonics.clone());
+            *newest = Some(reading.clone());
             send_newest(&link.readings, reading);
         });
+        if self.newest.as_ref().map(|reading| reading.sequence) != before {
+            self.tell_relay();
+        }
         if self.core.is_on()
             && let Some(trip) = self.protection.check(&self.meter.half_cycle())
         {
@@ -220,6 +241,11 @@ impl<R: Relay, C: Clock, M: RawMutex> CoreTask<'_, '_, R, C, M> {
         }
     }
 
+    /// The contact follows its command late, and the seconds of a `for_s` run down: so it is told again and again.
+    fn tell_relay(&self) {
+        self.link.relay.signal(self.core.relay_status(self.clock.now(), self.relay.measured()));
+    }
+
     fn command(&mut self, command: Command) {
         let answer = match command {
             Command::Relay(command) => {
@@ -227,7 +253,7 @@ impl<R: Relay, C: Clock, M: RawMutex> CoreTask<'_, '_, R, C, M> {
                 Answer::Relay(self.core.relay_status(self.clock.now(), self.relay.measured()))
             }
             Command::Capture(mut capture) => {
-                capture.fill(self.meter);
+                capture.fill(self.meter, self.newest.as_ref());
                 Answer::Capture(capture)
             }
         };
@@ -244,9 +270,9 @@ impl<R: Relay, C: Clock, M: RawMutex> CoreTask<'_, '_, R, C, M> {
             self.meter.set_relay(on);
         }
         for change in actions.changes {
-            let status = self.core.relay_status(now.instant, self.relay.measured());
-            send_newest(&self.link.changes, (change, status));
+            send_newest(&self.link.changes, change);
         }
+        self.tell_relay();
     }
 }
 
@@ -259,16 +285,29 @@ fn send_newest<M: RawMutex, T, const N: usize>(channel: &Channel<M, T, N>, item:
     }
 }
 
+/// Everything that is not the core: takes what the core says into the state, and serves the web. Runs for ever;
+/// dropping the future ends all connections and nothing else.
+pub async fn run_rest<A, C, N, M>(acceptor: &A, web: &Web<'_, C, N, M>) -> !
+where
+    A: TcpAccept,
+    A::Error: 'static,
+    C: Clock,
+    N: Clock,
+    M: RawMutex,
+{
+    let (never, _) = join(follow_core(web.state, web.link), serve(acceptor, web)).await;
+    never
+}
+
 /// Takes what the core says into the state that everybody else looks at. Runs for ever.
-pub async fn follow_core<M: RawMutex>(state: &State, link: &Link<M>) {
+async fn follow_core<M: RawMutex>(state: &State, link: &Link<M>) -> ! {
     loop {
-        match select3(link.readings.receive(), link.changes.receive(), link.harmonics.wait()).await {
-            Either3::First(reading) => state.put_reading(reading),
-            Either3::Second((change, status)) => {
-                state.put_relay(status);
-                state.put_change(change);
-            }
-            Either3::Third(harmonics) => state.put_harmonics(harmonics),
+        let numbers = (link.readings.receive(), link.harmonics.wait());
+        match select4(numbers.0, numbers.1, link.changes.receive(), link.relay.wait()).await {
+            Either4::First(reading) => state.put_reading(reading),
+            Either4::Second(harmonics) => state.put_harmonics(harmonics),
+            Either4::Third(change) => state.put_change(change),
+            Either4::Fourth(status) => state.put_relay(status),
         }
     }
 }
