@@ -197,6 +197,28 @@ describe("the page", () => {
       assert.ok(await button.evaluate((element) => element === document.activeElement), "focus went back");
     }));
 
+  it("raises no alarm while all is well: the contact follows the command", () =>
+    looking("calm", {}, async (page) => {
+      for (const [on, contact] of [
+        [false, "open"],
+        [true, "closed"],
+      ]) {
+        await command({ on });
+        await page.waitForSelector(`#relay-switch[aria-checked="${on}"]`);
+        await page
+          .locator(".relay .facts")
+          .filter({ hasText: new RegExp(`Contact(${contact}|not measured)`) })
+          .waitFor();
+      }
+      assert.equal(
+        await page
+          .getByRole("alert")
+          .allTextContents()
+          .then((all) => all.join("")),
+        "",
+      );
+    }));
+
   it("switches by keyboard: the current falls, the voltage stays, the log knows it; and on again", () =>
     looking("relay", {}, async (page) => {
       await until(page, "active_power_w", ["above", 500]);
