@@ -164,7 +164,9 @@ fn solar_gives_and_stops_without_mains() {
     let mut bench = Bench::text(&format!("{text}{QUIET}{FINE}"));
     let giving = after(&mut bench, 5.0, 0.5);
     near(giving.watts, -602.0, 8.0);
-    near(giving.power_factor, -1.0, 1e-4);
+    near(giving.power_factor, -1.0, 1e-3);
+    // A sine, whatever the voltage's shape is.
+    assert!(giving.thd_current_pct < 0.1, "{giving:?}");
     assert!(giving.volts > 230.3, "{giving:?}");
     // Two seconds after the mains are back it has not started yet.
     bench.run(1.2);

@@ -26,7 +26,7 @@ pub(super) struct Fridge {
     resistance: f64,
     inductance: f64,
     flux: f64,
-    amperes: f64,
+    now: Norton,
     state: Compressor,
     without_mains_s: f64,
 }
@@ -56,7 +56,7 @@ impl Fridge {
             resistance: 0.0,
             inductance: 1.0,
             flux: 0.0,
-            amperes: 0.0,
+            now: Norton::default(),
             state: Compressor::Resting(rested),
             without_mains_s: 0.0,
         };
@@ -76,7 +76,7 @@ impl Fridge {
 
     fn stop(&mut self) {
         self.flux = 0.0;
-        self.amperes = 0.0;
+        self.now = Norton::default();
     }
 }
 
@@ -102,19 +102,26 @@ impl Load for Fridge {
     }
 
     fn norton(&mut self, _: &Moment) -> Norton {
-        // An inductor's current does not jump: what flows is known before the voltage is.
-        Norton { siemens: 0.0, amperes: self.amperes }
+        if matches!(self.state, Compressor::Resting(_)) {
+            self.now = Norton::default();
+            return self.now;
+        }
+        let relative = self.flux / self.rated_flux;
+        // The fundamental of x + s x^3 is 1 + 3/4 s.
+        let shape = (1.0 + SATURATION * relative * relative) / (1.0 + 0.75 * SATURATION);
+        // flux' = voltage - resistance * current and current = flux * shape / inductance, by backward Euler.
+        let per_flux = shape / self.inductance;
+        let damped = per_flux / (1.0 + self.rating.step_s * self.resistance * per_flux);
+        self.now = Norton { siemens: damped * self.rating.step_s, amperes: damped * self.flux };
+        self.now
     }
 
     fn step(&mut self, volts: f64) -> f64 {
+        let amperes = self.now.siemens * volts + self.now.amperes;
         if let Compressor::Running(_) = self.state {
-            self.flux += self.rating.step_s * (volts - self.resistance * self.amperes);
-            let relative = self.flux / self.rated_flux;
-            // The fundamental of x + s x^3 is 1 + 3/4 s.
-            let shape = (1.0 + SATURATION * relative * relative) / (1.0 + 0.75 * SATURATION);
-            self.amperes = self.flux / self.inductance * shape;
+            self.flux += self.rating.step_s * (volts - self.resistance * amperes);
         }
-        self.amperes
+        amperes
     }
 
     fn interrupt(&mut self) {

@@ -1,5 +1,7 @@
 //! A plug-in solar inverter: power that flows the other way.
 
+use core::f64::consts::{SQRT_2, TAU};
+
 use super::{Load, Moment, Norton, Rating, Tick};
 use crate::sim::random::{Random, Wander};
 use crate::sim::scenario::schema;
@@ -14,11 +16,13 @@ const CLOUD_S: f64 = 8.0;
 /// How soon full power is reached after the start.
 const RAMP_S: f64 = 2.0;
 
-/// An inverter that gives a current in step with the voltage.
+/// An inverter that gives a sine of current in step with the mains.
 pub(super) struct Solar {
     settings: schema::Solar,
     rating: Rating,
-    siemens: f64,
+    /// Peak of the current that it gives.
+    peak: f64,
+    now: f64,
     clouds: Wander,
     /// Mean square of the voltage, relative to the rated one.
     squares: f64,
@@ -33,7 +37,8 @@ impl Solar {
             clouds: Wander::new(settings.clouds_pct / 100.0, CLOUD_S),
             settings: settings.clone(),
             rating,
-            siemens: 0.0,
+            peak: 0.0,
+            now: 0.0,
             squares: 0.0,
             mean_square: 0.0,
             good_s: 0.0,
@@ -53,16 +58,21 @@ impl Load for Solar {
         self.good_s = if is_good { self.good_s + tick.duration_s } else { 0.0 };
         let ramp = ((self.good_s - self.settings.start_s) / RAMP_S).clamp(0.0, 1.0);
         let sun = (1.0 + self.clouds.value()).clamp(0.05, 1.2);
-        self.siemens = -self.settings.power_w * ramp * sun / rated;
+        self.peak = SQRT_2 * self.settings.power_w * ramp * sun / self.rating.volts;
     }
 
-    fn norton(&mut self, _: &Moment) -> Norton {
-        Norton { siemens: self.siemens, amperes: 0.0 }
+    fn norton(&mut self, moment: &Moment) -> Norton {
+        if self.peak > 0.0 {
+            self.now = -self.peak * libm::sin(TAU * moment.phase);
+        } else {
+            self.now = 0.0;
+        }
+        Norton { siemens: 0.0, amperes: self.now }
     }
 
     fn step(&mut self, volts: f64) -> f64 {
         self.squares += volts * volts * self.rating.step_s;
-        self.siemens * volts
+        self.now
     }
 
     fn interrupt(&mut self) {
