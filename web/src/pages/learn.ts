@@ -38,7 +38,7 @@ export function learnPage(): Node {
     h("ol", { class: "steps" }, ...STEPS.map(([title, text]) => h("li", {}, h("strong", {}, title), text))),
     h(
       "ul",
-      { class: "contents", "aria-label": "On this page" },
+      { "class": "contents", "aria-label": "On this page" },
       ...parts.map(([id, title]) => h("li", {}, h("a", { href: `#/learn/${id}` }, title))),
     ),
     ...[...GROUPS, LIMITS].map((group) =>

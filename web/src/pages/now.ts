@@ -15,7 +15,7 @@ function powerCard(life: Lifetime): HTMLElement {
   watchReadings(life, value.update);
   return h(
     "section",
-    { class: "card power hero", "aria-labelledby": "power-title" },
+    { "class": "card power hero", "aria-labelledby": "power-title" },
     h("header", {}, h("h2", { id: "power-title" }, explainButton(power))),
     h("p", { class: "big" }, value.node),
     lastMinutes(life),

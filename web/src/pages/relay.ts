@@ -41,7 +41,7 @@ function log(life: Lifetime): HTMLElement {
   });
   return h(
     "section",
-    { class: "card log", "aria-labelledby": "log-title" },
+    { "class": "card log", "aria-labelledby": "log-title" },
     h("header", {}, h("h2", { id: "log-title" }, "Every change, and why")),
     h(
       "table",

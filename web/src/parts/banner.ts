@@ -123,13 +123,13 @@ function build(alert: Alert): HTMLElement {
       h("strong", {}, alert.title),
       " ",
       h("span", {}, alert.text),
-      h("span", { class: "ticking", "aria-hidden": "true" }),
+      h("span", { "class": "ticking", "aria-hidden": "true" }),
     ),
     alert.action && h("button", { type: "button", class: "small", onclick: alert.action.run }, alert.action.label),
     alert.dismissible &&
       h(
         "button",
-        { type: "button", class: "plain", "aria-label": `Hide: ${alert.title}`, onclick: dismiss },
+        { "type": "button", "class": "plain", "aria-label": `Hide: ${alert.title}`, "onclick": dismiss },
         icon(ICONS.close),
       ),
   );

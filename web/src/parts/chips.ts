@@ -5,7 +5,7 @@ import type { Lifetime } from "../lib/signal";
 import { flagText } from "../texts/flags";
 
 export function flagChips(life: Lifetime): HTMLElement {
-  const list = h("ul", { class: "chips", "aria-label": "Quality flags of this reading" });
+  const list = h("ul", { "class": "chips", "aria-label": "Quality flags of this reading" });
   const none = h("li", { class: "chip good" }, "No flags: nothing speaks against these numbers");
   const shown = new Map<string, HTMLElement>();
 

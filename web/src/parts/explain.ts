@@ -10,14 +10,14 @@ export function explainButton(quantity: Quantity): HTMLButtonElement {
   return h(
     "button",
     {
-      type: "button",
-      class: "explain",
+      "type": "button",
+      "class": "explain",
       "aria-haspopup": "dialog",
       "aria-label": `${quantity.name}: explain`,
-      onclick: () => open(quantity),
+      "onclick": () => open(quantity),
     },
     h("span", {}, quantity.name),
-    h("span", { class: "explain-mark", "aria-hidden": "true" }, "?"),
+    h("span", { "class": "explain-mark", "aria-hidden": "true" }, "?"),
   );
 }
 
@@ -58,12 +58,12 @@ function open(quantity: Quantity): void {
   const close = (): void => dialog.close();
   const dialog = h(
     "dialog",
-    { class: "explanation", "aria-labelledby": "explanation-title" },
+    { "class": "explanation", "aria-labelledby": "explanation-title" },
     h(
       "header",
       {},
       h("h2", { id: "explanation-title" }, quantity.name),
-      h("button", { type: "button", class: "plain", "aria-label": "Close", onclick: close }, icon(ICONS.close)),
+      h("button", { "type": "button", "class": "plain", "aria-label": "Close", "onclick": close }, icon(ICONS.close)),
     ),
     reading && valueLine(quantity, reading),
     h("p", {}, quantity.what),

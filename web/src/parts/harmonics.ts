@@ -51,7 +51,7 @@ interface Bars {
 
 function makeBars(channel: Channel, onSelect: (order: number) => void): Bars {
   const columns = Array.from({ length: ORDERS }, (_, n) =>
-    h("div", { class: "order", "data-order": n + 1 }, h("i", {}), h("span", {}, n % 2 === 0 ? n + 1 : "")),
+    h("div", { "class": "order", "data-order": n + 1 }, h("i", {}), h("span", {}, n % 2 === 0 ? n + 1 : "")),
   );
   const ticks = [h("span"), h("span"), h("span")];
   const legend = h("figcaption", {});
@@ -60,7 +60,7 @@ function makeBars(channel: Channel, onSelect: (order: number) => void): Bars {
     "figure",
     { class: `harmonic ${channel.name.toLowerCase()}` },
     legend,
-    h("div", { class: "bars-frame" }, h("div", { class: "bars-scale", "aria-hidden": "true" }, ...ticks), area),
+    h("div", { class: "bars-frame" }, h("div", { "class": "bars-scale", "aria-hidden": "true" }, ...ticks), area),
   );
   area.addEventListener("pointermove", (event) => {
     const order = (event.target as Element).closest<HTMLElement>(".order")?.dataset.order;
@@ -187,7 +187,7 @@ export function harmonics(life: Lifetime): HTMLElement {
   };
   const section = h(
     "section",
-    { class: "card harmonics", "aria-labelledby": "harmonics-title" },
+    { "class": "card harmonics", "aria-labelledby": "harmonics-title" },
     h(
       "header",
       {},

@@ -42,7 +42,7 @@ export function lastMinutes(life: Lifetime): HTMLElement {
   let track: Track = "power";
   let span: [number, number] = [0, 1];
   let extremes: [number, number] = [0, 1];
-  const box = h("div", { class: "plot", role: "img", "aria-label": "Power of the last minutes" });
+  const box = h("div", { "class": "plot", "role": "img", "aria-label": "Power of the last minutes" });
 
   const picture = chart(life, box, 240, (palette) => {
     const look = LOOKS[track];
@@ -98,7 +98,7 @@ export function lastMinutes(life: Lifetime): HTMLElement {
 
   return h(
     "section",
-    { class: "minutes", "aria-labelledby": "minutes-title" },
+    { "class": "minutes", "aria-labelledby": "minutes-title" },
     h(
       "header",
       {},

@@ -38,7 +38,7 @@ export function liveValue(quantity: Quantity): { node: HTMLElement; update: (rea
   const number = h("span", { class: "number" }, DASH);
   const unit = h("span", { class: "unit" }, quantity.unit);
   const why = h("span", { class: "why" });
-  const node = h("span", { class: "value", "data-quantity": quantity.key }, number, unit, why);
+  const node = h("span", { "class": "value", "data-quantity": quantity.key }, number, unit, why);
   return {
     node,
     update(reading) {
@@ -65,7 +65,7 @@ function card(life: Lifetime, group: Group, mainClass: string): HTMLElement {
   });
   return h(
     "section",
-    { class: `card group ${group.colour}`, "aria-label": group.title },
+    { "class": `card group ${group.colour}`, "aria-label": group.title },
     h("dl", {}, ...entries.map((entry) => entry.node)),
   );
 }

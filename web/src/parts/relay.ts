@@ -31,12 +31,12 @@ export function relayCard(life: Lifetime, more?: Node): HTMLElement {
   const toggle = h(
     "button",
     {
-      type: "button",
-      class: "switch",
-      role: "switch",
+      "type": "button",
+      "class": "switch",
+      "role": "switch",
       "aria-checked": "false",
       "aria-label": "Socket",
-      id: "relay-switch",
+      "id": "relay-switch",
     },
     h("span", { class: "knob" }),
   );
@@ -129,7 +129,7 @@ export function relayCard(life: Lifetime, more?: Node): HTMLElement {
 
   const section: HTMLElement = h(
     "section",
-    { class: "card relay", "aria-labelledby": "relay-title" },
+    { "class": "card relay", "aria-labelledby": "relay-title" },
     h("header", {}, h("h2", { id: "relay-title" }, "Relay"), more),
     h("div", { class: "relay-main" }, toggle, state),
     rearm,

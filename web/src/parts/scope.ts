@@ -36,7 +36,7 @@ export function scope(life: Lifetime): HTMLElement {
   const fitVoltage = makeRange(LEAST_VOLTAGE_V);
   const fitCurrent = makeRange(LEAST_CURRENT_A);
 
-  const box = h("div", { class: "plot", role: "img", "aria-label": "Waveform of voltage and current" });
+  const box = h("div", { "class": "plot", "role": "img", "aria-label": "Waveform of voltage and current" });
   const note = h("p", { class: "hint" }, "Waiting for samples…");
   const fifths = (range: number): number[] => [-range, -range / 2, 0, range / 2, range];
   let peaks: [number, number] = [0, 0];
@@ -111,10 +111,10 @@ export function scope(life: Lifetime): HTMLElement {
       if (plug.link.value.state !== "gone") setText(note, (error as Error).message);
     }
   };
-  const section = h("section", { class: "card", "aria-labelledby": "scope-title" });
+  const section = h("section", { "class": "card", "aria-labelledby": "scope-title" });
   const loading = poll(life, section, 1000, () => running && plug.link.value.state !== "gone", load);
 
-  const runButton = h("button", { type: "button", class: "small", "aria-pressed": "false" });
+  const runButton = h("button", { "type": "button", "class": "small", "aria-pressed": "false" });
   const showRun = (): void => {
     setAttribute(runButton, "aria-pressed", String(!running));
     runButton.replaceChildren(icon(running ? ICONS.pause : ICONS.run), running ? "Pause" : "Run");

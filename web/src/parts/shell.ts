@@ -27,7 +27,7 @@ function identity(): HTMLElement {
 
 function linkState(): HTMLElement {
   const text = h("span", {}, LINK_WORDS.connecting);
-  const node = h("span", { class: "link-state", "data-link": "connecting" }, h("i", { "aria-hidden": "true" }), text);
+  const node = h("span", { "class": "link-state", "data-link": "connecting" }, h("i", { "aria-hidden": "true" }), text);
   plug.link.watch(({ state }) => {
     setAttribute(node, "data-link", state);
     setText(text, LINK_WORDS[state]);
@@ -54,7 +54,12 @@ export function shell(pages: Page[]): Shell {
   const main = h("main", { id: "main", tabindex: -1 });
   const links = pages.map((page) => h("a", { href: `#/${page.path}` }, page.label));
   const list = h("ul", { id: "pages" }, ...links.map((link) => h("li", {}, link)));
-  const menu = h("button", { type: "button", class: "plain menu", "aria-expanded": "false", "aria-controls": "pages" });
+  const menu = h("button", {
+    "type": "button",
+    "class": "plain menu",
+    "aria-expanded": "false",
+    "aria-controls": "pages",
+  });
   const expand = (open: boolean): void => {
     setAttribute(menu, "aria-expanded", String(open));
     setAttribute(menu, "aria-label", open ? "Close the menu" : "Open the menu");
