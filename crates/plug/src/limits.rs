@@ -36,8 +36,9 @@ pub const CLOSE_WAIT: Duration = Duration::from_millis(200);
 pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// How often a silent event stream says that it is alive, so that a dead client is found.
 pub const EVENT_KEEP_ALIVE: Duration = Duration::from_secs(3);
-/// What a worker writes into before it goes to the socket: one event with the longest reading there can be.
-pub const WEB_OUTPUT: usize = 2560;
+/// What a worker gathers before it goes to the socket: the head and a short body in one packet (a TCP segment on
+/// Ethernet takes 1460 bytes).
+pub const WEB_OUTPUT: usize = 1460;
 /// Heap that answers under construction may take together; over it, the next one is a 503.
 pub const ANSWER_HEAP: usize = 24 * 1024;
 /// Cycles in a waveform when nobody says how many.

@@ -49,9 +49,12 @@ fn open_stream(plug: &Plug) -> Option<BufReader<TcpStream>> {
             return None;
         }
     }
+    if !head.starts_with("HTTP/1.1 200") {
+        return None;
+    }
     assert!(head.contains("\r\nContent-Type: text/event-stream\r\n"), "{head}");
     assert!(head.contains("\r\nCache-Control: no-store\r\n"), "{head}");
-    head.starts_with("HTTP/1.1 200").then_some(reader)
+    Some(reader)
 }
 
 /// Waits until `done` or panics.

@@ -171,6 +171,10 @@ fn a_waveform_is_a_recording() {
     plug.measure(7);
     let last = plug.get("/api/v1/waveform?window=last");
     let line = last.text().lines().find_map(|line| line.strip_prefix("# reading: ")).unwrap();
+    assert!(last.text().contains("\n# lost: 100 3\n# lost: 497 1\n"), "{}", last.text());
+    let rows: Vec<_> = last.text().lines().skip_while(|line| line.starts_with('#')).skip(1).collect();
+    assert_eq!(rows.len(), 962 - 4);
+    assert_eq!(rows[100], format!("{},{}", pair(103).voltage, pair(103).current));
     let edge = 160.0 + 12_345.0 / f64::from(1 << 20);
     assert!(last.text().contains(&format!(
         "\n# window_first_edge: {edge}\n# window_last_edge: 960.5\n# window_cycles: 10\n"

@@ -8,7 +8,6 @@ use super::Plug;
 use super::problem::Problem;
 use super::reply::{Body, JSON, Reply};
 use super::site::Site;
-use crate::core::relay::RelayStatus;
 use crate::limits;
 use crate::platform::Clock;
 use crate::state::State;
@@ -24,7 +23,7 @@ const INFO_JSON: usize = 1280;
 pub(super) const RELAY_JSON: usize = 1024;
 const HARMONIC_JSON: usize = 208;
 const HARMONICS_JSON: usize = 64 + metering::reading::MAX_ORDER * HARMONIC_JSON;
-const CHANGE_JSON: usize = 384;
+const CHANGE_JSON: usize = 448;
 
 /// `GET /api/v1/info`.
 #[derive(Serialize)]
@@ -139,16 +138,7 @@ pub(super) fn harmonics<'a, C: Clock, N: Clock, M: RawMutex>(
 pub(super) fn relay<'a, C: Clock, N: Clock, M: RawMutex>(
     site: &Site<'a, C, N, M>,
 ) -> Result<Reply<'a>, Problem> {
-    Reply::json(site.budget, RELAY_JSON, &relay_now(site.plug))
-}
-
-/// The relay as it is now: the core said how long a hold lasts when it began.
-pub(super) fn relay_now<C: Clock, N, M: RawMutex>(plug: &Plug<'_, C, N, M>) -> RelayStatus {
-    let mut status = plug.state.relay.borrow().clone();
-    let uptime_s = plug.clock.now().since_start().as_secs_f64();
-    status.remaining_s =
-        status.remaining_s.map(|held_s| (status.since_uptime_s + held_s - uptime_s).max(0.0));
-    status
+    Reply::json(site.budget, RELAY_JSON, &*site.plug.state.relay.borrow())
 }
 
 /// `GET /api/v1/relay/log`, newest first.

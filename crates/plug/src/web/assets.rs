@@ -60,11 +60,11 @@ fn fingerprint(bytes: &[u8]) -> u64 {
 pub(super) fn page<'a>(tags: &Tags, asset: Asset, parts: &RequestParts<'_>) -> Reply<'a> {
     let tag = tags.of(asset);
     let mut reply = Reply::new(asset.content_type(), Body::Fixed(asset.bytes()));
-    reply.gzip = true;
-    reply.etag = Some(tag);
+    reply.lines.gzip = true;
+    reply.lines.etag = Some(tag);
     // The page names its files with their hash (`app.js?v=...`): such an address never changes its content.
     let hashed = parts.query().is_some_and(|query| query.0.starts_with("v="));
-    reply.cache = if hashed { Cache::Forever } else { Cache::Revalidate };
+    reply.lines.cache = if hashed { Cache::Forever } else { Cache::Revalidate };
     if parts.headers().get("if-none-match").is_some_and(|known| knows(known.as_raw(), tag)) {
         reply.status = StatusCode::new(304);
         reply.head_only = true;

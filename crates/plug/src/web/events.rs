@@ -1,6 +1,8 @@
 //! `GET /api/v1/events`: server-sent events. A stream that is late skips windows (its numbers show it); it never
 //! holds up the others or the measuring.
 
+use core::fmt::Write as _;
+
 use embassy_futures::select::{Either, select};
 use embassy_sync::blocking_mutex::raw::NoopRawMutex;
 use embassy_sync::blocking_mutex::raw::RawMutex;
@@ -12,10 +14,9 @@ use picoserve::response::custom::{CustomBody, CustomResponse};
 use picoserve::response::{IntoResponse, ResponseWriter, StatusCode};
 use serde::Serialize;
 
-use super::Plug;
-use super::api::relay_now;
+use super::api::READING_JSON;
 use super::problem::Problem;
-use super::reply::{Cache, SECURITY_HEADERS};
+use super::reply::{Budget, Draft, FIRST_HEADER, Lines};
 use super::site::Site;
 use crate::core::relay::RelayStatus;
 use crate::limits;
@@ -24,22 +25,28 @@ use crate::state::State;
 
 type Changes<'a> = Receiver<'a, NoopRawMutex, u32, { limits::EVENT_STREAMS + limits::WEB_WORKERS }>;
 
+/// What an event has around its JSON: name, id and the empty line.
+const AROUND: usize = 64;
+
 /// A live stream's place; free again when it is dropped.
 pub(super) struct Seat<'a> {
     state: &'a State,
     changes: Changes<'a>,
+    /// Events are written into this, one after the other.
+    event: Draft<'a>,
 }
 
 impl<'a> Seat<'a> {
     /// # Errors
     /// All places are taken.
-    pub(super) fn take(state: &'a State) -> Result<Self, Problem> {
+    pub(super) fn take(state: &'a State, budget: &'a Budget) -> Result<Self, Problem> {
         if state.streams.get() >= limits::EVENT_STREAMS {
             return Err(Problem::TooManyStreams);
         }
         let changes = state.changed.receiver().ok_or(Problem::TooManyStreams)?;
+        let event = Draft::new(budget, READING_JSON + AROUND)?;
         state.streams.set(state.streams.get() + 1);
-        Ok(Self { state, changes })
+        Ok(Self { state, changes, event })
     }
 }
 
@@ -60,12 +67,12 @@ pub(super) async fn send<C: Clock, N: Clock, M: RawMutex, R: Read, W: ResponseWr
     connection: RequestBodyConnection<'_, R>,
     writer: W,
 ) -> Result<ResponseSent, W::Error> {
+    let connection = connection.finalize().await?;
     let stream = Stream { site, seat, sent: Sent::default(), head_only };
     CustomResponse::build(StatusCode::new(200))
-        .with_headers(SECURITY_HEADERS)
-        .with_headers([("Cache-Control", Cache::NoStore.value()), ("Content-Type", "text/event-stream")])
+        .with_header("Content-Type", format_args!("text/event-stream\r\n{FIRST_HEADER}: {}", Lines::new()))
         .with_body(stream)
-        .write_to(connection.finalize().await?, writer)
+        .write_to(connection, writer)
         .await
 }
 
@@ -127,14 +134,8 @@ impl<C: Clock, N: Clock, M: RawMutex> CustomBody for Stream<'_, '_, C, N, M> {
         loop {
             while let Some(news) = self.news() {
                 self.site.exchange.extend(clock.now().after(limits::ANSWER_TIMEOUT));
-                let plug = self.site.plug;
-                let sent = &mut self.sent;
-                writer
-                    .write_with(|mut cursor| {
-                        let written = write_news(plug, sent, &news, cursor.as_mut_slice());
-                        cursor.advance(written);
-                    })
-                    .await?;
+                self.write_event(&news);
+                writer.write_all(self.seat.event.bytes()).await?;
                 writer.flush().await?;
             }
             writer.flush().await?;
@@ -164,50 +165,46 @@ impl<C, N, M: RawMutex> Stream<'_, '_, C, N, M> {
     }
 }
 
-/// Writes one event into `room` and remembers it as sent; the bytes written, 0 if it does not fit.
-fn write_news<C: Clock, N, M: RawMutex>(
-    plug: &Plug<'_, C, N, M>,
-    sent: &mut Sent,
-    news: &News,
-    room: &mut [u8],
-) -> usize {
-    let state = plug.state;
-    match news {
-        News::Reading => {
-            let reading = state.reading.borrow();
-            sent.reading = reading.as_ref().map(|reading| reading.sequence);
-            reading.as_ref().map_or(0, |reading| event("reading", Some(reading.sequence), reading, room))
-        }
-        News::Relay => {
-            let status = relay_now(plug);
-            sent.relay = Some(RelayKey::of(&status));
-            event("relay", None, &status, room)
-        }
-        News::Log => {
-            let log = state.log.borrow();
-            // The oldest line that this client does not have; lines that are gone are skipped.
-            let next = log
-                .iter()
-                .find(|line| sent.log.is_none_or(|last| line.sequence.wrapping_sub(last).cast_signed() > 0));
-            sent.log = next.map_or(sent.log, |line| Some(line.sequence));
-            next.map_or(0, |line| event("log", None, line, room))
+impl<C, N, M: RawMutex> Stream<'_, '_, C, N, M> {
+    /// Puts one event together and remembers it as sent.
+    fn write_event(&mut self, news: &News) {
+        let (state, sent, draft) = (self.site.plug.state, &mut self.sent, &mut self.seat.event);
+        let written = match news {
+            News::Reading => {
+                let reading = state.reading.borrow();
+                sent.reading = reading.as_ref().map(|reading| reading.sequence);
+                reading.as_ref().map(|reading| event(draft, "reading", Some(reading.sequence), reading))
+            }
+            News::Relay => {
+                let status = state.relay.borrow();
+                sent.relay = Some(RelayKey::of(&status));
+                Some(event(draft, "relay", None, &*status))
+            }
+            News::Log => {
+                let log = state.log.borrow();
+                // The oldest line that this client does not have; lines that are gone are skipped.
+                let next = log.iter().find(|line| {
+                    sent.log.is_none_or(|last| line.sequence.wrapping_sub(last).cast_signed() > 0)
+                });
+                sent.log = next.map_or(sent.log, |line| Some(line.sequence));
+                next.map(|line| event(draft, "log", None, line))
+            }
+        };
+        if written != Some(Ok(())) {
+            // Half an event would spoil the next one too.
+            draft.clear();
         }
     }
 }
 
 /// One event: name, id, JSON on one line.
-fn event<T: Serialize>(name: &str, id: Option<u64>, value: &T, room: &mut [u8]) -> usize {
-    use core::fmt::Write;
-    let mut head: heapless::String<64> = heapless::String::new();
-    let written = match id {
-        Some(id) => write!(head, "event: {name}\nid: {id}\ndata: "),
-        None => write!(head, "event: {name}\ndata: "),
-    };
-    let end = b"\n\n";
-    let (Ok(()), Some((start, rest))) = (written, room.split_at_mut_checked(head.len())) else { return 0 };
-    let Ok(length) = serde_json_core::to_slice(value, rest) else { return 0 };
-    let Some(tail) = rest.get_mut(length..length + end.len()) else { return 0 };
-    start.copy_from_slice(head.as_bytes());
-    tail.copy_from_slice(end);
-    head.len() + length + end.len()
+fn event<T: Serialize>(draft: &mut Draft<'_>, name: &str, id: Option<u64>, value: &T) -> core::fmt::Result {
+    draft.clear();
+    writeln!(draft, "event: {name}")?;
+    if let Some(id) = id {
+        writeln!(draft, "id: {id}")?;
+    }
+    draft.write_str("data: ")?;
+    draft.json(value).map_err(|_| core::fmt::Error)?;
+    draft.write_str("\n\n")
 }

@@ -128,3 +128,73 @@ where
             .await;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::relay::{RelayStatus, Source};
+    use edge_nal::NoopNet;
+    use embassy_sync::blocking_mutex::raw::NoopRawMutex;
+    use metering::calibration::Calibration;
+    use metering::front_end::ChannelRange;
+    use metering::units::{Hertz, Seconds, Volts};
+
+    struct Still;
+
+    impl Clock for Still {
+        fn now(&self) -> crate::platform::Instant {
+            crate::platform::Instant::default()
+        }
+        async fn sleep_until(&self, _: crate::platform::Instant) {
+            core::future::pending().await
+        }
+        fn time_of_day(&self) -> Option<f64> {
+            None
+        }
+    }
+
+    /// What eight workers take is a good part of a chip's memory. On riscv32 with `-Os` one future has 2.7 KB; with
+    /// pointers of 64 bits it is larger.
+    #[test]
+    fn a_worker_is_small() {
+        let relay = RelayStatus {
+            on: false,
+            measured: None,
+            commanded_by: Source::PowerOn,
+            reason: heapless::String::new(),
+            since: None,
+            since_uptime_s: 0.0,
+            remaining_s: None,
+            locked_out: false,
+            switch_count: 0,
+        };
+        let range = ChannelRange { lowest: 0, highest: 4095, dc_coupled: true };
+        let plug = Plug {
+            clock: &Still,
+            network_clock: &Still,
+            state: &State::new(relay, Calibration::ideal(1.0, 0.0, 1.0, 0.0)),
+            link: &Link::<NoopRawMutex>::new(),
+            identity: &Identity {
+                id: heapless::String::new(),
+                board: "",
+                chip: "",
+                git: "",
+                build: "",
+                reset_reason: "",
+                source: heapless::String::new(),
+            },
+            front_end: &FrontEnd {
+                sample_rate: Hertz(4000.0),
+                voltage: range,
+                current: range,
+                channel_skew: Seconds(0.0),
+                nominal_voltage: Volts(230.0),
+            },
+        };
+        let core = CoreDesk::new(plug.link, plug.state, plug.front_end);
+        let (budget, tags) = (Budget::new(), Tags::new());
+        let size = size_of_val(&worker(&NoopNet, &plug, &core, &budget, &tags));
+        assert!(size <= 5 * 1024, "a worker's future has {size} bytes");
+        const { assert!(INPUT + limits::WEB_OUTPUT <= 4096) };
+    }
+}

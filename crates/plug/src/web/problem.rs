@@ -200,3 +200,63 @@ impl Problem {
         serde_json_core::to_slice(&body, buffer).unwrap_or(0)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn all() -> [Problem; 25] {
+        let name = "for_s";
+        let wanted = "a number of seconds from 0.1 to 604800";
+        [
+            Problem::BadHead,
+            Problem::BadLength,
+            Problem::LengthRequired,
+            Problem::HeadTooLong,
+            Problem::BodyTooLong { most: usize::MAX },
+            Problem::BodyMissing,
+            Problem::WrongOrigin,
+            Problem::NotFound,
+            Problem::WrongMethod,
+            Problem::NotJsonType,
+            Problem::BadJson,
+            Problem::UnknownField { name: Name::new(&"\\\"".repeat(40)) },
+            Problem::BadField { name, wanted },
+            Problem::BadParameter { name, wanted },
+            Problem::RepeatedField { name },
+            Problem::OneWish,
+            Problem::LockedOut,
+            Problem::TooManyCycles,
+            Problem::NothingMeasuredYet,
+            Problem::SamplesGone,
+            Problem::CoreBusy,
+            Problem::CaptureBusy,
+            Problem::TooManyStreams,
+            Problem::Busy,
+            Problem::UnknownField { name: Name::new("ä\n") },
+        ]
+    }
+
+    #[test]
+    fn every_problem_is_one_whole_sentence_and_described() {
+        let document: serde_json::Value = serde_json::from_str(include_str!("openapi.json")).unwrap();
+        let described = document["components"]["schemas"]["ErrorCode"]["enum"].as_array().unwrap();
+        for problem in all() {
+            let mut buffer = [0; PROBLEM_JSON];
+            let length = problem.json(&mut buffer);
+            let json: serde_json::Value = serde_json::from_slice(&buffer[..length]).unwrap();
+            let message = json["error"]["message"].as_str().unwrap();
+            assert!(message.ends_with('.'), "{problem:?} is cut: {message}");
+            assert!(described.contains(&json["error"]["code"]), "{problem:?} is not described");
+            assert!((400..600).contains(&problem.kind().0.as_u16()));
+        }
+        let known: alloc::collections::BTreeSet<_> = all().iter().map(|problem| problem.kind().1).collect();
+        assert_eq!(known.len(), described.len(), "a described code that nobody sends");
+    }
+
+    #[test]
+    fn the_limits_are_told_as_they_are() {
+        let limit = alloc::format!("{} bytes", crate::limits::REQUEST_HEAD);
+        assert!(Problem::HeadTooLong.message().contains(limit.as_str()));
+    }
+}

@@ -1,6 +1,8 @@
 //! One request from its first check to its answer. The order is the same for all (DESIGN, issue 5 "Doors"): host and
 //! origin, route, method, type, length, body.
 
+use alloc::boxed::Box;
+
 use embassy_sync::blocking_mutex::raw::RawMutex;
 use picoserve::ResponseSent;
 use picoserve::io::Read;
@@ -53,7 +55,10 @@ impl<C: Clock, N: Clock, M: RawMutex> PathRouterService for Site<'_, C, N, M> {
                 self.exchange.join_head_and_body();
                 reply.send(body_connection, writer).await
             }
-            Outcome::Events(seat) => events::send(self, seat, head_only, body_connection, writer).await,
+            Outcome::Events(seat) => {
+                // Most workers never have a stream: its future (2 KB) is not part of theirs.
+                Box::pin(events::send(self, seat, head_only, body_connection, writer)).await
+            }
         };
         self.exchange.finish();
         sent
@@ -91,7 +96,7 @@ impl<'a, C: Clock, N: Clock, M: RawMutex> Site<'a, C, N, M> {
         };
         if !route.methods.allow(parts.method()) {
             let mut reply = Reply::from(Problem::WrongMethod);
-            reply.allow = Some(route.methods);
+            reply.lines.allow = Some(route.methods);
             return Ok(Outcome::Reply(reply));
         }
         self.handle(route, parts, body).await
@@ -107,7 +112,7 @@ impl<'a, C: Clock, N: Clock, M: RawMutex> Site<'a, C, N, M> {
             Handler::Info => api::info(self),
             Handler::Reading => api::reading(self),
             Handler::Harmonics => api::harmonics(self),
-            Handler::Events => return Seat::take(self.plug.state).map(Outcome::Events),
+            Handler::Events => return Seat::take(self.plug.state, self.budget).map(Outcome::Events),
             Handler::Waveform => waveform::waveform(self, parts).await,
             Handler::Relay if parts.method() == "PUT" => self.switch(parts, body).await,
             Handler::Relay => api::relay(self),

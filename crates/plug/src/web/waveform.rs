@@ -7,6 +7,7 @@ use metering::calibration::Calibration;
 use metering::front_end::{FrontEnd, Pair};
 use metering::window::Span;
 use picoserve::io::Write;
+use picoserve::mem::BorrowedCursor;
 use picoserve::request::RequestParts;
 
 use super::api::READING_JSON;
@@ -18,8 +19,8 @@ use crate::app::{Capture, CaptureRequest};
 use crate::limits;
 use crate::platform::{Clock, Identity};
 
-/// Room for the header lines, with a reading among them.
-const HEADER: usize = 1536 + READING_JSON;
+/// Room for the header lines, with a reading and some gaps among them.
+const HEADER: usize = 2048 + READING_JSON;
 /// `-2147483648,-2147483648` and its line end.
 const ROW: usize = 24;
 const CSV: &str = "text/csv; charset=utf-8";
@@ -40,10 +41,13 @@ pub(super) async fn waveform<'a, C: Clock, N: Clock, M: RawMutex>(
     let mut header = Draft::new(site.budget, HEADER)?;
     if let Some(capture) = lent.capture() {
         let plug = site.plug;
-        let calibration = plug.state.calibration.borrow();
+        let newest = plug.state.calibration.borrow();
+        let calibration = capture.calibration.as_ref().unwrap_or(&newest);
         hardware_lines(&mut header, plug.identity, plug.front_end).map_err(|_| Problem::Busy)?;
-        calibration_lines(&mut header, &calibration).map_err(|_| Problem::Busy)?;
+        calibration_lines(&mut header, calibration).map_err(|_| Problem::Busy)?;
         window_lines(&mut header, capture)?;
+        // More gaps than the header has room for: these samples are of no use.
+        lost_lines(&mut header, &capture.pairs).map_err(|_| Problem::SamplesGone)?;
         header.write_str(COLUMNS).map_err(|_| Problem::Busy)?;
     }
     Ok(Reply::new(CSV, Body::Recording(Recording { header, lent })))
@@ -143,6 +147,22 @@ fn edge_lines(text: &mut Draft<'_>, span: &Span) -> core::fmt::Result {
     }
 }
 
+/// Where pairs are missing: the row before which they are, and how many.
+fn lost_lines(text: &mut Draft<'_>, pairs: &[Pair]) -> core::fmt::Result {
+    let (mut row, mut lost) = (0, 0);
+    for pair in pairs {
+        if pair.is_lost() {
+            lost += 1;
+            continue;
+        }
+        if lost > 0 {
+            writeln!(text, "# lost: {row} {lost}")?;
+        }
+        (row, lost) = (row + 1, 0);
+    }
+    if lost > 0 { writeln!(text, "# lost: {row} {lost}") } else { Ok(()) }
+}
+
 /// Characters of a number in decimal.
 fn width(number: i32) -> usize {
     let digits = number.unsigned_abs().checked_ilog10().unwrap_or(0) as usize + 1;
@@ -150,41 +170,48 @@ fn width(number: i32) -> usize {
 }
 
 impl Recording<'_> {
-    fn pairs(&self) -> &[Pair] {
-        self.lent.capture().map_or(&[], |capture| &capture.pairs)
+    /// The pairs that were there.
+    fn pairs(&self) -> impl Iterator<Item = Pair> + Clone {
+        let pairs: &[Pair] = self.lent.capture().map_or(&[], |capture| &capture.pairs);
+        pairs.iter().copied().filter(|pair| !pair.is_lost())
     }
 
     /// Bytes of the whole recording, without making it.
     pub(super) fn length(&self) -> usize {
-        let rows: usize = self.pairs().iter().map(|pair| width(pair.voltage) + width(pair.current) + 2).sum();
+        let rows: usize = self.pairs().map(|pair| width(pair.voltage) + width(pair.current) + 2).sum();
         self.header.bytes().len() + rows
     }
 
     /// Writes the recording; the buffer is free again afterwards, also when the client goes away in between.
     pub(super) async fn write<W: Write>(self, writer: &mut W) -> Result<(), W::Error> {
         writer.write_all(self.header.bytes()).await?;
-        let mut pairs = self.pairs();
-        while let Some(first) = pairs.first() {
-            let written = writer
-                .write_with(|mut cursor| {
-                    let mut written = 0;
-                    while cursor.remaining_capacity() >= ROW
-                        && let Some(pair) = pairs.get(written)
-                        && cursor.try_append(row(*pair).as_bytes()).is_ok()
-                    {
-                        written += 1;
-                    }
-                    written
-                })
-                .await?;
-            if written == 0 {
+        let mut pairs = self.pairs().peekable();
+        while let Some(next) = pairs.peek().copied() {
+            let whole = writer.write_with(|cursor| put_rows(&mut pairs, cursor)).await?;
+            if whole == 0 {
                 // The end of the buffer: the row goes half into this one and half into the next.
-                writer.write_all(row(*first).as_bytes()).await?;
+                writer.write_all(row(next).as_bytes()).await?;
+                pairs.next();
             }
-            pairs = pairs.get(written.max(1)..).unwrap_or(&[]);
         }
         Ok(())
     }
+}
+
+/// Writes rows while there is room for the longest; how many.
+fn put_rows(
+    pairs: &mut core::iter::Peekable<impl Iterator<Item = Pair>>,
+    mut cursor: BorrowedCursor<'_>,
+) -> usize {
+    let mut written = 0;
+    while cursor.remaining_capacity() >= ROW
+        && let Some(pair) = pairs.next()
+    {
+        // There is room for it.
+        let _ = cursor.try_append(row(pair).as_bytes());
+        written += 1;
+    }
+    written
 }
 
 fn row(pair: Pair) -> heapless::String<ROW> {

@@ -216,6 +216,8 @@ async fn core(inside: &Inside) {
                         None => capture.error = Some(CaptureError::NothingYet),
                         Some(reading) => {
                             capture.pairs.extend((0..962).map(pair));
+                            capture.pairs[100..103].fill(Pair::LOST);
+                            capture.pairs[500] = Pair::LOST;
                             capture.reading = Some(reading.clone());
                             capture.span = Some(span());
                         }
