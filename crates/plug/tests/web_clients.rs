@@ -339,6 +339,63 @@ fn connections_end_when_they_should() {
     assert!(start.elapsed() < Duration::from_secs(2));
 }
 
+/// Numbers without a meaning, the same in every run.
+struct Noise(u64);
+
+impl Noise {
+    fn below(&mut self, limit: usize) -> usize {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) as usize % limit.max(1)
+    }
+}
+
+#[test]
+fn damaged_requests_bring_nothing_down() {
+    let plug = Plug::start(10.0);
+    plug.measure(1);
+    let json = "Content-Type: application/json\r\nContent-Length: 11\r\n\r\n{\"on\":true}";
+    let whole = [
+        "GET /api/v1/waveform?cycles=3&window=x HTTP/1.1\r\nHost: plug\r\nIf-None-Match: W/\"1\"\r\n\r\n".to_owned(),
+        format!("PUT /api/v1/relay HTTP/1.1\r\nHost: plug\r\nOrigin: http://plug\r\n{json}"),
+        "HEAD http://plug/app.js?v=1#x HTTP/1.0\r\nConnection: close, upgrade\r\nExpect: 100-continue\r\n\r\n".to_owned(),
+    ];
+    let pieces: [&[u8]; 8] = [
+        b"\r\n",
+        b"\n\n",
+        b"\0",
+        b": ",
+        b"Content-Length: 7\r\n",
+        b"\xff\xfe",
+        b"%00",
+        b"Transfer-Encoding: x",
+    ];
+    let mut noise = Noise(20_261_122);
+    for _ in 0..500 {
+        let mut request: Vec<u8> = (0..=noise.below(2)).flat_map(|_| whole[noise.below(3)].bytes()).collect();
+        for _ in 0..=noise.below(4) {
+            let at = noise.below(request.len());
+            match noise.below(4) {
+                0 => request[at] = noise.below(256) as u8,
+                1 => drop(request.drain(at..(at + noise.below(20)).min(request.len()))),
+                2 => request.truncate(at.max(1)),
+                _ => drop(request.splice(at..at, pieces[noise.below(8)].iter().copied())),
+            }
+        }
+        let mut stream = plug.connect();
+        // The plug may have ended the connection at any point, and that is its right.
+        let _ = stream.write_all(&request);
+        let _ = stream.shutdown(std::net::Shutdown::Write);
+        let mut answer = Vec::new();
+        let _ = stream.read_to_end(&mut answer);
+        assert!(
+            answer.is_empty() || answer.starts_with(b"HTTP/1.1 "),
+            "{:?}",
+            String::from_utf8_lossy(&answer)
+        );
+    }
+    eventually("the end of all requests", || plug.get("/api/v1/waveform").status == 200);
+}
+
 #[test]
 fn many_clients_are_all_served() {
     let plug = Plug::start(1.0);
