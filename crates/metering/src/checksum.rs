@@ -19,9 +19,9 @@ impl Checksum {
             self.number(value);
         }
         self.integer(u64::from(reading.quality.bits()));
-        for component in
-            harmonics.voltage.iter().chain(&harmonics.current).take(2 * harmonics.max_order.max(1))
-        {
+        let orders = harmonics.max_order;
+        let current = harmonics.current.iter().take(orders);
+        for component in harmonics.voltage.iter().take(orders).chain(current) {
             self.number(Some(component.rms));
             self.number(Some(component.phase.0));
         }

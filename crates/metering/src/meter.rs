@@ -308,7 +308,9 @@ impl<'a> Meter<'a> {
             self.unmeasured_rows += count;
         }
         self.next_quality.set(Flag::LostSamples);
-        self.history.restart(end + count);
+        // The last missing row stays: the next window begins in the middle between it and the first that is there.
+        self.history.restart(end + count - 1);
+        self.history.append(&[Pair::LOST]);
         self.searched = end + count;
         self.tracker.restart();
         self.newest = None;

@@ -380,10 +380,10 @@ impl Analysis<'_> {
         let found: Option<Extremes> = extremes(self.view, rows_of_window, zeros, length, step(rate));
         let rms = |square: SumOfSquares, gain: f64| gain * libm::sqrt(square.mean());
         HalfCycleExtremes {
-            voltage_min: found.map(|e| Volts(rms(e.voltage.0, voltage_gain))),
-            voltage_max: found.map(|e| Volts(rms(e.voltage.1, voltage_gain))),
-            current_min: found.map(|e| Amperes(rms(e.current.0, current_gain))),
-            current_max: found.map(|e| Amperes(rms(e.current.1, current_gain))),
+            voltage_min: found.map(|e| Volts(rms(e.voltage.least, voltage_gain))),
+            voltage_max: found.map(|e| Volts(rms(e.voltage.greatest, voltage_gain))),
+            current_min: found.map(|e| Amperes(rms(e.current.least, current_gain))),
+            current_max: found.map(|e| Amperes(rms(e.current.greatest, current_gain))),
         }
     }
 }

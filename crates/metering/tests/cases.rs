@@ -213,7 +213,7 @@ fn lost_samples_are_counted_and_their_time_is_unmeasured() {
     let all_lost: usize = gaps.iter().map(|gap| gap.1).sum();
     close(last.unmeasured.0, all_lost as f64 / 4000.0, 1e-9);
     let energy: f64 = readings.iter().map(|r| r.active_power.0 * r.window.duration.0 / 3600.0).sum();
-    close(last.energy_import.watt_hours(), energy, 1e-8);
+    close(last.energy_import.watt_hours() - last.energy_export.watt_hours(), energy, 1e-8);
 
     let lossy: Vec<_> = readings.iter().filter(|reading| reading.window.lost > 0).collect();
     assert_eq!(lossy.iter().map(|reading| reading.window.lost).collect::<Vec<_>>(), [1, 5, 10, 1]);

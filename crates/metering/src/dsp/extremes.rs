@@ -103,19 +103,60 @@ impl Sliding {
     }
 }
 
+/// Least and greatest of a channel.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Range {
+    pub(crate) least: SumOfSquares,
+    pub(crate) greatest: SumOfSquares,
+}
+
 /// Least and greatest of both channels.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Extremes {
-    pub(crate) voltage: (SumOfSquares, SumOfSquares),
-    pub(crate) current: (SumOfSquares, SumOfSquares),
+    pub(crate) voltage: Range,
+    pub(crate) current: Range,
+}
+
+impl Extremes {
+    fn none(length: HalfCycleLength) -> Self {
+        let sum = |sum| SumOfSquares { sum, length };
+        let range = Range { least: sum(i64::MAX), greatest: sum(i64::MIN) };
+        Self { voltage: range, current: range }
+    }
+}
+
+impl Range {
+    /// Takes in the half cycles that end before `channel[end]` and every `STEP` rows after, up to `until`.
+    fn widen<const STEP: usize>(&mut self, channel: &[i32], (end, until): (usize, usize), zero: i32) {
+        let length = self.least.length;
+        let start = end.saturating_sub(length.whole_rows() as usize);
+        let rows = |from: usize, to: usize| channel.get(from..to).unwrap_or(&[]);
+        let mut sum = sum_squares(rows(start, end), zero);
+        let mut take = |sum: i64, oldest: i32| {
+            let oldest = i64::from(oldest - zero) * i64::from(oldest - zero);
+            let sum = sum + ((oldest * length.fraction()) >> LENGTH_BITS);
+            self.least.sum = self.least.sum.min(sum);
+            self.greatest.sum = self.greatest.sum.max(sum);
+        };
+        let mut oldest = rows(start.saturating_sub(1), channel.len()).iter().step_by(STEP);
+        if let Some(&oldest) = oldest.next() {
+            take(sum, oldest);
+        }
+        let (entering, _) = rows(end, until).as_chunks::<STEP>();
+        let (leaving, _) = rows(start, channel.len()).as_chunks::<STEP>();
+        for ((entering, leaving), &oldest) in entering.iter().zip(leaving).zip(oldest) {
+            sum += sum_squares(entering, zero) - sum_squares(leaving, zero);
+            take(sum, oldest);
+        }
+    }
 }
 
 /// Rows from one evaluation to the next: about 2 ms, but not more than a block.
 pub(crate) fn step(sample_rate: f64) -> usize {
     match sample_rate {
         rate if rate >= 4000.0 => BLOCK,
-        rate if rate >= 2000.0 => BLOCK / 2,
-        _ => BLOCK / 4,
+        rate if rate >= 2000.0 => 4,
+        _ => 2,
     }
 }
 
@@ -139,35 +180,18 @@ pub(crate) fn extremes(
         if end > last + 1 || end > run.end() {
             continue;
         }
-        let mut at = (end - run.base) as usize;
-        let until = (last + 1).min(run.end()) - run.base;
-        let mut voltage = Sliding::start(run.voltage, at, zeros.0, length);
-        let mut current = Sliding::start(run.current, at, zeros.1, length);
-        loop {
-            let now = (voltage.value(run.voltage, at), current.value(run.current, at));
-            found = Some(match found {
-                None => Extremes { voltage: (now.0, now.0), current: (now.1, now.1) },
-                Some(before) => before.widened(now),
-            });
-            if (at + step) as u64 > until {
-                break;
+        let end = (end - run.base) as usize;
+        let until = ((last + 1).min(run.end()) - run.base) as usize;
+        let range = found.get_or_insert_with(|| Extremes::none(length));
+        let channels =
+            [(&mut range.voltage, run.voltage, zeros.0), (&mut range.current, run.current, zeros.1)];
+        for (range, channel, zero) in channels {
+            match step {
+                BLOCK => range.widen::<BLOCK>(channel, (end, until), zero),
+                4 => range.widen::<4>(channel, (end, until), zero),
+                _ => range.widen::<2>(channel, (end, until), zero),
             }
-            voltage.advance(run.voltage, at, step);
-            current.advance(run.current, at, step);
-            at += step;
         }
     }
     found
-}
-
-impl Extremes {
-    fn widened(self, now: (SumOfSquares, SumOfSquares)) -> Self {
-        let widen = |(least, greatest): (SumOfSquares, SumOfSquares), now: SumOfSquares| {
-            (
-                if now.sum < least.sum { now } else { least },
-                if now.sum > greatest.sum { now } else { greatest },
-            )
-        };
-        Self { voltage: widen(self.voltage, now.0), current: widen(self.current, now.1) }
-    }
 }

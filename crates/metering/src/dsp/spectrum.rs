@@ -6,7 +6,7 @@
 //! at most 2^-14 of the peak and white. Harmonics are taken from what is left when the fundamental, which would
 //! leak over the window's broken edge samples, has been subtracted.
 
-use wide::i16x8;
+use wide::{i16x8, i32x8};
 
 use crate::dsp::kernels::{BLOCK as HALF, dot};
 use crate::dsp::moments::weight_of;
@@ -353,8 +353,17 @@ impl<'a> Spectrum<'a> {
 
 #[inline(always)]
 fn scale(raw: &[i32; BLOCK], scaling: Scaling, out: &mut [i16; BLOCK]) {
-    for (out, &raw) in out.iter_mut().zip(raw) {
-        *out = scaling.row(raw) as i16;
+    let (raw, _) = raw.as_chunks::<HALF>();
+    let (out, _) = out.as_chunks_mut::<HALF>();
+    for (raw, out) in raw.iter().zip(out) {
+        let values = i32x8::new(*raw) - i32x8::splat(scaling.offset);
+        let scaled = if scaling.shift >= 0 {
+            values << scaling.shift
+        } else {
+            (values + i32x8::splat(1 << (-scaling.shift - 1))) >> -scaling.shift
+        };
+        // Nothing is cut: the scale was chosen so that all rows fit.
+        *out = i16x8::from_i32x8_saturate(scaled).to_array();
     }
 }
 
