@@ -18,9 +18,6 @@ fn main() {
         "cargo::rerun-if-changed=../../.git/HEAD".to_owned(),
         "cargo::rerun-if-changed=../../.git/index".to_owned(),
     ] {
-        #[expect(clippy::print_stdout, reason = "this is how a build script speaks to cargo")]
-        {
-            println!("{line}");
-        }
+        println!("{line}");
     }
 }

@@ -1,6 +1,8 @@
 //! Real appliances against reference numbers that were computed by others (numpy, in double precision, over whole
 //! cycles): the recordings beside the metering crate, and those of the workshop's folder where that is at hand.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests may fail loudly")]
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -11,8 +13,11 @@ fn here(path: &str) -> PathBuf {
 }
 
 fn replay(file: &Path) -> Value {
-    let output =
-        Command::new(env!("CARGO_BIN_EXE_ossp")).args(["replay", "--format", "json"]).arg(file).output().unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_ossp"))
+        .args(["replay", "--format", "json"])
+        .arg(file)
+        .output()
+        .unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     serde_json::from_slice(&output.stdout).unwrap()
 }

@@ -7,6 +7,7 @@ use alloc::vec::Vec;
 use edge_nal::TcpAccept;
 use embassy_futures::join::join;
 use embassy_futures::select::{Either, Either4, select, select4};
+use embassy_futures::yield_now;
 use embassy_sync::blocking_mutex::raw::RawMutex;
 use embassy_sync::channel::Channel;
 use embassy_sync::signal::Signal;
@@ -304,7 +305,11 @@ async fn follow_core<M: RawMutex>(state: &State, link: &Link<M>) -> ! {
     loop {
         let numbers = (link.readings.receive(), link.harmonics.wait());
         match select4(numbers.0, numbers.1, link.changes.receive(), link.relay.wait()).await {
-            Either4::First(reading) => state.put_reading(reading),
+            Either4::First(reading) => {
+                state.put_reading(reading);
+                // After a stall several wait: each gets its turn in the live streams.
+                yield_now().await;
+            }
             Either4::Second(harmonics) => state.put_harmonics(harmonics),
             Either4::Third(change) => state.put_change(change),
             Either4::Fourth(status) => state.put_relay(status),

@@ -1,5 +1,7 @@
 //! The core goes on whatever becomes of the rest: every sample is measured, and a trip comes on time.
 
+#![allow(clippy::unwrap_used, reason = "tests may fail loudly")]
+
 use std::cell::{Cell, RefCell};
 use std::f64::consts::TAU;
 use std::rc::Rc;

@@ -163,7 +163,8 @@ impl RelayMachine {
     pub fn start(&mut self, now: Moment) -> Actions {
         let state = State::Wished { on: self.power_on, hold: None };
         let word = if self.power_on { "on" } else { "off" };
-        let mut actions = self.enter(now, state, Source::PowerOn, text(format_args!("{word} after power-up, as set")));
+        let mut actions =
+            self.enter(now, state, Source::PowerOn, text(format_args!("{word} after power-up, as set")));
         // The pin is driven in any case: nobody knows how it was left.
         actions.relay = Some(self.power_on);
         actions
@@ -195,9 +196,10 @@ impl RelayMachine {
             return Actions::default();
         }
         let cause = match trip {
-            Trip::OverCurrent { current, limit } => {
-                text(format_args!("over-current: {:.1} A in a half cycle, {:.1} A allowed", current.0, limit.0))
-            }
+            Trip::OverCurrent { current, limit } => text(format_args!(
+                "over-current: {:.1} A in a half cycle, {:.1} A allowed",
+                current.0, limit.0
+            )),
             Trip::ClippedCurrent { limit } => {
                 text(format_args!("over-current: beyond what can be measured, {:.1} A allowed", limit.0))
             }
@@ -276,8 +278,7 @@ impl RelayMachine {
         if on != was_on {
             self.switch_count = self.switch_count.saturating_add(1);
         }
-        let mut actions =
-            Actions { relay: (on != was_on).then_some(on), ..Actions::default() };
+        let mut actions = Actions { relay: (on != was_on).then_some(on), ..Actions::default() };
         // One change fits the list.
         let _ = actions.changes.push(RelayChange {
             time: now.time,
