@@ -1,5 +1,7 @@
 //! What can go wrong on the mains or in the front end: each has its flag, and no number is edited for it.
 
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests may fail loudly")]
+
 mod common;
 
 use common::{Converter, Line, Signal, measure, measure_with, with_meter};

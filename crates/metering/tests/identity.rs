@@ -1,5 +1,7 @@
 //! The same samples give the same bits: however they are cut into blocks, cut out of the stream, on any machine.
 
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests may fail loudly")]
+
 mod common;
 
 use common::{Converter, Noise, Signal, with_meter};
