@@ -33,10 +33,13 @@ pub struct Calibration {
     /// Current channel, amperes a count.
     pub current: ChannelCalibration,
     /// By how much the current channel is late at the fundamental, in degrees, beside the skew; -90 to 90.
+    #[serde(rename = "phase_deg")]
     pub phase: Degrees,
     /// Standard uncertainty of the phase in degrees.
+    #[serde(rename = "phase_uncertainty_deg")]
     pub phase_uncertainty: Degrees,
     /// RMS of the current channel with nothing flowing, if it was measured.
+    #[serde(rename = "current_noise_floor_a")]
     pub current_noise_floor: Option<Amperes>,
 }
 

@@ -6,7 +6,7 @@ use crate::reading::Reading;
 use crate::window::Setup;
 
 /// Means over the windows since the relay opened. Offered for calibration, never applied by itself.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Idle {
     /// Windows that went into it.
     pub windows: u32,
@@ -19,6 +19,10 @@ pub struct Idle {
 }
 
 impl Idle {
+    /// Nothing learnt yet.
+    pub const NONE: Self =
+        Self { windows: 0, current_zero_raw: None, current_drift_a: None, current_noise_floor_a: None };
+
     pub(crate) fn add(&mut self, setup: &Setup, reading: &Reading) {
         let before = f64::from(self.windows);
         self.windows = self.windows.saturating_add(1);

@@ -25,6 +25,9 @@ const LEAD_S: f64 = 0.045;
 /// History that a meter needs: the newest window (0.25 s) with its lead, and as much for the one in progress.
 const HISTORY_S: f64 = 0.65;
 
+/// Calibrations that are kept beside the one in use.
+pub const EARLIER_CALIBRATIONS: usize = 4;
+
 /// Why a meter cannot be made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MeterError {
@@ -59,6 +62,7 @@ pub struct HalfCycle {
 pub struct Meter<'a> {
     setup: Setup,
     next_calibration: Option<Calibration>,
+    earlier: heapless::Vec<Calibration, EARLIER_CALIBRATIONS>,
     history: History<'a>,
     tracker: Tracker,
     plan: Plan,
@@ -109,6 +113,7 @@ impl<'a> Meter<'a> {
         let half_length = HalfCycleLength::from_rows(DEFAULT_HALF_CYCLE_S * rate);
         Ok(Self {
             next_calibration: None,
+            earlier: heapless::Vec::new(),
             history,
             tracker: Tracker::new(thresholds(&setup)),
             plan: Plan::new(rate),
@@ -127,7 +132,7 @@ impl<'a> Meter<'a> {
             newest: None,
             harmonics: Harmonics::NONE,
             with_harmonics: true,
-            idle: Idle::default(),
+            idle: Idle::NONE,
             setup,
         })
     }
@@ -160,13 +165,21 @@ impl<'a> Meter<'a> {
         if closed != self.relay {
             self.relay = closed;
             self.relay_commanded = Some(self.history.end());
-            self.idle = Idle::default();
+            self.idle = Idle::NONE;
         }
     }
 
-    /// Takes effect with the next window, which says `calibration_changed`.
+    /// Takes effect with the next window, which says `calibration_changed`. Its version becomes one more than that
+    /// in use, whatever it says; the one in use is kept as an earlier one.
     pub fn calibrate(&mut self, calibration: Calibration) {
-        self.next_calibration = Some(calibration);
+        let version = self.setup.calibration.version.saturating_add(1);
+        self.next_calibration = Some(Calibration { version, ..calibration });
+    }
+
+    /// The calibrations before the one in use, newest last; of more than [`EARLIER_CALIBRATIONS`] the newest.
+    #[must_use]
+    pub fn earlier_calibrations(&self) -> &[Calibration] {
+        &self.earlier
     }
 
     /// The front end and calibration in use.
@@ -374,10 +387,15 @@ impl<'a> Meter<'a> {
             self.idle.add(&self.setup, &reading);
         }
         if let Some(calibration) = self.next_calibration.take() {
+            if self.earlier.is_full() {
+                self.earlier.remove(0);
+            }
+            // There is room by now.
+            let _ = self.earlier.push(self.setup.calibration.clone());
             self.setup = Setup::new(self.setup.front_end, calibration);
             self.tracker.set_thresholds(thresholds(&self.setup));
             self.next_quality.set(Flag::CalibrationChanged);
-            self.idle = Idle::default();
+            self.idle = Idle::NONE;
             self.restart_sliding();
         }
         take(&reading, &self.harmonics);

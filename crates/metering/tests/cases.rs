@@ -286,19 +286,19 @@ fn relay_and_calibration_changing_inside_a_window() {
     let converter = Converter::TWELVE_BIT;
     let pairs = converter.pairs(3.0, 11, |time| Signal::sine(50.0, 230.0, 2.0, 0.0).at(time));
     let mut readings: Vec<Reading> = Vec::new();
-    with_meter(converter.front_end(), converter.calibration(), |meter| {
+    let earlier = with_meter(converter.front_end(), converter.calibration(), |meter| {
         for (at, block) in pairs.chunks(8).enumerate() {
             if at == 540 {
                 meter.set_relay(true);
             }
             if at == 1000 {
                 let mut doubled = converter.calibration();
-                doubled.version = 2;
                 doubled.current.gain *= 2.0;
                 meter.calibrate(doubled);
             }
             meter.push(0, block, |reading, _| readings.push(reading.clone()));
         }
+        meter.earlier_calibrations().to_vec()
     });
     let with = |flag| readings.iter().filter(|reading| reading.quality.has(flag)).collect::<Vec<_>>();
     assert_eq!(with(Flag::RelayChanged).len(), 1);
@@ -311,6 +311,7 @@ fn relay_and_calibration_changing_inside_a_window() {
     assert_eq!(readings[changed].calibration.version, 2);
     assert_ne!(readings[changed].calibration.hash, readings[changed - 1].calibration.hash);
     close(readings[changed].current.0, 4.0, 0.02);
+    assert_eq!(earlier, [converter.calibration()]);
 }
 
 #[test]

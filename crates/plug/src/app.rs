@@ -14,6 +14,7 @@ use embassy_sync::signal::Signal;
 use metering::calibration::Calibration;
 use metering::front_end::Pair;
 use metering::history::View;
+use metering::idle::Idle;
 use metering::meter::Meter;
 use metering::quality::Flag;
 use metering::reading::{Harmonics, Reading};
@@ -79,6 +80,22 @@ pub enum Answer {
     Capture(Box<Capture>),
 }
 
+/// What goes with a window beside its reading. Only the newest is of interest.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Details {
+    /// Of the reading.
+    pub sequence: u64,
+    /// Its harmonics.
+    pub harmonics: Harmonics,
+    /// What the open relay lets be known of the current channel.
+    pub idle: Idle,
+}
+
+impl Details {
+    /// Before the first window.
+    pub const NONE: Self = Self { sequence: 0, harmonics: Harmonics::NONE, idle: Idle::NONE };
+}
+
 /// The channels between `run_core` and `run_rest`. The core never waits on any of them.
 pub struct Link<M: RawMutex> {
     /// To the core.
@@ -87,8 +104,8 @@ pub struct Link<M: RawMutex> {
     pub answers: Channel<M, Answer, { limits::COMMAND_QUEUE }>,
     /// Windows, oldest first; the oldest is dropped when `run_rest` stalls too long.
     pub readings: Channel<M, Reading, { limits::READING_QUEUE }>,
-    /// The harmonics of the newest window.
-    pub harmonics: Signal<M, Harmonics>,
+    /// What goes with the newest window.
+    pub details: Signal<M, Details>,
     /// Relay changes.
     pub changes: Channel<M, RelayChange, { limits::RELAY_QUEUE }>,
     /// What the relay is: after each change and with each window.
@@ -103,7 +120,7 @@ impl<M: RawMutex> Link<M> {
             commands: Channel::new(),
             answers: Channel::new(),
             readings: Channel::new(),
-            harmonics: Signal::new(),
+            details: Signal::new(),
             changes: Channel::new(),
             relay: Signal::new(),
         }
@@ -215,7 +232,7 @@ impl<R: Relay, C: Clock, M: RawMutex> CoreTask<'_, '_, R, C, M> {
         let time = self.clock.time_of_day();
         let rate = self.meter.front_end().sample_rate.0;
         let (core, link, newest) = (&mut self.core, self.link, &mut self.newest);
-        let before = newest.as_ref().map(|reading| reading.sequence);
+        let mut details = None;
         let taken_in = self.meter.rows() + u64::from(block.lost_before) + block.pairs.len() as u64;
         let now = Moment { instant: self.clock.now(), time };
         self.meter.push(block.lost_before, block.pairs, |reading, harmonics| {
@@ -225,11 +242,12 @@ impl<R: Relay, C: Clock, M: RawMutex> CoreTask<'_, '_, R, C, M> {
             reading.quality.set_if(Flag::ClockUntrusted, time.is_none());
             // A reading asks nothing of the relay yet; later steps' protections will.
             let _ = core.handle(now, Event::Reading(&reading));
-            link.harmonics.signal(harmonics.clone());
+            details = Some((reading.sequence, harmonics.clone()));
             *newest = Some(reading.clone());
             send_newest(&link.readings, reading);
         });
-        if self.newest.as_ref().map(|reading| reading.sequence) != before {
+        if let Some((sequence, harmonics)) = details {
+            self.link.details.signal(Details { sequence, harmonics, idle: *self.meter.idle() });
             self.tell_relay();
         }
         if self.core.is_on()
@@ -303,14 +321,14 @@ where
 /// Takes what the core says into the state that everybody else looks at. Runs for ever.
 async fn follow_core<M: RawMutex>(state: &State, link: &Link<M>) -> ! {
     loop {
-        let numbers = (link.readings.receive(), link.harmonics.wait());
+        let numbers = (link.readings.receive(), link.details.wait());
         match select4(numbers.0, numbers.1, link.changes.receive(), link.relay.wait()).await {
             Either4::First(reading) => {
                 state.put_reading(reading);
                 // After a stall several wait: each gets its turn in the live streams.
                 yield_now().await;
             }
-            Either4::Second(harmonics) => state.put_harmonics(harmonics),
+            Either4::Second(details) => state.put_details(details),
             Either4::Third(change) => state.put_change(change),
             Either4::Fourth(status) => state.put_relay(status),
         }

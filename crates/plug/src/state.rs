@@ -6,9 +6,10 @@ use embassy_sync::blocking_mutex::raw::NoopRawMutex;
 use embassy_sync::watch::Watch;
 use heapless::{Deque, String};
 use metering::calibration::Calibration;
-use metering::reading::{Harmonics, Reading};
+use metering::reading::Reading;
 use serde::Serialize;
 
+use crate::app::Details;
 use crate::core::relay::{RelayChange, RelayStatus};
 use crate::limits;
 
@@ -16,8 +17,8 @@ use crate::limits;
 pub struct State {
     /// The newest window.
     pub reading: RefCell<Option<Reading>>,
-    /// The harmonics of the newest window.
-    pub harmonics: RefCell<Harmonics>,
+    /// What goes with the newest window.
+    pub details: RefCell<Details>,
     /// The relay as the core last said.
     pub relay: RefCell<RelayStatus>,
     /// The last changes, newest at the back.
@@ -53,7 +54,7 @@ impl State {
     pub const fn new(relay: RelayStatus, calibration: Calibration) -> Self {
         Self {
             reading: RefCell::new(None),
-            harmonics: RefCell::new(Harmonics::NONE),
+            details: RefCell::new(Details::NONE),
             relay: RefCell::new(relay),
             relay_log: RefCell::new(Deque::new()),
             calibration: RefCell::new(calibration),
@@ -78,9 +79,9 @@ impl State {
         self.touch();
     }
 
-    /// Takes the harmonics of the newest window.
-    pub fn put_harmonics(&self, harmonics: Harmonics) {
-        self.harmonics.replace(harmonics);
+    /// Takes what goes with the newest window.
+    pub fn put_details(&self, details: Details) {
+        self.details.replace(details);
     }
 
     /// Takes the relay as the core said it is. The core says so on two ways, and one may be late: what is older

@@ -1,5 +1,7 @@
 //! `/api/v1/...`: what is only looked at.
 
+use metering::calibration::{Calibration, CalibrationId};
+use metering::idle::Idle;
 use metering::reading::{Component, Harmonics};
 use serde::ser::SerializeSeq;
 use serde::{Serialize, Serializer};
@@ -24,6 +26,7 @@ pub(super) const RELAY_JSON: usize = 1024;
 const HARMONIC_JSON: usize = 208;
 const HARMONICS_JSON: usize = 64 + metering::reading::MAX_ORDER * HARMONIC_JSON;
 const CHANGE_JSON: usize = 448;
+const CALIBRATION_JSON: usize = 1280;
 
 /// `GET /api/v1/info`.
 #[derive(Serialize)]
@@ -125,14 +128,33 @@ pub(super) fn harmonics<'a, C: Clock, N: Clock, M: RawMutex>(
     site: &Site<'a, C, N, M>,
 ) -> Result<Reply<'a>, Problem> {
     let state = site.plug.state;
-    let sequence = state.reading.borrow().as_ref().map(|reading| reading.sequence);
-    let harmonics = state.harmonics.borrow();
+    if state.reading.borrow().is_none() {
+        return Err(Problem::NothingMeasuredYet);
+    }
+    let details = state.details.borrow();
     let page = HarmonicsPage {
-        sequence: sequence.ok_or(Problem::NothingMeasuredYet)?,
-        max_order: harmonics.max_order,
-        orders: &harmonics,
+        sequence: details.sequence,
+        max_order: details.harmonics.max_order,
+        orders: &details.harmonics,
     };
     Reply::json(site.budget, HARMONICS_JSON, &page)
+}
+
+/// `GET /api/v1/calibration`.
+#[derive(Serialize)]
+struct CalibrationPage<'a> {
+    id: CalibrationId,
+    in_use: &'a Calibration,
+    offered: Idle,
+}
+
+pub(super) fn calibration<'a, C: Clock, N: Clock, M: RawMutex>(
+    site: &Site<'a, C, N, M>,
+) -> Result<Reply<'a>, Problem> {
+    let state = site.plug.state;
+    let in_use = state.calibration.borrow();
+    let page = CalibrationPage { id: in_use.id(), in_use: &in_use, offered: state.details.borrow().idle };
+    Reply::json(site.budget, CALIBRATION_JSON, &page)
 }
 
 pub(super) fn relay<'a, C: Clock, N: Clock, M: RawMutex>(

@@ -46,6 +46,7 @@ pub(super) enum Handler {
     Info,
     Reading,
     Harmonics,
+    Calibration,
     Events,
     Waveform,
     Relay,
@@ -72,6 +73,12 @@ pub const ROUTES: &[Route] = &[
     route("/api/v1/info", Methods::Get, Handler::Info, "who this plug is"),
     route("/api/v1/reading", Methods::Get, Handler::Reading, "the newest window's numbers"),
     route("/api/v1/harmonics", Methods::Get, Handler::Harmonics, "the newest window's harmonics"),
+    route(
+        "/api/v1/calibration",
+        Methods::Get,
+        Handler::Calibration,
+        "how counts become volts and amperes, and what the open relay offers",
+    ),
     route(
         "/api/v1/events",
         Methods::Get,

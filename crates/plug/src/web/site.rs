@@ -112,6 +112,7 @@ impl<'a, C: Clock, N: Clock, M: RawMutex> Site<'a, C, N, M> {
             Handler::Info => api::info(self),
             Handler::Reading => api::reading(self),
             Handler::Harmonics => api::harmonics(self),
+            Handler::Calibration => api::calibration(self),
             Handler::Events => return Seat::take(self.plug.state, self.budget).map(Outcome::Events),
             Handler::Waveform => waveform::waveform(self, parts).await,
             Handler::Relay if parts.method() == "PUT" => self.switch(parts, body).await,

@@ -22,12 +22,13 @@ use futures_lite::future::{or, pending, yield_now};
 use metering::calibration::Calibration;
 use metering::energy::Energy;
 use metering::front_end::{ChannelRange, FrontEnd, Pair};
+use metering::idle::Idle;
 use metering::position::Position;
 use metering::quality::{Flag, Quality};
 use metering::reading::{HalfCycleExtremes, Harmonics, Reading, Window};
 use metering::units::{Amperes, Degrees, Hertz, Percent, Seconds, Vars, VoltAmperes, Volts, Watts};
 use metering::window::Span;
-use plug::app::{Answer, CaptureError, CaptureRequest, Command, Link};
+use plug::app::{Answer, CaptureError, CaptureRequest, Command, Details, Link};
 use plug::core::relay::{RelayChange, RelayCommand, RelayStatus, Source, Wish};
 use plug::platform::{self, Identity};
 use plug::state::State;
@@ -125,7 +126,7 @@ impl Plug {
     /// Publishes window number `sequence`.
     pub(crate) fn measure(&self, sequence: u64) {
         self.inside(move |inside| {
-            inside.state.harmonics.replace(harmonics());
+            inside.state.put_details(Details { sequence, harmonics: harmonics(), idle: offered() });
             inside.state.put_reading(reading(sequence));
         });
     }
@@ -370,6 +371,16 @@ pub(crate) fn reading(sequence: u64) -> Reading {
         calibration: calibration().id(),
         relay: false,
         quality,
+    }
+}
+
+/// What an open relay offers, at its longest.
+fn offered() -> Idle {
+    Idle {
+        windows: u32::MAX,
+        current_zero_raw: Some(LONG),
+        current_drift_a: Some(LONG),
+        current_noise_floor_a: Some(LONG),
     }
 }
 
