@@ -74,6 +74,12 @@ fn always_on_no_skew_long_blocks(bencher: Bencher<'_, '_>) {
     run(bencher, 4000, 1.0, 0.0, false, 64);
 }
 
+/// 50 kHz, where the work once a window hardly counts.
+#[divan::bench]
+fn always_on_50_khz(bencher: Bencher<'_, '_>) {
+    run(bencher, 50_000, 1.0, 0.0, false, 100);
+}
+
 /// 24 bit samples take the long way through the multipliers.
 #[divan::bench]
 fn always_on_24_bit(bencher: Bencher<'_, '_>) {

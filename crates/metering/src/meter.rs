@@ -277,10 +277,9 @@ impl<'a> Meter<'a> {
         let before = self.everything().voltage.len();
         self.history.append(pairs);
         let range = self.setup.front_end.current;
-        let (least, greatest) = pairs
-            .iter()
-            .fold((i32::MAX, i32::MIN), |(low, high), pair| (low.min(pair.current), high.max(pair.current)));
-        self.current_clipped |= least <= range.lowest || greatest >= range.highest;
+        let clipped = |pair: &Pair| pair.current <= range.lowest || pair.current >= range.highest;
+        // Not `any`: without an early end eight rows are looked at at once.
+        self.current_clipped |= pairs.iter().fold(false, |seen, pair| seen | clipped(pair));
         self.slide(before, pairs.len());
     }
 

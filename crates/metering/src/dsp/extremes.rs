@@ -1,6 +1,6 @@
 //! RMS over a sliding half cycle: its least and greatest inside a window, and its newest value for protection.
 
-use crate::dsp::kernels::{BLOCK, block_squares, sum_squares};
+use crate::dsp::kernels::{BLOCK, sum_squares};
 use crate::history::{LOST, View};
 
 /// Fractional bits of a length in rows.
@@ -81,12 +81,7 @@ impl Sliding {
         let gone = (end + step).saturating_sub(self.length.whole_rows() as usize);
         let entering = channel.get(end..end + step).unwrap_or(&[]);
         let leaving = channel.get(leave..gone).unwrap_or(&[]);
-        self.sum += match (<&[i32; BLOCK]>::try_from(entering), <&[i32; BLOCK]>::try_from(leaving)) {
-            (Ok(entering), Ok(leaving)) => {
-                block_squares(entering, self.zero) - block_squares(leaving, self.zero)
-            }
-            _ => sum_squares(entering, self.zero) - sum_squares(leaving, self.zero),
-        };
+        self.sum += sum_squares(entering, self.zero) - sum_squares(leaving, self.zero);
     }
 
     /// The sum over the half cycle before `channel[end]`, its oldest row by its share.

@@ -1,32 +1,66 @@
 //! Exact integer sums over plain slices, eight rows at a time.
 //!
-//! A 12 to 14 bit sample's square fits 26 bits, so eight of them are summed in 32 bits: cheap on a chip that has
-//! no 64-bit arithmetic, and one instruction on a PC. Larger samples take the 64-bit way. Both are exact, so which
-//! way a block takes is never seen in a result.
+//! A 12 to 14 bit sample's square fits 26 bits, so that 64 of them in four lanes are summed in 32 bits: cheap on a chip
+//! that has no 64-bit arithmetic, and a few instructions on a PC. Larger samples take the 64-bit way. Both are
+//! exact, so which way a block takes is never seen in a result.
 
-use wide::{i16x8, i32x8};
+use wide::{i16x8, i32x4, i32x8};
+
+use crate::history::LOST;
 
 /// Rows a block.
 pub(crate) const BLOCK: usize = 8;
 
-/// Largest magnitude that takes the short way: `8 * 8191^2 < 2^31`.
+/// Blocks that are summed before their lanes are: a chip without wide registers has no use for more than one.
+const GROUP: usize = if cfg!(target_arch = "riscv32") { 1 } else { 8 };
+/// Rows a group.
+const GROUP_ROWS: usize = GROUP * BLOCK;
+
+/// Largest magnitude that takes the short way.
 const NARROW: i32 = 8191;
+// Each of four lanes takes two products of each block of a group.
+const _: () = assert!(2 * (GROUP as i64) * (NARROW as i64) * (NARROW as i64) < 1 << 31);
+
+/// `raw - zero` of a group's blocks in 16 bits, if all of them are small.
+#[inline(always)]
+fn narrow_group(raw: &[i32; GROUP_ROWS], zero: i32) -> Option<[i16x8; GROUP]> {
+    let (blocks, _) = raw.as_chunks::<BLOCK>();
+    let mut out = [i16x8::ZERO; GROUP];
+    let mut beyond = i32x8::ZERO;
+    for (out, block) in out.iter_mut().zip(blocks) {
+        let values = i32x8::new(*block) - i32x8::splat(zero);
+        // Bits above the 14th are set where a value is outside -8192..8192.
+        beyond |= values + i32x8::splat(NARROW + 1);
+        *out = i16x8::from_i32x8_saturate(values);
+    }
+    let beyond = beyond.to_array().iter().fold(0, |all, lane| all | lane);
+    (beyond & !0x3fff == 0).then_some(out)
+}
 
 /// `raw - zero` of a block in 16 bits, if all of it is small.
 #[inline(always)]
-pub(crate) fn narrow(raw: &[i32; BLOCK], zero: i32) -> Option<i16x8> {
+fn narrow(raw: &[i32; BLOCK], zero: i32) -> Option<i16x8> {
     let values = i32x8::new(*raw) - i32x8::splat(zero);
-    // Non-zero bits above the 14th where a value is outside -8192..8192.
-    let beyond = (values + i32x8::splat(NARROW + 1)) & i32x8::splat(!0x3fff);
-    let inside = beyond.to_array().iter().fold(0, |all, lane| all | lane) == 0;
-    inside.then(|| i16x8::from_i32x8_saturate(values))
+    let beyond = (values + i32x8::splat(NARROW + 1)).to_array().iter().fold(0, |all, lane| all | lane);
+    (beyond & !0x3fff == 0).then(|| i16x8::from_i32x8_saturate(values))
+}
+
+#[inline(always)]
+fn across(lanes: i32x4) -> i32 {
+    let [w, x, y, z] = lanes.to_array();
+    (w + y) + (x + z)
 }
 
 /// Sum of products of two narrow blocks.
 #[inline(always)]
 pub(crate) fn dot(a: i16x8, b: i16x8) -> i32 {
-    let [w, x, y, z] = a.dot(b).to_array();
-    (w + y) + (x + z)
+    across(a.dot(b))
+}
+
+/// Sum of products of two narrow groups.
+#[inline(always)]
+fn dot_groups(a: &[i16x8; GROUP], b: &[i16x8; GROUP]) -> i64 {
+    i64::from(across(a.iter().zip(b).fold(i32x4::ZERO, |sum, (&a, &b)| sum + a.dot(b))))
 }
 
 #[inline(always)]
@@ -43,18 +77,18 @@ pub(crate) fn sum_products<const N: usize>(
     b_zero: i32,
 ) -> [i64; N] {
     let mut sums = [0; N];
-    let (a_blocks, a_rest) = a.as_chunks::<BLOCK>();
-    let others = others.map(<[i32]>::as_chunks::<BLOCK>);
+    let (a_groups, a_rest) = a.as_chunks::<GROUP_ROWS>();
+    let others = others.map(<[i32]>::as_chunks::<GROUP_ROWS>);
     for (sum, (_, b_rest)) in sums.iter_mut().zip(&others) {
         *sum = a_rest.iter().zip(*b_rest).map(|(&a, &b)| wide_product(a, a_zero, b, b_zero)).sum();
     }
-    let mut others = others.map(|(blocks, _)| blocks.iter());
-    for a in a_blocks {
-        let a_narrow = narrow(a, a_zero);
+    let mut others = others.map(|(groups, _)| groups.iter());
+    for a in a_groups {
+        let a_narrow = narrow_group(a, a_zero);
         for (sum, b) in sums.iter_mut().zip(&mut others) {
             let Some(b) = b.next() else { continue };
-            *sum += match (a_narrow, narrow(b, b_zero)) {
-                (Some(a), Some(b)) => i64::from(dot(a, b)),
+            *sum += match (&a_narrow, narrow_group(b, b_zero)) {
+                (Some(a), Some(b)) => dot_groups(a, &b),
                 _ => a.iter().zip(b).map(|(&a, &b)| wide_product(a, a_zero, b, b_zero)).sum(),
             };
         }
@@ -62,32 +96,38 @@ pub(crate) fn sum_products<const N: usize>(
     sums
 }
 
-/// Sum of squares of a block about a zero; a lost row counts nothing.
+#[inline(never)]
+fn few_squares(raw: &[i32], zero: i32) -> i64 {
+    raw.iter().filter(|&&count| count != LOST).map(|&count| wide_product(count, zero, count, zero)).sum()
+}
+
 #[inline(always)]
-pub(crate) fn block_squares(raw: &[i32; BLOCK], zero: i32) -> i64 {
+fn block_squares(raw: &[i32; BLOCK], zero: i32) -> i64 {
     match narrow(raw, zero) {
         Some(block) => i64::from(dot(block, block)),
         None => few_squares(raw, zero),
     }
 }
 
-#[inline(never)]
-fn few_squares(raw: &[i32], zero: i32) -> i64 {
-    raw.iter()
-        .filter(|&&count| count != crate::history::LOST)
-        .map(|&count| wide_product(count, zero, count, zero))
-        .sum()
-}
-
 /// Sum of squares about a zero; a lost row counts nothing.
 #[inline(always)]
 pub(crate) fn sum_squares(raw: &[i32], zero: i32) -> i64 {
-    let (blocks, rest) = raw.as_chunks::<BLOCK>();
-    let whole: i64 = blocks.iter().map(|block| block_squares(block, zero)).sum();
-    if rest.is_empty() { whole } else { whole + few_squares(rest, zero) }
+    let (groups, rest) = raw.as_chunks::<GROUP_ROWS>();
+    let (blocks, rest) = rest.as_chunks::<BLOCK>();
+    let mut sum = 0;
+    for group in groups {
+        sum += match narrow_group(group, zero) {
+            Some(group) => dot_groups(&group, &group),
+            None => few_squares(group, zero),
+        };
+    }
+    for block in blocks {
+        sum += block_squares(block, zero);
+    }
+    if rest.is_empty() { sum } else { sum + few_squares(rest, zero) }
 }
 
-/// First and second moment and extremes of a slice about a zero.
+/// First and second moment and extremes of one channel about a zero.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Spread {
     pub(crate) sum: i64,
@@ -101,20 +141,22 @@ impl Spread {
 
     /// Takes in rows, none of them lost.
     pub(crate) fn add(&mut self, raw: &[i32], zero: i32) {
-        let (blocks, rest) = raw.as_chunks::<BLOCK>();
+        let (groups, rest) = raw.as_chunks::<GROUP_ROWS>();
         let mut least = i16x8::splat(i16::MAX);
         let mut greatest = i16x8::splat(i16::MIN);
-        for block in blocks {
-            let Some(block) = narrow(block, zero) else {
-                self.add_wide(block, zero);
+        for group in groups {
+            let Some(group) = narrow_group(group, zero) else {
+                self.add_wide(group, zero);
                 continue;
             };
-            self.sum += i64::from(dot(block, i16x8::ONE));
-            self.squares += i64::from(dot(block, block));
-            least = least.min(block);
-            greatest = greatest.max(block);
+            self.sum += dot_groups(&group, &[i16x8::ONE; GROUP]);
+            self.squares += dot_groups(&group, &group);
+            for block in group {
+                least = least.min(block);
+                greatest = greatest.max(block);
+            }
         }
-        // Without a narrow block these are the other way round.
+        // Without a narrow group these are the other way round.
         if least.reduce_min() <= greatest.reduce_max() {
             self.widen(least.reduce_min().into());
             self.widen(greatest.reduce_max().into());
@@ -131,7 +173,6 @@ impl Spread {
         }
     }
 
-    /// Takes a value into the extremes only.
     fn widen(&mut self, value: i32) {
         self.least = self.least.min(value);
         self.greatest = self.greatest.max(value);

@@ -54,10 +54,10 @@ impl Bin {
     /// `half` is half a row's phase at the fundamental in turns of 2^-64, `start` the phase of the first block's
     /// middle at the fundamental.
     fn new(order: u64, half: u64, start: u64) -> Self {
-        let (cosines, sines) = twiddles(order, half, TWIDDLE_BITS);
+        let exact = phases(order, half);
+        let (cosines, sines) = twiddles(&exact, TWIDDLE_BITS);
         let mut response = 0_i64;
-        for ((&cosine, &sine), odd) in cosines.iter().zip(&sines).zip((1_u64..).step_by(2)) {
-            let exact = Phasor::at((odd * order).wrapping_mul(half));
+        for ((&cosine, &sine), exact) in cosines.iter().zip(&sines).zip(&exact) {
             response += i64::from(exact.re) * i64::from(cosine) + i64::from(exact.im) * i64::from(sine);
         }
         Self {
@@ -84,16 +84,53 @@ impl Bin {
     }
 }
 
-/// Cosines and sines of the rows' phases against the middle of their block, outwards.
-fn twiddles(order: u64, half: u64, bits: u32) -> ([i16; HALF], [i16; HALF]) {
-    let (mut cosines, mut sines) = ([0; HALF], [0; HALF]);
+/// The rows' phases against the middle of their block, outwards.
+fn phases(order: u64, half: u64) -> [Phasor; HALF] {
+    core::array::from_fn(|row| Phasor::at(((2 * row as u64 + 1) * order).wrapping_mul(half)))
+}
+
+/// Their cosines and sines, rounded.
+fn twiddles(exact: &[Phasor; HALF], bits: u32) -> ([i16; HALF], [i16; HALF]) {
     let round = |part: i32| (((part >> (BITS - bits - 1)) + 1) >> 1) as i16;
-    for ((cosine, sine), odd) in cosines.iter_mut().zip(&mut sines).zip((1_u64..).step_by(2)) {
-        let exact = Phasor::at((odd * order).wrapping_mul(half));
-        *cosine = round(exact.re);
-        *sine = round(exact.im);
+    (exact.map(|phasor| round(phasor.re)), exact.map(|phasor| round(phasor.im)))
+}
+
+/// A block's scaled rows, outwards from its middle.
+#[derive(Clone, Copy)]
+struct Rows {
+    before: i16x8,
+    after: i16x8,
+}
+
+impl Rows {
+    /// From rows in their order.
+    #[inline(always)]
+    fn new(rows: &[i16; BLOCK]) -> Self {
+        let [r7, r6, r5, r4, r3, r2, r1, r0, after @ ..] = *rows;
+        Self { before: i16x8::new([r0, r1, r2, r3, r4, r5, r6, r7]), after: i16x8::new(after) }
     }
-    (cosines, sines)
+
+    /// From raw counts. Turned round while they are 32 bits wide, which is the cheaper place.
+    #[inline(always)]
+    fn scaled(raw: &[i32; BLOCK], scaling: Scaling) -> Self {
+        let [r7, r6, r5, r4, r3, r2, r1, r0, after @ ..] = *raw;
+        let half = |counts: [i32; HALF]| {
+            let values = i32x8::new(counts) - i32x8::splat(scaling.offset);
+            let scaled = if scaling.shift >= 0 {
+                values << scaling.shift
+            } else {
+                (values + i32x8::splat(1 << (-scaling.shift - 1))) >> -scaling.shift
+            };
+            // Nothing is cut: the scale was chosen so that all rows fit.
+            i16x8::from_i32x8_saturate(scaled)
+        };
+        Self { before: half([r0, r1, r2, r3, r4, r5, r6, r7]), after: half(after) }
+    }
+
+    #[inline(always)]
+    fn fold(self) -> Folded {
+        Folded { even: self.after + self.before, odd: self.after - self.before }
+    }
 }
 
 /// A block folded about its middle.
@@ -220,7 +257,7 @@ impl<'a> Spectrum<'a> {
         let mut bin = Bin::new(1, self.half, self.start);
         let mut sums = Sums::default();
         self.blocks(|voltage, current| {
-            sums.add(&bin, &fold(voltage), &fold(current));
+            sums.add(&bin, &voltage.fold(), &current.fold());
             bin.advance();
         });
         let found = self.amplitudes(&sums, bin.gain);
@@ -280,31 +317,31 @@ impl<'a> Spectrum<'a> {
     }
 
     /// Calls `take` with the scaled rows of each block, edge rows by their share, missing rows as 0.
-    fn blocks(&self, mut take: impl FnMut(&[i16; BLOCK], &[i16; BLOCK])) {
+    #[inline(always)]
+    fn blocks(&self, mut take: impl FnMut(Rows, Rows)) {
         let mut base = self.view.base;
         let (voltage, voltage_rest) = self.view.voltage.as_chunks::<BLOCK>();
         let (current, current_rest) = self.view.current.as_chunks::<BLOCK>();
         for (voltage, current) in voltage.iter().zip(current) {
-            let (mut v, mut i) = ([0; BLOCK], [0; BLOCK]);
             if self.is_whole(base) {
-                scale(voltage, self.voltage, &mut v);
-                scale(current, self.current, &mut i);
+                take(Rows::scaled(voltage, self.voltage), Rows::scaled(current, self.current));
             } else {
-                self.weigh(base, voltage, current, &mut v, &mut i);
+                let (voltage, current) = self.weigh(base, voltage, current);
+                take(voltage, current);
             }
-            take(&v, &i);
             base += BLOCK as u64;
         }
         if !voltage_rest.is_empty() {
-            let (mut v, mut i) = ([0; BLOCK], [0; BLOCK]);
-            self.weigh(base, voltage_rest, current_rest, &mut v, &mut i);
-            take(&v, &i);
+            let (voltage, current) = self.weigh(base, voltage_rest, current_rest);
+            take(voltage, current);
         }
     }
 
     /// The slow way for blocks with edges or losses.
-    fn weigh(&self, base: u64, voltage: &[i32], current: &[i32], v: &mut [i16; BLOCK], i: &mut [i16; BLOCK]) {
-        let rows = voltage.iter().zip(current).zip(v.iter_mut().zip(i.iter_mut())).zip(base..);
+    #[inline(never)]
+    fn weigh(&self, base: u64, voltage: &[i32], current: &[i32]) -> (Rows, Rows) {
+        let (mut v, mut i) = ([0; BLOCK], [0; BLOCK]);
+        let rows = voltage.iter().zip(current).zip(v.iter_mut().zip(&mut i)).zip(base..);
         for (((&voltage, &current), (v, i)), row) in rows {
             if voltage == crate::history::LOST {
                 continue;
@@ -314,6 +351,7 @@ impl<'a> Spectrum<'a> {
             *v = share(self.voltage.row(voltage));
             *i = share(self.current.row(current));
         }
+        (Rows::new(&v), Rows::new(&i))
     }
 
     /// As [`Self::blocks`], folded, with the fundamental subtracted.
@@ -339,39 +377,19 @@ impl<'a> Spectrum<'a> {
         !self.has_losses && base > self.first.row() + 1 && base + BLOCK as u64 <= self.last.row()
     }
 
-    /// Weights of a block's rows in 2^-14, 0 for missing ones.
-    fn weights(&self, base: u64) -> [i32; BLOCK] {
-        let mut weights = [0; BLOCK];
-        for (weight, row) in weights.iter_mut().zip(base..) {
-            if self.view.pair(row).is_some() {
-                *weight = (weight_of(row, self.first, self.last) >> (WEIGHT_BITS - 14)) as i32;
-            }
-        }
-        weights
-    }
-}
-
-#[inline(always)]
-fn scale(raw: &[i32; BLOCK], scaling: Scaling, out: &mut [i16; BLOCK]) {
-    let (raw, _) = raw.as_chunks::<HALF>();
-    let (out, _) = out.as_chunks_mut::<HALF>();
-    for (raw, out) in raw.iter().zip(out) {
-        let values = i32x8::new(*raw) - i32x8::splat(scaling.offset);
-        let scaled = if scaling.shift >= 0 {
-            values << scaling.shift
-        } else {
-            (values + i32x8::splat(1 << (-scaling.shift - 1))) >> -scaling.shift
+    /// Weights of a block's rows in 2^-14, 0 for missing ones: before its middle, after it; outwards.
+    fn weights(&self, base: u64) -> [[i32; HALF]; 2] {
+        let middle = base + HALF as u64;
+        let weight = |row: u64| match self.view.pair(row) {
+            Some(_) => (weight_of(row, self.first, self.last) >> (WEIGHT_BITS - 14)) as i32,
+            None => 0,
         };
-        // Nothing is cut: the scale was chosen so that all rows fit.
-        *out = i16x8::from_i32x8_saturate(scaled).to_array();
+        let outwards = |row: usize| row as u64;
+        [
+            core::array::from_fn(|row| weight(middle - 1 - outwards(row))),
+            core::array::from_fn(|row| weight(middle + outwards(row))),
+        ]
     }
-}
-
-#[inline(always)]
-fn fold(rows: &[i16; BLOCK]) -> Folded {
-    let [r7, r6, r5, r4, r3, r2, r1, r0, high @ ..] = *rows;
-    let (low, high) = (i16x8::new([r0, r1, r2, r3, r4, r5, r6, r7]), i16x8::new(high));
-    Folded { even: high + low, odd: high - low }
 }
 
 /// The fundamental in scaled units, to be subtracted.
@@ -394,7 +412,7 @@ impl Removal {
     fn new(amplitude: Amplitude, scaling: Scaling, half: u64) -> Self {
         let unit = scaling.counts(1.0) / f64::from(1_u32 << REMOVAL_BITS);
         let fixed = |part: f64| libm::round(part / unit) as i64;
-        let (cosines, sines) = twiddles(1, half, REMOVAL_TWIDDLE_BITS);
+        let (cosines, sines) = twiddles(&phases(1, half), REMOVAL_TWIDDLE_BITS);
         Self { re: fixed(amplitude.re), im: fixed(amplitude.im), cosines, sines }
     }
 
@@ -408,30 +426,31 @@ impl Removal {
 
     /// Folds a block and subtracts: even = 2 re cos, odd = -2 im sin.
     #[inline(always)]
-    fn fold(&self, rows: &[i16; BLOCK], at: Phasor) -> Folded {
+    fn fold(&self, rows: Rows, at: Phasor) -> Folded {
         const SHIFT: u32 = REMOVAL_BITS + REMOVAL_TWIDDLE_BITS - 1;
         const ROUND: i32 = 1 << (SHIFT - 1);
         let (re, im) = self.middle(at);
-        let Folded { even, odd } = fold(rows);
+        let Folded { even, odd } = rows.fold();
         let scaled = |by: i32, twiddles: &[i16; HALF]| {
             i16x8::new(twiddles.map(|twiddle| ((by * i32::from(twiddle) + ROUND) >> SHIFT) as i16))
         };
         Folded { even: even - scaled(re, &self.cosines), odd: odd + scaled(im, &self.sines) }
     }
 
-    /// Subtracts row by row, with weights in 2^-14, and folds.
-    fn fold_weighted(&self, rows: &[i16; BLOCK], at: Phasor, weights: &[i32; BLOCK]) -> Folded {
+    /// Subtracts row by row, with weights in 2^-14 (before the middle, after it; outwards), and folds.
+    fn fold_weighted(&self, rows: Rows, at: Phasor, weights: &[[i32; HALF]; 2]) -> Folded {
         let (re, im) = self.middle(at);
-        let mut out = *rows;
-        let before = self.sines.iter().rev().map(|&sine| -i64::from(sine));
-        let sines = before.chain(self.sines.iter().map(|&sine| i64::from(sine)));
-        let cosines = self.cosines.iter().rev().chain(&self.cosines).map(|&cosine| i64::from(cosine));
-        for (((row, weight), cosine), sine) in out.iter_mut().zip(weights).zip(cosines).zip(sines) {
-            let value = i64::from(re) * cosine - i64::from(im) * sine;
-            let share = (value * i64::from(*weight)) >> (REMOVAL_BITS + REMOVAL_TWIDDLE_BITS + 14);
-            *row = row.wrapping_sub(share as i16);
-        }
-        fold(&out)
+        let share = |weights: &[i32; HALF], side: i64| {
+            let mut shares = [0; HALF];
+            let twiddles = self.cosines.iter().zip(&self.sines);
+            for ((share, &weight), (&cosine, &sine)) in shares.iter_mut().zip(weights).zip(twiddles) {
+                let value = i64::from(re) * i64::from(cosine) - side * i64::from(im) * i64::from(sine);
+                *share = ((value * i64::from(weight)) >> (REMOVAL_BITS + REMOVAL_TWIDDLE_BITS + 14)) as i16;
+            }
+            i16x8::new(shares)
+        };
+        let [before, after] = weights;
+        Rows { before: rows.before - share(before, -1), after: rows.after - share(after, 1) }.fold()
     }
 }
 
