@@ -79,6 +79,8 @@ pub struct Meter<'a> {
     sequence: u64,
     totals: EnergyTotals,
     lost_rows: u64,
+    /// Of those, how many were bridged since the newest edge.
+    bridged_rows: u64,
     unmeasured_rows: u64,
     newest: Option<(Span, Reading)>,
     harmonics: Harmonics,
@@ -128,6 +130,7 @@ impl<'a> Meter<'a> {
             sequence: 0,
             totals: EnergyTotals::default(),
             lost_rows: 0,
+            bridged_rows: 0,
             unmeasured_rows: 0,
             newest: None,
             harmonics: Harmonics::NONE,
@@ -205,10 +208,16 @@ impl<'a> Meter<'a> {
         }
     }
 
-    /// Energy and lost time so far.
+    /// Energy so far.
     #[must_use]
     pub fn totals(&self) -> &EnergyTotals {
         &self.totals
+    }
+
+    /// Time since the first edge that no window measured.
+    #[must_use]
+    pub fn unmeasured(&self) -> Seconds {
+        Seconds(self.unmeasured_rows as f64 / self.setup.front_end.sample_rate.0)
     }
 
     /// Pairs lost since start.
@@ -223,7 +232,7 @@ impl<'a> Meter<'a> {
         self.history.end()
     }
 
-    /// First edge of all, and the newest edge: what lies outside is in no window (yet).
+    /// First edge of the window in progress: what lies after it is in no window yet. `None` before the first edge.
     #[must_use]
     pub fn newest_edge(&self) -> Option<Position> {
         self.plan.first()
@@ -299,7 +308,9 @@ impl<'a> Meter<'a> {
     /// Missing pairs: a short gap stays in the window, a long one ends it.
     fn lose(&mut self, count: u64, take: &mut impl FnMut(&Reading, &Harmonics)) {
         self.lost_rows += count;
-        if count <= self.plan.longest_gap() && self.plan.first().is_some() {
+        // Many short gaps in one cycle are as bad as a long one.
+        if self.bridged_rows + count <= self.plan.longest_gap() && self.plan.first().is_some() {
+            self.bridged_rows += count;
             const MISSING: [Pair; 16] = [Pair::LOST; 16];
             let mut left = count as usize;
             while left > 0 {
@@ -321,6 +332,7 @@ impl<'a> Meter<'a> {
         }
         self.next_quality.set(Flag::LostSamples);
         // The last missing row stays: the next window begins in the middle between it and the first that is there.
+        self.bridged_rows = 0;
         self.history.restart(end + count - 1);
         self.history.append(&[Pair::LOST]);
         self.searched = end + count;
@@ -340,6 +352,7 @@ impl<'a> Meter<'a> {
             let closed = if let Some((at, row)) = self.tracker.find(self.history.view(self.searched, limit)) {
                 self.searched = row + 1;
                 let closed = self.plan.crossing(at);
+                self.bridged_rows = 0;
                 self.follow_cycle();
                 closed
             } else {
@@ -379,7 +392,7 @@ impl<'a> Meter<'a> {
         reading.energy_import = self.totals.import;
         reading.energy_export = self.totals.export;
         reading.energy_below_noise = self.totals.below_noise;
-        reading.unmeasured = Seconds(self.unmeasured_rows as f64 / self.setup.front_end.sample_rate.0);
+        reading.unmeasured = self.unmeasured();
         reading.relay = self.relay;
         self.sequence += 1;
         if !self.relay && !reading.quality.has(Flag::RelayChanged) {

@@ -137,11 +137,13 @@ impl Plan {
                 self.state = state;
                 let length = at.since(first);
                 let full = count + 1 >= self.cycles_wanted(count + 1, length);
-                let too_long = length + cycle > distance(LONGEST_WINDOW_S * self.sample_rate);
+                // Another cycle may take as long as patience lasts.
+                let too_long = length + distance(PATIENCE_S * self.sample_rate)
+                    > distance(LONGEST_WINDOW_S * self.sample_rate);
                 if !full && !too_long {
                     return None;
                 }
-                let closed = self.whole_cycles(state);
+                let closed = self.whole_cycles(state, full);
                 self.begin_cycles(at);
                 closed
             }
@@ -156,7 +158,7 @@ impl Plan {
                 None
             }
             State::Cycles { last, .. } => {
-                let closed = self.whole_cycles(self.state);
+                let closed = self.whole_cycles(self.state, false);
                 self.lose_sync(last);
                 closed
             }
@@ -170,7 +172,7 @@ impl Plan {
 
     /// A long gap: samples end before row `end` and go on with row `next`. At most two windows are complete.
     pub(crate) fn gap(&mut self, end: u64, next: u64) -> [Option<Closed>; 2] {
-        let whole = self.whole_cycles(self.state);
+        let whole = self.whole_cycles(self.state, false);
         let rest = self.newest_edge().map(|edge| timed(edge, Position::before(end)));
         self.state = match self.state {
             State::Searching { .. } => State::Searching { since: next },
@@ -206,8 +208,8 @@ impl Plan {
         if self.twelve == Some(true) { CYCLES_60 } else { CYCLES_50 }
     }
 
-    /// The window of the cycles so far, if there is one.
-    fn whole_cycles(&self, state: State) -> Option<Closed> {
+    /// The window of the cycles so far, if there is one; `full`: it has as many as it should have.
+    fn whole_cycles(&self, state: State, full: bool) -> Option<Closed> {
         let State::Cycles { first, last, count, shortest, longest } = state else { return None };
         if count == 0 {
             return None;
@@ -215,7 +217,7 @@ impl Plan {
         let mut quality = Quality::NONE;
         let mean = in_samples(last.since(first)) / f64::from(count);
         quality.set_if(Flag::FrequencyUnstable, in_samples(longest - shortest) > UNSTABLE * mean);
-        quality.set_if(Flag::ShortWindow, count < CYCLES_50);
+        quality.set_if(Flag::ShortWindow, !full);
         Some(Closed { span: Span { first, last, cycles: Some(count) }, quality })
     }
 }

@@ -58,7 +58,7 @@ flags! {
 
 /// The set of flags of one reading; serialised as a list of names.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Quality(u16);
+pub struct Quality(u32);
 
 impl Quality {
     /// Nothing to be said.
@@ -66,7 +66,7 @@ impl Quality {
 
     /// Adds a flag.
     pub fn set(&mut self, flag: Flag) {
-        self.0 |= 1 << flag as u16;
+        self.0 |= 1 << flag as u32;
     }
 
     /// Adds a flag if `condition` holds.
@@ -79,7 +79,7 @@ impl Quality {
     /// Whether the flag is there.
     #[must_use]
     pub const fn has(self, flag: Flag) -> bool {
-        self.0 & (1 << flag as u16) != 0
+        self.0 & (1 << flag as u32) != 0
     }
 
     /// The flags of both.
@@ -90,7 +90,7 @@ impl Quality {
 
     /// The flags as bits.
     #[must_use]
-    pub const fn bits(self) -> u16 {
+    pub const fn bits(self) -> u32 {
         self.0
     }
 

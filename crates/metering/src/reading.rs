@@ -68,7 +68,8 @@ pub struct Reading {
     /// Voltage times current.
     #[serde(rename = "apparent_power_va")]
     pub apparent_power: VoltAmperes,
-    /// Of the fundamental: Im(U1 conj(I1)); positive for a lagging load (IEEE 1459 §3.1.2.6).
+    /// Of the fundamental: Im(U1 conj(I1)); positive for a lagging load (IEEE 1459, fundamental reactive
+    /// power).
     #[serde(rename = "reactive_power_var")]
     pub reactive_power: Option<Vars>,
     /// Active over apparent power, with the sign of the active power, not clamped.

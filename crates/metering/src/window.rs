@@ -184,7 +184,9 @@ impl Analysis<'_> {
         quality.set_if(Flag::LostSamples, self.lost > 0);
         quality.set_if(Flag::Uncalibrated, calibration.version == 0);
         quality.set_if(Flag::Export, power < 0.0 && !below_noise);
-        let zero_uncertainty = libm::fabs(calibration.current.zero_uncertainty_raw) * current_gain;
+        // What is not known of the zero, and what three standard deviations of the noise make of the mean.
+        let zero_uncertainty = libm::fabs(calibration.current.zero_uncertainty_raw) * current_gain
+            + 3.0 * noise.unwrap_or(0.0) / libm::sqrt(f64::from(samples.max(1)));
         quality.set_if(
             Flag::DcCurrent,
             current_dc
@@ -354,7 +356,8 @@ impl Analysis<'_> {
         *into = Harmonics { max_order: highest, ..Harmonics::NONE };
         let calibration = &self.setup.calibration;
         // The instant of the voltage's positive-going zero crossing, as a phase at the fundamental.
-        let reference = fundamental.raw.voltage.phase() + PI / 2.0;
+        let turned = if calibration.voltage.gain < 0.0 { PI } else { 0.0 };
+        let reference = fundamental.raw.voltage.phase() + turned + PI / 2.0;
         let voltages = into.voltage.iter_mut().zip(into.current.iter_mut());
         for ((order, found), (voltage, current)) in (1..=highest).zip(&found).zip(voltages) {
             let turn = PI / 2.0 - order as f64 * reference;

@@ -466,3 +466,77 @@ fn a_meter_says_what_it_needs() {
     assert_eq!(Meter::new(front_end, calibration, storage).err(), Some(MeterError::Storage(needed)));
     let _: Harmonics = Harmonics::NONE;
 }
+
+#[test]
+fn a_reversed_voltage_sensor_with_a_negative_gain_measures_the_same() {
+    let converter = Converter::TWENTY_FOUR_BIT;
+    let mut signal = Signal::sine(50.0, 230.0, 5.0, 30.0);
+    signal.current.push((5, 1.0, 40.0));
+    let mirrored: Vec<Pair> = converter
+        .pairs(1.0, 20, |time| signal.at(time))
+        .into_iter()
+        .map(|pair| Pair { voltage: -pair.voltage, ..pair })
+        .collect();
+    let mut calibration = converter.calibration();
+    calibration.voltage.gain = -calibration.voltage.gain;
+    for (reading, harmonics) in measure_with(converter.front_end(), calibration, &mirrored) {
+        close(reading.active_power.0, signal.watts(), 0.02);
+        close(reading.reactive_power.unwrap().0, signal.vars(), 0.1);
+        close(harmonics.voltage[0].phase.0, 0.0, 1e-6);
+        close(harmonics.current[0].phase.0, -30.0, 0.01);
+        close(harmonics.current[4].phase.0, 40.0, 0.05);
+    }
+}
+
+#[test]
+fn a_window_that_ends_early_says_so_and_none_is_longer_than_a_quarter_second() {
+    let converter = Converter::TWELVE_BIT;
+    // 60 Hz that stops after eleven cycles of a window.
+    let pairs = converter.pairs(1.0, 21, |time| {
+        if time < 0.39 { Signal::sine(60.0, 230.0, 3.0, 0.0).at(time) } else { (0.0, 0.0) }
+    });
+    let short: Vec<_> =
+        readings(&converter, &pairs).into_iter().filter(|r| r.quality.has(Flag::ShortWindow)).collect();
+    assert_eq!(short.len(), 1);
+    assert!(short[0].window.cycles.unwrap() < 12);
+    // A generator that runs down.
+    let slowing = |time: f64| 48.0 * time - 3.0 * time * time;
+    let pairs = converter.pairs(3.0, 22, |time| Signal::sine(1.0, 230.0, 3.0, 0.0).at(slowing(time)));
+    for reading in readings(&converter, &pairs) {
+        assert!(reading.window.duration.0 <= 0.25, "{}", reading.window.duration.0);
+    }
+}
+
+#[test]
+fn noise_is_no_direct_current() {
+    let converter = Converter::TWELVE_BIT;
+    let mut calibration = converter.calibration();
+    calibration.current_noise_floor = Some(Amperes(0.0153));
+    let pairs = converter.pairs(60.0, 23, |time| (Signal::sine(50.0, 230.0, 0.0, 0.0).at(time).0, 0.0));
+    let flagged = measure_with(converter.front_end(), calibration, &pairs)
+        .iter()
+        .filter(|(reading, _)| reading.quality.has(Flag::DcCurrent))
+        .count();
+    // Three standard deviations: about one window in 370.
+    assert!(flagged <= 4, "{flagged} of 300");
+}
+
+#[test]
+fn many_short_gaps_in_a_cycle_are_a_long_one() {
+    let converter = Converter::TWELVE_BIT;
+    let pairs = converter.pairs(1.5, 24, |time| Signal::sine(50.0, 230.0, 3.0, 0.0).at(time));
+    with_meter(converter.front_end(), converter.calibration(), |meter| {
+        let mut readings = Vec::new();
+        meter.push(0, &pairs[..4003], |reading, _| readings.push(reading.clone()));
+        // Nineteen of twenty pairs are missing for a while.
+        for at in (4003..4403).step_by(20) {
+            meter.push(19, &pairs[at + 19..at + 20], |reading, _| readings.push(reading.clone()));
+        }
+        meter.push(0, &pairs[4403..], |reading, _| readings.push(reading.clone()));
+        // What is measured there is said to be without sync, in pieces, and the lost time is counted.
+        assert!(readings.iter().all(|reading| reading.window.lost <= 20));
+        close(meter.unmeasured().0, 380.0 / 4000.0, 1e-9);
+        let last = readings.last().unwrap();
+        close(last.voltage.0, 230.0, 0.1);
+    });
+}

@@ -13,7 +13,7 @@ use metering::history::Storage;
 use metering::meter::Meter;
 use plug::app::{Link, run_core, run_rest};
 use plug::core::Core;
-use plug::core::protection::{DEFAULT_LIMIT, OverCurrent};
+use plug::core::protection::DEFAULT_LIMIT;
 use plug::platform::{Clock, Identity};
 use plug::state::State;
 
@@ -114,7 +114,6 @@ async fn serve(
     let storage = Storage { voltage: &mut voltage, current: &mut current };
     let mut meter = Meter::new(front_end, calibration.clone(), storage)
         .map_err(|error| Failure::wrong_use(format!("this source cannot be measured: {error}")))?;
-    let protection = OverCurrent::new(DEFAULT_LIMIT, calibration.current.gain);
     let core = Core::new(true);
     let state = State::new(core.relay_status(clock.now(), None), calibration);
     let link: Link<NoopRawMutex> = Link::new();
@@ -128,7 +127,7 @@ async fn serve(
         front_end: &front_end,
     };
     let (mut samples, mut relay) = (simulated.samples(clock.clone()), simulated.relay());
-    let measuring = run_core(&mut samples, &mut relay, &clock, &mut meter, core, protection, &link);
+    let measuring = run_core(&mut samples, &mut relay, &clock, &mut meter, core, DEFAULT_LIMIT, &link);
     match select(select(measuring, run_rest(listener, &web)), signals.next()).await {
         Either::Second(_) => {
             note("stopped");

@@ -18,6 +18,7 @@ use metering::idle::Idle;
 use metering::meter::Meter;
 use metering::quality::Flag;
 use metering::reading::{Harmonics, Reading};
+use metering::units::Amperes;
 use metering::window::Span;
 
 use crate::core::protection::OverCurrent;
@@ -89,11 +90,13 @@ pub struct Details {
     pub harmonics: Harmonics,
     /// What the open relay lets be known of the current channel.
     pub idle: Idle,
+    /// Pairs lost since start.
+    pub lost_pairs: u64,
 }
 
 impl Details {
     /// Before the first window.
-    pub const NONE: Self = Self { sequence: 0, harmonics: Harmonics::NONE, idle: Idle::NONE };
+    pub const NONE: Self = Self { sequence: 0, harmonics: Harmonics::NONE, idle: Idle::NONE, lost_pairs: 0 };
 }
 
 /// The channels between `run_core` and `run_rest`. The core never waits on any of them.
@@ -191,6 +194,8 @@ impl Capture {
 /// The core task: takes every block of samples, measures, protects, and switches. It waits for samples and
 /// commands and for nothing else; whatever becomes of the rest of the plug, this goes on.
 ///
+/// `limit` is the current at which it opens the relay (see [`crate::core::protection`]).
+///
 /// Returns when the samples end (never on a plug). Dropping the future leaves the relay as it is.
 pub async fn run_core<S: Samples, R: Relay, C: Clock, M: RawMutex>(
     samples: &mut S,
@@ -198,9 +203,10 @@ pub async fn run_core<S: Samples, R: Relay, C: Clock, M: RawMutex>(
     clock: &C,
     meter: &mut Meter<'_>,
     core: Core,
-    protection: OverCurrent,
+    limit: Amperes,
     link: &Link<M>,
 ) {
+    let protection = OverCurrent::new(limit, meter.setup().calibration().current.gain);
     let mut task = CoreTask { relay, clock, meter, core, protection, link, newest: None };
     task.act(|core, now| core.handle(now, Event::Start));
     loop {
@@ -247,9 +253,12 @@ impl<R: Relay, C: Clock, M: RawMutex> CoreTask<'_, '_, R, C, M> {
             send_newest(&link.readings, reading);
         });
         if let Some((sequence, harmonics)) = details {
-            self.link.details.signal(Details { sequence, harmonics, idle: *self.meter.idle() });
+            let (idle, lost_pairs) = (*self.meter.idle(), self.meter.lost_pairs());
+            self.link.details.signal(Details { sequence, harmonics, idle, lost_pairs });
             self.tell_relay();
         }
+        // A new calibration says anew what a count means.
+        self.protection = self.protection.with_gain(self.meter.setup().calibration().current.gain);
         if self.core.is_on()
             && let Some(trip) = self.protection.check(&self.meter.half_cycle())
         {

@@ -74,13 +74,13 @@ impl State {
 
     /// Takes a new window.
     pub fn put_reading(&self, reading: Reading) {
-        self.lost_samples.set(self.lost_samples.get().saturating_add(u64::from(reading.window.lost)));
         self.reading.replace(Some(reading));
         self.touch();
     }
 
     /// Takes what goes with the newest window.
     pub fn put_details(&self, details: Details) {
+        self.lost_samples.set(details.lost_pairs);
         self.details.replace(details);
     }
 

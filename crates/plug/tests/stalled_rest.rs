@@ -17,7 +17,7 @@ use metering::reading::Reading;
 use metering::units::{Hertz, Seconds, Volts};
 use plug::app::{Link, run_core};
 use plug::core::Core;
-use plug::core::protection::{DEFAULT_LIMIT, OverCurrent};
+use plug::core::protection::DEFAULT_LIMIT;
 use plug::core::relay::Source;
 use plug::platform::{Block, Clock, Instant, Relay, Samples};
 
@@ -122,9 +122,8 @@ fn core_alone(end: f64, frequency: f64, current: impl Fn(f64) -> f64 + 'static) 
     let storage = Storage { voltage: &mut voltage, current: &mut current };
     let calibration = Calibration::ideal(0.2, 2048.0, 0.0147, 2048.0);
     let mut meter = Meter::new(samples.front_end(), calibration, storage).unwrap();
-    let protection = OverCurrent::new(DEFAULT_LIMIT, 0.0147);
     let link: Link<NoopRawMutex> = Link::new();
-    block_on(run_core(&mut samples, &mut relay, &clock, &mut meter, Core::new(true), protection, &link));
+    block_on(run_core(&mut samples, &mut relay, &clock, &mut meter, Core::new(true), DEFAULT_LIMIT, &link));
     let readings = std::iter::from_fn(|| link.readings.try_receive().ok()).collect();
     let causes = std::iter::from_fn(|| link.changes.try_receive().ok())
         .map(|c| (c.source, c.cause.to_string()))

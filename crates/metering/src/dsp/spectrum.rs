@@ -3,7 +3,7 @@
 //! Sixteen rows are folded about their middle: even part times cosines, odd part times sines, one multiplication a
 //! row and component in 16 bits. The block's result is then turned by a phasor in 2^-30 to its place in the window.
 //! The rows are scaled by a power of two so that the largest fits [`ROW_LIMIT`]; what rounding that takes away is
-//! at most 2^-14 of the peak and white. Harmonics are taken from what is left when the fundamental, which would
+//! at most half a unit of 3600 in the peak, and white. Harmonics are taken from what is left when the fundamental, which would
 //! leak over the window's broken edge samples, has been subtracted.
 
 use wide::{i16x8, i32x8};
@@ -17,13 +17,13 @@ use crate::reading::MAX_ORDER;
 
 /// Rows a block: two of the kernels' blocks, folded onto each other.
 const BLOCK: usize = 2 * HALF;
-/// Largest scaled row. The residual is at most 2.27 times as large (a square wave's fundamental is 4/pi of its
-/// peak), twice that after folding: it must fit 16 bits.
-const ROW_LIMIT: i32 = 7216;
+/// Largest scaled row. The residual is at most 1 + 4/pi = 2.2733 times as large (a square wave's fundamental is
+/// 4/pi of its peak), twice that after folding: it must fit 16 bits.
+const ROW_LIMIT: i32 = 7200;
 /// Bits of the twiddle factors: eight products of folded residual and twiddle must fit 32 bits.
 const TWIDDLE_BITS: u32 = 13;
 const _: () = {
-    assert!(ROW_LIMIT * 454 / 100 <= i16::MAX as i32);
+    assert!(ROW_LIMIT * 4548 / 1000 <= i16::MAX as i32);
     assert!((i16::MAX as i64) * (1 << TWIDDLE_BITS) * (HALF as i64) < 1 << 31);
 };
 /// What is dropped of block results before they are summed, so that 2^10 blocks fit 64 bits.

@@ -5,13 +5,14 @@ use metering::front_end::{FrontEnd, Pair};
 use metering::history::View;
 use metering::position::{Position, distance};
 use metering::reading::{Harmonics, Reading};
+use metering::units::Degrees;
 use metering::window::{Setup, Span};
 use serde_json::Value;
 
 use crate::recording::Header;
 
 /// What the raw samples do not tell: sequence, totals, time, relay and the flags that come from outside.
-const NOT_IN_THE_SAMPLES: [&str; 10] = [
+const NOT_IN_THE_SAMPLES: [&str; 9] = [
     "sequence",
     "time",
     "uptime_s",
@@ -19,7 +20,6 @@ const NOT_IN_THE_SAMPLES: [&str; 10] = [
     "energy_export_wh",
     "energy_below_noise_wh",
     "unmeasured_s",
-    "calibration",
     "relay",
     "quality",
 ];
@@ -27,6 +27,8 @@ const NOT_IN_THE_SAMPLES: [&str; 10] = [
 /// The header lines that make a recording a captured window.
 pub(super) struct CapturedWindow {
     span: Span,
+    /// What a plug tells of its calibration beyond what any recording does.
+    told: CalibrationFacts,
     /// The plug's reading, if the file holds one.
     reading: Option<Value>,
 }
@@ -56,8 +58,9 @@ impl CapturedWindow {
                 _ => return Err("header line window_cycles must be a whole number, or none".to_owned()),
             },
         };
+        let told = CalibrationFacts::of(header)?;
         let reading = header.get("reading").and_then(|text| serde_json::from_str(text).ok());
-        Ok(Some(Self { span: Span { first, last, cycles }, reading }))
+        Ok(Some(Self { span: Span { first, last, cycles }, told, reading }))
     }
 
     /// The last edge in rows.
@@ -72,7 +75,7 @@ impl CapturedWindow {
     pub(super) fn analyse(
         &self,
         front_end: FrontEnd,
-        calibration: Calibration,
+        mut calibration: Calibration,
         rows: &[(u32, Pair)],
         harmonics: &mut Harmonics,
     ) -> Result<Reading, String> {
@@ -83,6 +86,7 @@ impl CapturedWindow {
                 current.push(pair.current);
             }
         }
+        self.told.put_into(&mut calibration);
         front_end.check().map_err(|error| error.to_string())?;
         let view = View { base: 0, voltage: &voltage, current: &current };
         if view.end() < self.span.end_row() {
@@ -102,5 +106,52 @@ impl CapturedWindow {
                 .filter(|(key, _)| !NOT_IN_THE_SAMPLES.contains(&key.as_str()))
                 .all(|(key, value)| was.get(key) == Some(value)),
         )
+    }
+}
+
+/// Version and uncertainties of the plug's calibration.
+struct CalibrationFacts {
+    version: Option<u32>,
+    phase_uncertainty: f64,
+    /// Gain in percent and zero in counts, of the voltage and of the current.
+    channels: [(f64, f64); 2],
+}
+
+impl CalibrationFacts {
+    fn of(header: &Header) -> Result<Self, String> {
+        let number = |key: &str| match header.get(key) {
+            None => Ok(0.0),
+            Some(text) => match text.parse::<f64>() {
+                Ok(number) if number.is_finite() => Ok(number),
+                _ => Err(format!("header line {key} must be a number")),
+            },
+        };
+        let version = match header.get("calibration_version") {
+            None => None,
+            Some(text) => Some(
+                text.parse()
+                    .map_err(|_| "header line calibration_version must be a whole number".to_owned())?,
+            ),
+        };
+        Ok(Self {
+            version,
+            phase_uncertainty: number("phase_uncertainty_deg")?,
+            channels: [
+                (number("voltage_gain_uncertainty_pct")?, number("voltage_zero_uncertainty_raw")?),
+                (number("current_gain_uncertainty_pct")?, number("current_zero_uncertainty_raw")?),
+            ],
+        })
+    }
+
+    fn put_into(&self, calibration: &mut Calibration) {
+        calibration.version = self.version.unwrap_or(calibration.version);
+        calibration.phase_uncertainty = Degrees(self.phase_uncertainty);
+        let [voltage, current] = self.channels;
+        for (channel, (gain, zero)) in
+            [(&mut calibration.voltage, voltage), (&mut calibration.current, current)]
+        {
+            channel.gain_uncertainty_pct = gain;
+            channel.zero_uncertainty_raw = zero;
+        }
     }
 }

@@ -143,7 +143,8 @@ fn replay_stream<W: Write>(
     }
     let rate = front_end.sample_rate.value();
     let open_since = meter.newest_edge().map(|edge| edge.samples() / rate);
-    output.end_file(name, &summary.build(meter.rows() as f64 / rate, open_since), None)?;
+    let length = meter.rows() as f64 / rate;
+    output.end_file(name, &summary.build(length, open_since, meter.unmeasured().value()), None)?;
     Ok(())
 }
 
@@ -173,6 +174,10 @@ fn replay_capture<W: Write>(
     output.reading(name, &reading)?;
     let length = all.iter().map(|(lost, _)| f64::from(*lost) + 1.0).sum::<f64>() / rate;
     let verdict = window.compare(&reading);
-    output.end_file(name, &summary.build(length, Some(window.last_edge() / rate)), verdict)?;
+    output.end_file(
+        name,
+        &summary.build(length, Some(window.last_edge() / rate), f64::from(reading.window.lost) / rate),
+        verdict,
+    )?;
     Ok(())
 }

@@ -66,7 +66,6 @@ pub(super) struct SummaryBuilder {
     samples: u64,
     windows: u64,
     duration: f64,
-    unmeasured: f64,
     first_edge: Option<f64>,
     quality: Quality,
 }
@@ -92,12 +91,11 @@ impl SummaryBuilder {
         self.samples += u64::from(reading.window.samples);
         self.windows += 1;
         self.duration += time;
-        self.unmeasured = reading.unmeasured.value();
         self.quality = self.quality.union(reading.quality);
     }
 
-    /// `length` is the whole file's, `open_since` the newest edge, both in seconds.
-    pub(super) fn build(&self, length: f64, open_since: Option<f64>) -> Summary {
+    /// `length` is the whole file's, `open_since` the newest edge, `unmeasured` what was lost, all in seconds.
+    pub(super) fn build(&self, length: f64, open_since: Option<f64>, unmeasured: f64) -> Summary {
         let root = |square: Weighted| square.mean().map(f64::sqrt);
         let leading = self.first_edge.or(open_since).unwrap_or(length);
         Summary {
@@ -117,7 +115,7 @@ impl SummaryBuilder {
             duration_s: self.duration,
             leading_s: leading,
             trailing_s: open_since.map_or(0.0, |since| (length - since).max(0.0)),
-            unmeasured_s: self.unmeasured,
+            unmeasured_s: unmeasured,
             quality: self.quality,
         }
     }

@@ -44,6 +44,15 @@ impl OverCurrent {
         Self { limit, amperes_a_count: gain, threshold_counts: (limit.0 * THRESHOLD / gain) as u32 }
     }
 
+    /// The same limit for another gain; costs a comparison when it is the same.
+    #[must_use]
+    pub fn with_gain(self, amperes_a_count: f64) -> Self {
+        if self.amperes_a_count == amperes_a_count || self.amperes_a_count == -amperes_a_count {
+            return self;
+        }
+        Self::new(self.limit, amperes_a_count)
+    }
+
     /// Looks at the newest half cycle.
     #[must_use]
     pub fn check(&self, half_cycle: &HalfCycle) -> Option<Trip> {

@@ -118,6 +118,11 @@ fn calibration_lines(text: &mut Draft<'_>, calibration: &Calibration) -> core::f
     writeln!(text, "# voltage_zero_raw: {}", Exact(calibration.voltage.zero_raw))?;
     writeln!(text, "# current_zero_raw: {}", Exact(calibration.current.zero_raw))?;
     writeln!(text, "# phase_deg: {}", Exact(calibration.phase.value()))?;
+    writeln!(text, "# phase_uncertainty_deg: {}", Exact(calibration.phase_uncertainty.value()))?;
+    for (name, channel) in [("voltage", &calibration.voltage), ("current", &calibration.current)] {
+        writeln!(text, "# {name}_gain_uncertainty_pct: {}", Exact(channel.gain_uncertainty_pct))?;
+        writeln!(text, "# {name}_zero_uncertainty_raw: {}", Exact(channel.zero_uncertainty_raw))?;
+    }
     if let Some(noise) = calibration.current_noise_floor {
         writeln!(text, "# current_noise_a: {}", Exact(noise.value()))?;
     }

@@ -126,7 +126,12 @@ impl Plug {
     /// Publishes window number `sequence`.
     pub(crate) fn measure(&self, sequence: u64) {
         self.inside(move |inside| {
-            inside.state.put_details(Details { sequence, harmonics: harmonics(), idle: offered() });
+            inside.state.put_details(Details {
+                sequence,
+                harmonics: harmonics(),
+                idle: offered(),
+                lost_pairs: 3,
+            });
             inside.state.put_reading(reading(sequence));
         });
     }
