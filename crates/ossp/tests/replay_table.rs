@@ -8,7 +8,10 @@ fn replay(format: &str) -> String {
     let output = Command::new(env!("CARGO_BIN_EXE_ossp"))
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .args(["replay", "--format", format])
-        .args(["kettle", "fridge", "television"].map(|name| format!("../metering/tests/data/{name}_start_2k.csv")))
+        .args(
+            ["kettle", "fridge", "television"]
+                .map(|name| format!("../metering/tests/data/{name}_start_2k.csv")),
+        )
         .output()
         .unwrap();
     assert!(output.status.success());
