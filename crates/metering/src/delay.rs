@@ -19,6 +19,12 @@ impl Complex {
         Self { re: self.re * by.re - self.im * by.im, im: self.re * by.im + self.im * by.re }
     }
 
+    /// Cosine of the angle; `None` of nothing.
+    pub(crate) fn cosine(self) -> Option<f64> {
+        let length = libm::sqrt(self.re * self.re + self.im * self.im);
+        (length > 0.0).then(|| self.re / length)
+    }
+
     pub(crate) fn conjugate(self) -> Self {
         Self { re: self.re, im: -self.im }
     }

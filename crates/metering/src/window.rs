@@ -125,75 +125,49 @@ struct Analysis<'a> {
     lost: u32,
 }
 
+/// RMS values and what the noise floor says of them.
+struct Levels {
+    samples: u32,
+    voltage: f64,
+    current: f64,
+    current_counts: f64,
+    apparent: f64,
+    /// RMS of the channel with nothing flowing, if known.
+    noise: Option<f64>,
+    below_noise: bool,
+}
+
+/// What needs whole cycles.
+struct Cyclic {
+    /// U1 conj(I1) in volt-amperes: active and reactive power of the fundamental.
+    power: Complex,
+    frequency: Option<Hertz>,
+    distortion: Option<Distortion>,
+}
+
+struct Distortion {
+    voltage: Option<Percent>,
+    current: Option<Percent>,
+    max_order: u32,
+}
+
+/// Means against the calibrated zeros; `None` where the sensor does not see them.
+struct Direct {
+    voltage: Option<f64>,
+    current: Option<f64>,
+}
+
 impl Analysis<'_> {
     fn reading(&self, harmonics: Option<&mut Harmonics>) -> Reading {
         let calibration = &self.setup.calibration;
-        let moments = &self.moments;
-        let samples = ((moments.weight + WEIGHT_ONE / 2) / WEIGHT_ONE) as u32;
-        let voltage_gain = libm::fabs(calibration.voltage.gain);
-        let current_gain = libm::fabs(calibration.current.gain);
-        let voltage = voltage_gain * libm::sqrt(moments.voltage.variance(moments.weight));
-        let current_counts = libm::sqrt(moments.current.variance(moments.weight));
-        let current = current_gain * current_counts;
-        let apparent = voltage * current;
-
-        let spectrum = self.spectrum();
-        let fundamental = spectrum.as_ref().map(|spectrum| self.fundamental(spectrum));
-        let counts_power = self.covariance() + fundamental.as_ref().map_or(0.0, |found| found.correction);
         let power_gain = calibration.voltage.gain * calibration.current.gain;
-        let power = power_gain * counts_power;
-
-        let noise = calibration.current_noise_floor.map(Amperes::value);
-        let below_noise = noise.is_some_and(|n| {
-            current * current < n * n * (1.0 + 3.0 * libm::sqrt(2.0 / f64::from(samples.max(1))))
-        });
-        let corrected =
-            noise.map(|n| current * current - n * n).filter(|square| *square >= 0.0).map(libm::sqrt);
-
-        let many_lost = u64::from(self.lost) * 100 > u64::from(samples) + u64::from(self.lost);
-        let distortion = match (&spectrum, &fundamental) {
-            (Some(spectrum), Some(fundamental)) if !many_lost => {
-                harmonics.map(|into| self.harmonics(spectrum, fundamental, into))
-            }
-            _ => {
-                if let Some(none) = harmonics {
-                    *none = Harmonics::NONE;
-                }
-                None
-            }
-        };
-        let (thd_voltage, thd_current, max_order) =
-            distortion.map_or((None, None, None), |(v, i, order)| (v, i, Some(order)));
-
-        let phasor = fundamental
-            .as_ref()
-            .map(|found| Complex { re: power_gain * found.power.re, im: power_gain * found.power.im });
-        let length = phasor.map_or(0.0, |s| libm::sqrt(s.re * s.re + s.im * s.im));
-        let current_dc = self.dc(&calibration.current, &moments.current, self.setup.zeros.current);
-        let current_dc = current_dc.filter(|_| self.setup.front_end.current.dc_coupled);
-        let voltage_dc = self.dc(&calibration.voltage, &moments.voltage, self.setup.zeros.voltage);
-        let peak = {
-            let mean = moments.current.mean(moments.weight);
-            (f64::from(moments.current.greatest) - mean).max(mean - f64::from(moments.current.least))
-        };
-
-        let mut quality = Quality::NONE;
-        quality.set_if(Flag::BelowNoise, below_noise);
-        quality.set_if(Flag::NoVoltage, voltage < NO_VOLTAGE * self.setup.front_end.nominal_voltage.0);
-        quality.set_if(Flag::NoSync, self.span.cycles.is_none());
-        quality.set_if(Flag::LostSamples, self.lost > 0);
-        quality.set_if(Flag::Uncalibrated, calibration.version == 0);
-        quality.set_if(Flag::Export, power < 0.0 && !below_noise);
-        // What is not known of the zero, and what three standard deviations of the noise make of the mean.
-        let zero_uncertainty = libm::fabs(calibration.current.zero_uncertainty_raw) * current_gain
-            + 3.0 * noise.unwrap_or(0.0) / libm::sqrt(f64::from(samples.max(1)));
-        quality.set_if(
-            Flag::DcCurrent,
-            current_dc
-                .is_some_and(|dc| libm::fabs(dc) > DC_FLAG * current && libm::fabs(dc) > zero_uncertainty),
-        );
-        self.channel_flags(&mut quality, samples);
-
+        let levels = self.levels();
+        let (cyclic, correction) = self.cyclic(&levels, power_gain, harmonics);
+        let power = power_gain * (self.covariance() + correction);
+        let direct = self.direct();
+        let distortion = cyclic.as_ref().and_then(|cyclic| cyclic.distortion.as_ref());
+        // What is in the noise has a value, but no shape.
+        let shape = |value: Option<f64>| value.filter(|_| !levels.below_noise);
         let rate = self.setup.front_end.sample_rate;
         Reading {
             sequence: 0,
@@ -201,37 +175,114 @@ impl Analysis<'_> {
             uptime: Seconds(self.span.last.samples() / rate.0),
             window: Window {
                 cycles: self.span.cycles,
-                samples,
+                samples: levels.samples,
                 lost: self.lost,
                 duration: Seconds(self.duration_rows() / rate.0),
                 sample_rate: rate,
             },
-            voltage: Volts(voltage),
-            current: Amperes(current),
+            voltage: Volts(levels.voltage),
+            current: Amperes(levels.current),
             active_power: Watts(power),
-            apparent_power: VoltAmperes(apparent),
-            reactive_power: phasor.map(|s| Vars(s.im)),
-            power_factor: (!below_noise && apparent > 0.0).then(|| power / apparent),
-            displacement_power_factor: phasor.filter(|_| !below_noise && length > 0.0).map(|s| s.re / length),
-            frequency: fundamental.as_ref().filter(|_| !many_lost).map(|_| self.frequency()),
-            thd_voltage,
-            thd_current: thd_current.filter(|_| !below_noise),
-            harmonics_max_order: max_order,
-            crest_factor_current: (!below_noise && current_counts > 0.0).then(|| peak / current_counts),
-            voltage_dc: voltage_dc.filter(|_| self.setup.front_end.voltage.dc_coupled).map(Volts),
-            current_dc: current_dc.map(Amperes),
-            current_total: current_dc.map(|dc| Amperes(libm::sqrt(current * current + dc * dc))),
+            apparent_power: VoltAmperes(levels.apparent),
+            reactive_power: cyclic.as_ref().map(|cyclic| Vars(cyclic.power.im)),
+            power_factor: shape((levels.apparent > 0.0).then(|| power / levels.apparent)),
+            displacement_power_factor: shape(cyclic.as_ref().and_then(|cyclic| cyclic.power.cosine())),
+            frequency: cyclic.as_ref().and_then(|cyclic| cyclic.frequency),
+            thd_voltage: distortion.and_then(|distortion| distortion.voltage),
+            thd_current: distortion.and_then(|distortion| distortion.current).filter(|_| !levels.below_noise),
+            harmonics_max_order: distortion.map(|distortion| distortion.max_order),
+            crest_factor_current: shape(
+                (levels.current_counts > 0.0).then(|| self.peak() / levels.current_counts),
+            ),
+            voltage_dc: direct.voltage.map(Volts),
+            current_dc: direct.current.map(Amperes),
+            current_total: direct
+                .current
+                .map(|dc| Amperes(libm::sqrt(levels.current * levels.current + dc * dc))),
             current_noise_floor: calibration.current_noise_floor,
-            current_noise_corrected: corrected.map(Amperes),
-            half_cycle: self.half_cycle(voltage_gain, current_gain),
+            current_noise_corrected: levels.noise_corrected(),
+            half_cycle: self
+                .half_cycle(libm::fabs(calibration.voltage.gain), libm::fabs(calibration.current.gain)),
             energy_import: Energy(0),
             energy_export: Energy(0),
             energy_below_noise: Energy(0),
             unmeasured: Seconds(0.0),
             calibration: self.setup.id,
             relay: false,
-            quality,
+            quality: self.quality(&levels, power, &direct),
         }
+    }
+
+    fn levels(&self) -> Levels {
+        let calibration = &self.setup.calibration;
+        let moments = &self.moments;
+        let samples = ((moments.weight + WEIGHT_ONE / 2) / WEIGHT_ONE) as u32;
+        let voltage =
+            libm::fabs(calibration.voltage.gain) * libm::sqrt(moments.voltage.variance(moments.weight));
+        let current_counts = libm::sqrt(moments.current.variance(moments.weight));
+        let current = libm::fabs(calibration.current.gain) * current_counts;
+        let noise = calibration.current_noise_floor.map(Amperes::value);
+        let below_noise = noise.is_some_and(|n| {
+            current * current < n * n * (1.0 + 3.0 * libm::sqrt(2.0 / f64::from(samples.max(1))))
+        });
+        Levels { samples, voltage, current, current_counts, apparent: voltage * current, noise, below_noise }
+    }
+
+    /// What needs whole cycles, and what the fundamental adds to the products' mean in square counts.
+    fn cyclic(
+        &self,
+        levels: &Levels,
+        power_gain: f64,
+        mut harmonics: Option<&mut Harmonics>,
+    ) -> (Option<Cyclic>, f64) {
+        if let Some(none) = harmonics.as_deref_mut() {
+            *none = Harmonics::NONE;
+        }
+        let Some(spectrum) = self.spectrum() else { return (None, 0.0) };
+        let fundamental = self.fundamental(&spectrum);
+        // Over one percent lost: what rests on the samples' regular spacing is not said.
+        let many_lost = u64::from(self.lost) * 100 > u64::from(levels.samples) + u64::from(self.lost);
+        let distortion = harmonics
+            .filter(|_| !many_lost)
+            .map(|harmonics| self.harmonics(&spectrum, &fundamental, harmonics));
+        let power = Complex { re: power_gain * fundamental.power.re, im: power_gain * fundamental.power.im };
+        let frequency = (!many_lost).then(|| self.frequency());
+        (Some(Cyclic { power, frequency, distortion }), fundamental.correction)
+    }
+
+    fn direct(&self) -> Direct {
+        let Setup { front_end, calibration, zeros, .. } = self.setup;
+        let voltage = self.dc(&calibration.voltage, &self.moments.voltage, zeros.voltage);
+        let current = self.dc(&calibration.current, &self.moments.current, zeros.current);
+        Direct {
+            voltage: voltage.filter(|_| front_end.voltage.dc_coupled),
+            current: current.filter(|_| front_end.current.dc_coupled),
+        }
+    }
+
+    /// Largest distance of the current from its mean, in counts.
+    fn peak(&self) -> f64 {
+        let current = &self.moments.current;
+        let mean = current.mean(self.moments.weight);
+        (f64::from(current.greatest) - mean).max(mean - f64::from(current.least))
+    }
+
+    fn quality(&self, levels: &Levels, power: f64, direct: &Direct) -> Quality {
+        let Setup { front_end, calibration, .. } = self.setup;
+        let mut quality = Quality::NONE;
+        quality.set_if(Flag::BelowNoise, levels.below_noise);
+        quality.set_if(Flag::NoVoltage, levels.voltage < NO_VOLTAGE * front_end.nominal_voltage.0);
+        quality.set_if(Flag::NoSync, self.span.cycles.is_none());
+        quality.set_if(Flag::LostSamples, self.lost > 0);
+        quality.set_if(Flag::Uncalibrated, calibration.version == 0);
+        quality.set_if(Flag::Export, power < 0.0 && !levels.below_noise);
+        // What is not known of the zero, and what three standard deviations of the noise make of the mean.
+        let uncertainty = libm::fabs(calibration.current.zero_uncertainty_raw * calibration.current.gain)
+            + 3.0 * levels.noise.unwrap_or(0.0) / libm::sqrt(f64::from(levels.samples.max(1)));
+        let flows = |dc: f64| dc > DC_FLAG * levels.current && dc > uncertainty;
+        quality.set_if(Flag::DcCurrent, direct.current.is_some_and(|dc| flows(libm::fabs(dc))));
+        self.channel_flags(&mut quality, levels.samples);
+        quality
     }
 
     /// Length of the window without what was lost, in rows.
@@ -340,13 +391,13 @@ impl Analysis<'_> {
         Fundamental { raw, power, correction, angle, turns_a_row: spectrum.turns_a_row() }
     }
 
-    /// Fills in the harmonics; returns THD of both channels and the highest order.
+    /// Fills in the harmonics; returns what is made of them.
     fn harmonics(
         &self,
         spectrum: &Spectrum<'_>,
         fundamental: &Fundamental,
         into: &mut Harmonics,
-    ) -> (Option<Percent>, Option<Percent>, u32) {
+    ) -> Distortion {
         let highest = max_order(fundamental.turns_a_row);
         let mut found = [Both::default(); MAX_ORDER];
         if let Some((first, rest)) = found.split_first_mut() {
@@ -366,7 +417,7 @@ impl Analysis<'_> {
             let skew = order as f64 * fundamental.angle * self.setup.delay.rows;
             *current = component(found.current, calibration.current.gain, turn + phase_error - skew);
         }
-        (thd(&into.voltage), thd(&into.current), highest as u32)
+        Distortion { voltage: thd(&into.voltage), current: thd(&into.current), max_order: highest as u32 }
     }
 
     fn half_cycle(&self, voltage_gain: f64, current_gain: f64) -> HalfCycleExtremes {
@@ -388,6 +439,14 @@ impl Analysis<'_> {
             current_min: found.map(|e| Amperes(rms(e.current.least, current_gain))),
             current_max: found.map(|e| Amperes(rms(e.current.greatest, current_gain))),
         }
+    }
+}
+
+impl Levels {
+    /// sqrt(I^2 - n^2), where that exists.
+    fn noise_corrected(&self) -> Option<Amperes> {
+        let square = self.current * self.current - self.noise? * self.noise?;
+        (square >= 0.0).then(|| Amperes(libm::sqrt(square)))
     }
 }
 
