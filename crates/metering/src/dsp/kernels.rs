@@ -45,22 +45,20 @@ fn narrow(raw: &[i32; BLOCK], zero: i32) -> Option<i16x8> {
     (beyond & !0x3fff == 0).then(|| i16x8::from_i32x8_saturate(values))
 }
 
-#[inline(always)]
-fn across(lanes: i32x4) -> i32 {
-    let [w, x, y, z] = lanes.to_array();
-    (w + y) + (x + z)
-}
-
 /// Sum of products of two narrow blocks.
 #[inline(always)]
 pub(crate) fn dot(a: i16x8, b: i16x8) -> i32 {
-    across(a.dot(b))
+    let [w, x, y, z] = a.dot(b).to_array();
+    (w + y) + (x + z)
 }
 
 /// Sum of products of two narrow groups.
 #[inline(always)]
 fn dot_groups(a: &[i16x8; GROUP], b: &[i16x8; GROUP]) -> i64 {
-    i64::from(across(a.iter().zip(b).fold(i32x4::ZERO, |sum, (&a, &b)| sum + a.dot(b))))
+    let lanes = a.iter().zip(b).fold(i32x4::ZERO, |sum, (&a, &b)| sum + a.dot(b));
+    // A lane has room for a group, all four together have not.
+    let [w, x, y, z] = lanes.to_array().map(i64::from);
+    (w + y) + (x + z)
 }
 
 #[inline(always)]
@@ -181,8 +179,10 @@ impl Spread {
 
 #[cfg(test)]
 mod tests {
+    extern crate std;
     use super::*;
     use proptest::prelude::*;
+    use std::vec;
 
     proptest! {
         #[test]
@@ -204,7 +204,17 @@ mod tests {
     fn full_scale_does_not_overflow() {
         let raw = [1 << 24; 1 << 10];
         assert_eq!(sum_squares(&raw, 0), (1 << 48) * (1 << 10));
-        let edge = [8191 + 5; 8];
-        assert_eq!(sum_squares(&edge, 5), 8 * 8191 * 8191);
+        for rows in [8, 64, 1000] {
+            for value in [8191, -8192, 8192, -8191] {
+                let edge = vec![value + 5; rows];
+                let expected = rows as i64 * i64::from(value) * i64::from(value);
+                assert_eq!(sum_squares(&edge, 5), expected);
+                assert_eq!(sum_products(&edge, 5, [&edge], 5), [expected]);
+                let mut spread = Spread::EMPTY;
+                spread.add(&edge, 5);
+                assert_eq!(spread.squares, expected);
+                assert_eq!(spread.sum, rows as i64 * i64::from(value));
+            }
+        }
     }
 }
