@@ -31,7 +31,7 @@ lint() { cargo clippy --workspace --all-targets --locked -- -D warnings; }
 
 test_() { cargo test --workspace --locked; }
 
-doc() { RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked --document-private-items; }
+doc() { RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked; }
 
 # A toolchain that can build core for the chip: rustup's target where it can be had, else Debian's rustc with its
 # sources (packages rustc-web, cargo-web, rust-web-src).

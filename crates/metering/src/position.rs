@@ -9,7 +9,7 @@ const SHARE_BITS: u32 = 12;
 
 /// The weight of a pair that lies wholly inside a window.
 ///
-/// With `f` of [`SHARE_BITS`] bits the shares below are exact in units of `2^-25`.
+/// With fractions of twelve bits the shares below are exact in units of `2^-25`.
 pub const WEIGHT_ONE: i64 = 1 << WEIGHT_BITS;
 /// Bits of [`WEIGHT_ONE`].
 pub const WEIGHT_BITS: u32 = 2 * SHARE_BITS + 1;
