@@ -57,14 +57,23 @@ browser() {
   (cd web && { [ -d node_modules ] || npm ci --no-audit --no-fund; } && npm run test:browser)
 }
 
+# Sanitizers are a nightly feature; where there is no nightly compiler the stable one is told to allow it.
+cargo_fuzz() {
+  if rustup toolchain list 2>/dev/null | grep -q '^nightly'; then
+    cargo +nightly fuzz "$@"
+  else
+    RUSTC_BOOTSTRAP=1 cargo fuzz "$@"
+  fi
+}
+
 fuzz() {
   local seconds=${FUZZ_SECONDS:-20} target
-  for target in $(cd fuzz && cargo +nightly fuzz list); do
+  for target in $(cd fuzz && cargo_fuzz list); do
     say "fuzz $target for $seconds s"
     mkdir -p "fuzz/corpus/$target"
     local seeds=()
     [ -d "fuzz/seeds/$target" ] && seeds=("fuzz/seeds/$target")
-    cargo +nightly fuzz run "$target" "fuzz/corpus/$target" "${seeds[@]}" -- \
+    cargo_fuzz run "$target" "fuzz/corpus/$target" "${seeds[@]}" -- \
       -max_total_time="$seconds" -rss_limit_mb=1024 -timeout=10 -print_final_stats=1
   done
 }
