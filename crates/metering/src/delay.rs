@@ -1,6 +1,7 @@
 //! The skew between the channels: which earlier rows of one channel belong to a row of the other.
 
 use crate::dsp::moments::{Lags, TAPS};
+use crate::dsp::rotation::{ONE, Phasor};
 
 /// A complex number.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -10,9 +11,10 @@ pub(crate) struct Complex {
 }
 
 impl Complex {
-    /// `exp(i angle)`.
-    pub(crate) fn turn(angle: f64) -> Self {
-        Self { re: libm::cos(angle), im: libm::sin(angle) }
+    /// `exp(i 2 pi turns)`, to 2^-29: integers are much cheaper than a sine where there is no floating point.
+    pub(crate) fn turn(turns: u64) -> Self {
+        let Phasor { re, im } = Phasor::at(turns);
+        Self { re: f64::from(re) / f64::from(ONE), im: f64::from(im) / f64::from(ONE) }
     }
 
     pub(crate) fn times(self, by: Self) -> Self {
@@ -66,10 +68,10 @@ impl Delay {
         self.taps.iter().copied().zip(self.lags.first_lag..).take(self.lags.count)
     }
 
-    /// What the interpolation does to a component of `angle` radians a row.
-    pub(crate) fn response(&self, angle: f64) -> Complex {
+    /// What the interpolation does to a component of so many turns a row (in 2^-64).
+    pub(crate) fn response(&self, turns_a_row: u64) -> Complex {
         self.taps().fold(Complex { re: 0.0, im: 0.0 }, |sum, (tap, lag)| {
-            let turn = Complex::turn(-angle * lag as f64);
+            let turn = Complex::turn(turns_a_row.wrapping_mul(lag.wrapping_neg().cast_unsigned()));
             Complex { re: sum.re + tap * turn.re, im: sum.im + tap * turn.im }
         })
     }
@@ -83,8 +85,10 @@ mod tests {
     fn the_interpolation_is_a_delay() {
         for rows in [-1.7, -0.5, 0.0, 0.2, 0.5, 3.25, 6.0] {
             let delay = Delay::new(rows);
-            let response = delay.response(0.08);
-            let ideal = Complex::turn(-0.08 * rows.abs());
+            // 80 rows a cycle.
+            let turns = u64::MAX / 80;
+            let response = delay.response(turns);
+            let ideal = Complex::turn((-(turns as f64) * rows.abs()) as i64 as u64);
             assert!((response.re - ideal.re).abs() < 2e-6 && (response.im - ideal.im).abs() < 2e-6, "{rows}");
             assert!((delay.taps().map(|(tap, _)| tap).sum::<f64>() - 1.0).abs() < 1e-15);
         }

@@ -83,6 +83,10 @@ pub struct Meter<'a> {
     bridged_rows: u64,
     unmeasured_rows: u64,
     newest: Option<(Span, Reading)>,
+    /// First row of the newest reading's capture; `u64::MAX` without one.
+    newest_lead: u64,
+    /// History that is kept for any purpose, in rows.
+    lead_rows: u64,
     harmonics: Harmonics,
     with_harmonics: bool,
     idle: Idle,
@@ -133,6 +137,8 @@ impl<'a> Meter<'a> {
             bridged_rows: 0,
             unmeasured_rows: 0,
             newest: None,
+            newest_lead: u64::MAX,
+            lead_rows: (LEAD_S * rate) as u64 + 1,
             harmonics: Harmonics::NONE,
             with_harmonics: true,
             idle: Idle::NONE,
@@ -248,8 +254,7 @@ impl<'a> Meter<'a> {
     #[must_use]
     pub fn newest(&self) -> Option<(&Reading, Span, View<'_>)> {
         let (span, reading) = self.newest.as_ref()?;
-        let from = span.lead_row(self.setup.front_end.sample_rate.0);
-        let view = self.history.view(from, span.end_row());
+        let view = self.history.view(self.newest_lead, span.end_row());
         Some((reading, *span, view))
     }
 
@@ -275,11 +280,8 @@ impl<'a> Meter<'a> {
 
     /// The oldest row that is still of use.
     fn keep_from(&self) -> u64 {
-        let lead = self.rows_of(LEAD_S) + 1;
-        let rate = self.setup.front_end.sample_rate.0;
         let window = self.plan.first().map_or(self.history.end(), Position::row);
-        let newest = self.newest.as_ref().map_or(u64::MAX, |(span, _)| span.lead_row(rate));
-        window.min(self.history.end()).saturating_sub(lead).min(newest)
+        window.min(self.history.end()).saturating_sub(self.lead_rows).min(self.newest_lead)
     }
 
     fn append(&mut self, pairs: &[Pair]) {
@@ -338,6 +340,7 @@ impl<'a> Meter<'a> {
         self.searched = end + count;
         self.tracker.restart();
         self.newest = None;
+        self.newest_lead = u64::MAX;
         self.restart_sliding();
     }
 
@@ -371,9 +374,9 @@ impl<'a> Meter<'a> {
     /// Keeps the protection's half cycle as long as the newest cycle says; without one it stays as it was.
     fn follow_cycle(&mut self) {
         let Some(cycle) = self.plan.cycle() else { return };
-        let length = HalfCycleLength::from_rows(in_samples(cycle) / 2.0);
-        if length != self.half_length {
-            self.half_length = length;
+        self.half_length = HalfCycleLength::from_cycle(cycle);
+        let (voltage, current) = (&mut self.half_voltage, &mut self.half_current);
+        if !(voltage.adjust(self.half_length) && current.adjust(self.half_length)) {
             self.restart_sliding();
         }
     }
@@ -411,6 +414,7 @@ impl<'a> Meter<'a> {
             self.restart_sliding();
         }
         take(&reading, &self.harmonics);
+        self.newest_lead = span.lead_row(self.setup.front_end.sample_rate.0);
         self.newest = Some((span, reading));
     }
 

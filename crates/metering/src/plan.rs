@@ -62,6 +62,12 @@ enum State {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Plan {
     sample_rate: f64,
+    /// The times above in rows, worked out once: a chip without floating point asks for them with every block.
+    patience: u64,
+    timed_window: u64,
+    /// Distances: the shortest cycle, and the longest window that has room for another cycle.
+    shortest_cycle: u64,
+    roomy_window: u64,
     state: State,
     /// Whether the last whole window had twelve cycles; `None` before the first.
     twelve: Option<bool>,
@@ -71,11 +77,18 @@ pub(crate) struct Plan {
 
 impl Plan {
     pub(crate) fn new(sample_rate: f64) -> Self {
-        Self { sample_rate, state: State::Searching { since: 0 }, twelve: None, cycle: None }
-    }
-
-    fn rows(&self, seconds: f64) -> u64 {
-        libm::ceil(seconds * self.sample_rate) as u64
+        let rows = |seconds: f64| libm::ceil(seconds * sample_rate) as u64;
+        Self {
+            sample_rate,
+            patience: rows(PATIENCE_S),
+            timed_window: rows(TIMED_WINDOW_S),
+            shortest_cycle: distance(SHORTEST_CYCLE_S * sample_rate),
+            // Another cycle may take as long as patience lasts.
+            roomy_window: distance((LONGEST_WINDOW_S - PATIENCE_S) * sample_rate),
+            state: State::Searching { since: 0 },
+            twelve: None,
+            cycle: None,
+        }
     }
 
     /// First edge of the window in progress; `None` before the first.
@@ -109,9 +122,9 @@ impl Plan {
     /// The row at which [`Self::time_out`] must be called unless a crossing comes before.
     pub(crate) fn deadline(&self) -> u64 {
         match self.state {
-            State::Searching { since } => since + self.rows(PATIENCE_S),
-            State::Cycles { last, .. } => last.row() + self.rows(PATIENCE_S),
-            State::Timed { first } => first.row() + self.rows(TIMED_WINDOW_S) + AFTER_EDGE,
+            State::Searching { since } => since + self.patience,
+            State::Cycles { last, .. } => last.row() + self.patience,
+            State::Timed { first } => first.row() + self.timed_window + AFTER_EDGE,
         }
     }
 
@@ -128,7 +141,7 @@ impl Plan {
             }
             State::Cycles { first, last, count, shortest, longest } => {
                 let cycle = at.since(last);
-                if cycle < distance(SHORTEST_CYCLE_S * self.sample_rate) {
+                if cycle < self.shortest_cycle {
                     return None;
                 }
                 self.cycle = Some(cycle);
@@ -137,10 +150,7 @@ impl Plan {
                 self.state = state;
                 let length = at.since(first);
                 let full = count + 1 >= self.cycles_wanted(count + 1, length);
-                // Another cycle may take as long as patience lasts.
-                let too_long = length + distance(PATIENCE_S * self.sample_rate)
-                    > distance(LONGEST_WINDOW_S * self.sample_rate);
-                if !full && !too_long {
+                if !full && length <= self.roomy_window {
                     return None;
                 }
                 let closed = self.whole_cycles(state, full);
@@ -163,7 +173,7 @@ impl Plan {
                 closed
             }
             State::Timed { first } => {
-                let last = Position::at(first.row() + self.rows(TIMED_WINDOW_S));
+                let last = Position::at(first.row() + self.timed_window);
                 self.state = State::Timed { first: last };
                 Some(timed(first, last))
             }

@@ -28,6 +28,8 @@ pub struct Span {
 
 /// Without a known cycle a half cycle is taken as that of 50 Hz.
 pub(crate) const DEFAULT_HALF_CYCLE_S: f64 = 0.010;
+/// A turn in units of 2^-64.
+const TURN: f64 = 18_446_744_073_709_551_616.0;
 /// Below this part of nominal there is no voltage.
 const NO_VOLTAGE: f64 = 0.1;
 /// Direct current beyond this part of the alternating current is flagged.
@@ -93,6 +95,15 @@ impl Setup {
         Self { front_end, calibration, zeros, delay, id }
     }
 
+    /// By how much a component of the current is to be turned back, in 2^-64 of a turn: the skew is a delay and
+    /// grows with the order, the phase error belongs to the fundamental.
+    fn late(&self, order: u64, turns_a_row: u64) -> u64 {
+        // The skew is a few rows, a row less than half a turn: far within 63 bits.
+        let skew = (turns_a_row as f64 * self.delay.rows) as i64;
+        let phase = if order == 1 { (self.calibration.phase.0 / 360.0 * TURN) as i64 } else { 0 };
+        phase.wrapping_sub(skew.wrapping_mul(order.cast_signed())).cast_unsigned()
+    }
+
     /// Computes the numbers of a window. `view` holds at least its rows; of the rows before the first edge only
     /// those from [`Span::lead_row`] on are looked at. Running totals, sequence, time and relay are left empty.
     #[must_use]
@@ -112,8 +123,7 @@ struct Fundamental {
     power: Complex,
     /// What must be added to the interpolated products' active power.
     correction: f64,
-    /// Radians a row.
-    angle: f64,
+    /// Of the fundamental, in 2^-64 of a turn.
     turns_a_row: u64,
 }
 
@@ -372,15 +382,14 @@ impl Analysis<'_> {
 
     fn fundamental(&self, spectrum: &Spectrum<'_>) -> Fundamental {
         let raw = spectrum.fundamental();
-        let rows = in_samples(self.span.last.since(self.span.first));
-        let angle = 2.0 * PI * f64::from(self.span.cycles.unwrap_or(0)) / rows;
+        let turns_a_row = spectrum.turns_a_row();
         let delay = &self.setup.delay;
-        let late = self.setup.calibration.phase.0 * (PI / 180.0);
         let voltage = Complex::from(raw.voltage);
         let current = Complex::from(raw.current);
         // Sampled later: what was seen is ahead. A late channel: what was seen is behind.
-        let power = voltage.times(current.times(Complex::turn(late - angle * delay.rows)).conjugate());
-        let response = delay.response(angle);
+        let late = self.setup.late(1, turns_a_row);
+        let power = voltage.times(current.times(Complex::turn(late)).conjugate());
+        let response = delay.response(turns_a_row);
         let interpolated = if delay.lags.current_is_late {
             voltage.times(current.times(response).conjugate())
         } else {
@@ -388,7 +397,7 @@ impl Analysis<'_> {
         };
         let power = Complex { re: power.re / 2.0, im: power.im / 2.0 };
         let correction = power.re - interpolated.re / 2.0;
-        Fundamental { raw, power, correction, angle, turns_a_row: spectrum.turns_a_row() }
+        Fundamental { raw, power, correction, turns_a_row }
     }
 
     /// Fills in the harmonics; returns what is made of them.
@@ -413,9 +422,9 @@ impl Analysis<'_> {
         for ((order, found), (voltage, current)) in (1..=highest).zip(&found).zip(voltages) {
             let turn = PI / 2.0 - order as f64 * reference;
             *voltage = component(found.voltage, calibration.voltage.gain, turn);
-            let phase_error = if order == 1 { calibration.phase.0 * (PI / 180.0) } else { 0.0 };
-            let skew = order as f64 * fundamental.angle * self.setup.delay.rows;
-            *current = component(found.current, calibration.current.gain, turn + phase_error - skew);
+            let late = self.setup.late(order as u64, fundamental.turns_a_row).cast_signed() as f64;
+            let late = late * (2.0 * PI / TURN);
+            *current = component(found.current, calibration.current.gain, turn + late);
         }
         Distortion { voltage: thd(&into.voltage), current: thd(&into.current), max_order: highest as u32 }
     }

@@ -2,6 +2,7 @@
 
 use crate::dsp::kernels::{BLOCK, sum_squares};
 use crate::history::{LOST, View};
+use crate::position::FRACTION_BITS;
 
 /// Fractional bits of a length in rows.
 const LENGTH_BITS: u32 = 8;
@@ -13,6 +14,11 @@ pub(crate) struct HalfCycleLength(u64);
 impl HalfCycleLength {
     pub(crate) fn from_rows(rows: f64) -> Self {
         Self(((rows * f64::from(1_u32 << LENGTH_BITS)) as u64).max(1 << LENGTH_BITS))
+    }
+
+    /// Half of a cycle in units of 2^-20 of a row.
+    pub(crate) fn from_cycle(cycle: u64) -> Self {
+        Self((cycle >> (FRACTION_BITS + 1 - LENGTH_BITS)).max(1 << LENGTH_BITS))
     }
 
     pub(crate) fn whole_rows(self) -> u64 {
@@ -52,9 +58,11 @@ impl SumOfSquares {
     /// Whether the RMS is at least `limit` counts: integers only, for the path that must never wait.
     #[must_use]
     pub fn rms_at_least(self, limit: u32) -> bool {
-        let limit = u128::from(limit);
-        // sum / length >= limit^2
-        (self.sum.max(0) as u128) << LENGTH_BITS >= limit * limit * u128::from(self.length.0)
+        // sum / length >= limit^2, with the length's fraction apart so that all fits 64 bits.
+        let square = u64::from(limit) * u64::from(limit);
+        let rows = square.saturating_mul(self.length.whole_rows());
+        let fraction = square.saturating_mul(self.length.fraction() as u64) >> LENGTH_BITS;
+        self.sum.max(0) as u64 >= rows.saturating_add(fraction)
     }
 }
 
@@ -82,6 +90,15 @@ impl Sliding {
         let entering = channel.get(end..end + step).unwrap_or(&[]);
         let leaving = channel.get(leave..gone).unwrap_or(&[]);
         self.sum += sum_squares(entering, self.zero) - sum_squares(leaving, self.zero);
+    }
+
+    /// Takes another length, if that needs no other rows.
+    pub(crate) fn adjust(&mut self, length: HalfCycleLength) -> bool {
+        let same_rows = length.whole_rows() == self.length.whole_rows();
+        if same_rows {
+            self.length = length;
+        }
+        same_rows
     }
 
     /// The sum over the half cycle before `channel[end]`, its oldest row by its share.

@@ -4,61 +4,28 @@
 //! that has no 64-bit arithmetic, and a few instructions on a PC. Larger samples take the 64-bit way. Both are
 //! exact, so which way a block takes is never seen in a result.
 
-use wide::{i16x8, i32x4, i32x8};
-
+use crate::dsp::eight::{COUNT, Eight};
 use crate::history::LOST;
 
 /// Rows a block.
-pub(crate) const BLOCK: usize = 8;
-
-/// Blocks that are summed before their lanes are: a chip without wide registers has no use for more than one.
-const GROUP: usize = if cfg!(target_arch = "riscv32") { 1 } else { 8 };
+pub(crate) const BLOCK: usize = COUNT;
+/// Blocks that are summed before their lanes are.
+const GROUP: usize = Eight::GROUP;
 /// Rows a group.
 const GROUP_ROWS: usize = GROUP * BLOCK;
 
-/// Largest magnitude that takes the short way.
-const NARROW: i32 = 8191;
-// Each of four lanes takes two products of each block of a group.
-const _: () = assert!(2 * (GROUP as i64) * (NARROW as i64) * (NARROW as i64) < 1 << 31);
-
 /// `raw - zero` of a group's blocks in 16 bits, if all of them are small.
 #[inline(always)]
-fn narrow_group(raw: &[i32; GROUP_ROWS], zero: i32) -> Option<[i16x8; GROUP]> {
+fn narrow_group(raw: &[i32; GROUP_ROWS], zero: i32) -> Option<[Eight; GROUP]> {
     let (blocks, _) = raw.as_chunks::<BLOCK>();
-    let mut out = [i16x8::ZERO; GROUP];
-    let mut beyond = i32x8::ZERO;
+    let mut out = [Eight::ZERO; GROUP];
+    let mut beyond = 0;
     for (out, block) in out.iter_mut().zip(blocks) {
-        let values = i32x8::new(*block) - i32x8::splat(zero);
-        // Bits above the 14th are set where a value is outside -8192..8192.
-        beyond |= values + i32x8::splat(NARROW + 1);
-        *out = i16x8::from_i32x8_saturate(values);
+        let (eight, outside) = Eight::about(block, zero);
+        *out = eight;
+        beyond |= outside;
     }
-    let beyond = beyond.to_array().iter().fold(0, |all, lane| all | lane);
     (beyond & !0x3fff == 0).then_some(out)
-}
-
-/// `raw - zero` of a block in 16 bits, if all of it is small.
-#[inline(always)]
-fn narrow(raw: &[i32; BLOCK], zero: i32) -> Option<i16x8> {
-    let values = i32x8::new(*raw) - i32x8::splat(zero);
-    let beyond = (values + i32x8::splat(NARROW + 1)).to_array().iter().fold(0, |all, lane| all | lane);
-    (beyond & !0x3fff == 0).then(|| i16x8::from_i32x8_saturate(values))
-}
-
-/// Sum of products of two narrow blocks.
-#[inline(always)]
-pub(crate) fn dot(a: i16x8, b: i16x8) -> i32 {
-    let [w, x, y, z] = a.dot(b).to_array();
-    (w + y) + (x + z)
-}
-
-/// Sum of products of two narrow groups.
-#[inline(always)]
-fn dot_groups(a: &[i16x8; GROUP], b: &[i16x8; GROUP]) -> i64 {
-    let lanes = a.iter().zip(b).fold(i32x4::ZERO, |sum, (&a, &b)| sum + a.dot(b));
-    // A lane has room for a group, all four together have not.
-    let [w, x, y, z] = lanes.to_array().map(i64::from);
-    (w + y) + (x + z)
 }
 
 #[inline(always)]
@@ -86,7 +53,7 @@ pub(crate) fn sum_products<const N: usize>(
         for (sum, b) in sums.iter_mut().zip(&mut others) {
             let Some(b) = b.next() else { continue };
             *sum += match (&a_narrow, narrow_group(b, b_zero)) {
-                (Some(a), Some(b)) => dot_groups(a, &b),
+                (Some(a), Some(b)) => Eight::dot_group(a, &b),
                 _ => a.iter().zip(b).map(|(&a, &b)| wide_product(a, a_zero, b, b_zero)).sum(),
             };
         }
@@ -101,10 +68,8 @@ fn few_squares(raw: &[i32], zero: i32) -> i64 {
 
 #[inline(always)]
 fn block_squares(raw: &[i32; BLOCK], zero: i32) -> i64 {
-    match narrow(raw, zero) {
-        Some(block) => i64::from(dot(block, block)),
-        None => few_squares(raw, zero),
-    }
+    let (block, beyond) = Eight::about(raw, zero);
+    if beyond & !0x3fff == 0 { i64::from(block.dot(block)) } else { few_squares(raw, zero) }
 }
 
 /// Sum of squares about a zero; a lost row counts nothing.
@@ -115,7 +80,7 @@ pub(crate) fn sum_squares(raw: &[i32], zero: i32) -> i64 {
     let mut sum = 0;
     for group in groups {
         sum += match narrow_group(group, zero) {
-            Some(group) => dot_groups(&group, &group),
+            Some(group) => Eight::dot_group(&group, &group),
             None => few_squares(group, zero),
         };
     }
@@ -140,24 +105,24 @@ impl Spread {
     /// Takes in rows, none of them lost.
     pub(crate) fn add(&mut self, raw: &[i32], zero: i32) {
         let (groups, rest) = raw.as_chunks::<GROUP_ROWS>();
-        let mut least = i16x8::splat(i16::MAX);
-        let mut greatest = i16x8::splat(i16::MIN);
+        let mut least = Eight::GREATEST;
+        let mut greatest = Eight::LEAST;
         for group in groups {
             let Some(group) = narrow_group(group, zero) else {
                 self.add_wide(group, zero);
                 continue;
             };
-            self.sum += dot_groups(&group, &[i16x8::ONE; GROUP]);
-            self.squares += dot_groups(&group, &group);
+            self.sum += Eight::dot_group(&group, &[Eight::ONE; GROUP]);
+            self.squares += Eight::dot_group(&group, &group);
             for block in group {
-                least = least.min(block);
-                greatest = greatest.max(block);
+                least = least.lesser(block);
+                greatest = greatest.greater(block);
             }
         }
         // Without a narrow group these are the other way round.
-        if least.reduce_min() <= greatest.reduce_max() {
-            self.widen(least.reduce_min().into());
-            self.widen(greatest.reduce_max().into());
+        if least.least() <= greatest.greatest() {
+            self.widen(least.least());
+            self.widen(greatest.greatest());
         }
         self.add_wide(rest, zero);
     }

@@ -1,5 +1,6 @@
 //! The integer kernels: sums, rotations, single-bin spectra, sliding squares.
 
+pub(crate) mod eight;
 pub(crate) mod extremes;
 pub(crate) mod kernels;
 pub(crate) mod moments;

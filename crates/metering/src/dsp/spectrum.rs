@@ -6,9 +6,7 @@
 //! at most half a unit of 3600 in the peak, and white. Harmonics are taken from what is left when the fundamental, which would
 //! leak over the window's broken edge samples, has been subtracted.
 
-use wide::{i16x8, i32x8};
-
-use crate::dsp::kernels::{BLOCK as HALF, dot};
+use crate::dsp::eight::{COUNT as HALF, Eight};
 use crate::dsp::moments::weight_of;
 use crate::dsp::rotation::{BITS, Phasor};
 use crate::history::View;
@@ -40,8 +38,8 @@ pub(crate) struct Amplitude {
 
 /// Twiddles and step of one order.
 struct Bin {
-    cosines: i16x8,
-    sines: i16x8,
+    cosines: Eight,
+    sines: Eight,
     /// From one block to the next.
     step: Phasor,
     /// Where the block stands.
@@ -61,8 +59,8 @@ impl Bin {
             response += i64::from(exact.re) * i64::from(cosine) + i64::from(exact.im) * i64::from(sine);
         }
         Self {
-            cosines: i16x8::new(cosines),
-            sines: i16x8::new(sines),
+            cosines: Eight::new(cosines),
+            sines: Eight::new(sines),
             step: Phasor::at((2 * BLOCK as u64 * order).wrapping_mul(half).wrapping_neg()),
             at: Phasor::at(order.wrapping_mul(start).wrapping_neg()),
             gain: response as f64
@@ -73,8 +71,8 @@ impl Bin {
     /// The block's share of the sum, turned to its place.
     #[inline(always)]
     fn turn(&self, folded: &Folded) -> (i64, i64) {
-        let re = i64::from(dot(folded.even, self.cosines));
-        let im = -i64::from(dot(folded.odd, self.sines));
+        let re = i64::from(folded.even.dot(self.cosines));
+        let im = -i64::from(folded.odd.dot(self.sines));
         let (at_re, at_im) = (i64::from(self.at.re), i64::from(self.at.im));
         ((re * at_re - im * at_im) >> DROP, (re * at_im + im * at_re) >> DROP)
     }
@@ -98,8 +96,8 @@ fn twiddles(exact: &[Phasor; HALF], bits: u32) -> ([i16; HALF], [i16; HALF]) {
 /// A block's scaled rows, outwards from its middle.
 #[derive(Clone, Copy)]
 struct Rows {
-    before: i16x8,
-    after: i16x8,
+    before: Eight,
+    after: Eight,
 }
 
 impl Rows {
@@ -107,37 +105,29 @@ impl Rows {
     #[inline(always)]
     fn new(rows: &[i16; BLOCK]) -> Self {
         let [r7, r6, r5, r4, r3, r2, r1, r0, after @ ..] = *rows;
-        Self { before: i16x8::new([r0, r1, r2, r3, r4, r5, r6, r7]), after: i16x8::new(after) }
+        Self { before: Eight::new([r0, r1, r2, r3, r4, r5, r6, r7]), after: Eight::new(after) }
     }
 
     /// From raw counts. Turned round while they are 32 bits wide, which is the cheaper place.
     #[inline(always)]
     fn scaled(raw: &[i32; BLOCK], scaling: Scaling) -> Self {
         let [r7, r6, r5, r4, r3, r2, r1, r0, after @ ..] = *raw;
-        let half = |counts: [i32; HALF]| {
-            let values = i32x8::new(counts) - i32x8::splat(scaling.offset);
-            let scaled = if scaling.shift >= 0 {
-                values << scaling.shift
-            } else {
-                (values + i32x8::splat(1 << (-scaling.shift - 1))) >> -scaling.shift
-            };
-            // Nothing is cut: the scale was chosen so that all rows fit.
-            i16x8::from_i32x8_saturate(scaled)
-        };
+        // Nothing is cut: the scale was chosen so that all rows fit.
+        let half = |counts: [i32; HALF]| Eight::scaled(counts, scaling.offset, scaling.shift);
         Self { before: half([r0, r1, r2, r3, r4, r5, r6, r7]), after: half(after) }
     }
 
     #[inline(always)]
     fn fold(self) -> Folded {
-        Folded { even: self.after + self.before, odd: self.after - self.before }
+        Folded { even: self.after.plus(self.before), odd: self.after.minus(self.before) }
     }
 }
 
 /// A block folded about its middle.
 #[derive(Clone, Copy)]
 struct Folded {
-    even: i16x8,
-    odd: i16x8,
+    even: Eight,
+    odd: Eight,
 }
 
 /// One channel's way from raw counts to scaled rows.
@@ -432,9 +422,9 @@ impl Removal {
         let (re, im) = self.middle(at);
         let Folded { even, odd } = rows.fold();
         let scaled = |by: i32, twiddles: &[i16; HALF]| {
-            i16x8::new(twiddles.map(|twiddle| ((by * i32::from(twiddle) + ROUND) >> SHIFT) as i16))
+            Eight::new(twiddles.map(|twiddle| ((by * i32::from(twiddle) + ROUND) >> SHIFT) as i16))
         };
-        Folded { even: even - scaled(re, &self.cosines), odd: odd + scaled(im, &self.sines) }
+        Folded { even: even.minus(scaled(re, &self.cosines)), odd: odd.plus(scaled(im, &self.sines)) }
     }
 
     /// Subtracts row by row, with weights in 2^-14 (before the middle, after it; outwards), and folds.
@@ -447,10 +437,10 @@ impl Removal {
                 let value = i64::from(re) * i64::from(cosine) - side * i64::from(im) * i64::from(sine);
                 *share = ((value * i64::from(weight)) >> (REMOVAL_BITS + REMOVAL_TWIDDLE_BITS + 14)) as i16;
             }
-            i16x8::new(shares)
+            Eight::new(shares)
         };
         let [before, after] = weights;
-        Rows { before: rows.before - share(before, -1), after: rows.after - share(after, 1) }.fold()
+        Rows { before: rows.before.minus(share(before, -1)), after: rows.after.minus(share(after, 1)) }.fold()
     }
 }
 

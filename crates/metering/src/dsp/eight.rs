@@ -1,0 +1,239 @@
+//! Eight small integers at a time: vector registers where there are some, plain ones where there are not.
+//!
+//! Both kinds hold what fits 16 bits and compute the same integers. Which one is used is never seen in a result.
+
+/// Integers in an [`Eight`].
+pub(crate) const COUNT: usize = 8;
+
+/// Largest magnitude that [`Eight::about`] lets pass: eight products of such numbers fit 32 bits.
+pub(crate) const NARROW: i32 = 8191;
+
+#[cfg(not(target_arch = "riscv32"))]
+pub(crate) use vector::Eight;
+
+#[cfg(target_arch = "riscv32")]
+pub(crate) use plain::Eight;
+
+#[cfg(not(target_arch = "riscv32"))]
+mod vector {
+    use super::{COUNT, NARROW};
+    use wide::{i16x8, i32x4, i32x8};
+
+    /// Eight integers of 16 bits in a vector register.
+    #[derive(Clone, Copy)]
+    pub(crate) struct Eight(i16x8);
+
+    /// The lanes of a sum of products: room for several blocks before they are added up.
+    pub(crate) type Lanes = i32x4;
+
+    impl Eight {
+        /// How many blocks' products fit [`Lanes`].
+        pub(crate) const GROUP: usize = 8;
+        pub(crate) const ZERO: Self = Self(i16x8::ZERO);
+        pub(crate) const ONE: Self = Self(i16x8::ONE);
+        pub(crate) const LEAST: Self = Self(i16x8::MIN);
+        pub(crate) const GREATEST: Self = Self(i16x8::MAX);
+
+        #[inline(always)]
+        pub(crate) fn new(values: [i16; COUNT]) -> Self {
+            Self(i16x8::new(values))
+        }
+
+        /// `raw - zero`, and bits that have one above the 14th where that is outside -8192..8192.
+        #[inline(always)]
+        pub(crate) fn about(raw: &[i32; COUNT], zero: i32) -> (Self, i32) {
+            let values = i32x8::new(*raw) - i32x8::splat(zero);
+            let beyond = values + i32x8::splat(NARROW + 1);
+            let beyond = beyond.to_array().iter().fold(0, |all, lane| all | lane);
+            (Self(i16x8::from_i32x8_saturate(values)), beyond)
+        }
+
+        /// `(raw - offset) * 2^shift`, rounded; the caller knows that it fits.
+        #[inline(always)]
+        pub(crate) fn scaled(raw: [i32; COUNT], offset: i32, shift: i32) -> Self {
+            let values = i32x8::new(raw) - i32x8::splat(offset);
+            let scaled = if shift >= 0 {
+                values << shift
+            } else {
+                (values + i32x8::splat(1 << (-shift - 1))) >> -shift
+            };
+            Self(i16x8::from_i32x8_saturate(scaled))
+        }
+
+        #[inline(always)]
+        pub(crate) fn plus(self, other: Self) -> Self {
+            Self(self.0 + other.0)
+        }
+
+        #[inline(always)]
+        pub(crate) fn minus(self, other: Self) -> Self {
+            Self(self.0 - other.0)
+        }
+
+        #[inline(always)]
+        pub(crate) fn lesser(self, other: Self) -> Self {
+            Self(self.0.min(other.0))
+        }
+
+        #[inline(always)]
+        pub(crate) fn greater(self, other: Self) -> Self {
+            Self(self.0.max(other.0))
+        }
+
+        pub(crate) fn least(self) -> i32 {
+            self.0.reduce_min().into()
+        }
+
+        pub(crate) fn greatest(self) -> i32 {
+            self.0.reduce_max().into()
+        }
+
+        /// Sum of products; the caller knows that it fits 32 bits.
+        #[inline(always)]
+        pub(crate) fn dot(self, other: Self) -> i32 {
+            let [w, x, y, z] = self.0.dot(other.0).to_array();
+            (w + y) + (x + z)
+        }
+
+        /// Sum of products of up to [`Self::GROUP`] narrow blocks.
+        #[inline(always)]
+        pub(crate) fn dot_group(a: &[Self; Self::GROUP], b: &[Self; Self::GROUP]) -> i64 {
+            let lanes = a.iter().zip(b).fold(Lanes::ZERO, |sum, (a, b)| sum + a.0.dot(b.0));
+            // A lane has room for a group, all four together have not.
+            let [w, x, y, z] = lanes.to_array().map(i64::from);
+            (w + y) + (x + z)
+        }
+    }
+
+    // Each of four lanes takes two products of each block of a group.
+    const _: () = assert!(2 * (Eight::GROUP as i64) * ((NARROW + 1) as i64).pow(2) < 1 << 31);
+}
+
+#[cfg(any(target_arch = "riscv32", test))]
+mod plain {
+    use super::{COUNT, NARROW};
+
+    /// Eight integers in plain registers: 32 bits cost no more than 16.
+    #[derive(Clone, Copy)]
+    pub(crate) struct Eight([i32; COUNT]);
+
+    impl Eight {
+        /// Nothing is gained by taking more than one block at a time.
+        pub(crate) const GROUP: usize = 1;
+        pub(crate) const ZERO: Self = Self([0; COUNT]);
+        pub(crate) const ONE: Self = Self([1; COUNT]);
+        pub(crate) const LEAST: Self = Self([i16::MIN as i32; COUNT]);
+        pub(crate) const GREATEST: Self = Self([i16::MAX as i32; COUNT]);
+
+        #[inline(always)]
+        pub(crate) fn new(values: [i16; COUNT]) -> Self {
+            Self(values.map(i32::from))
+        }
+
+        #[inline(always)]
+        pub(crate) fn about(raw: &[i32; COUNT], zero: i32) -> (Self, i32) {
+            let values = raw.map(|raw| raw.wrapping_sub(zero));
+            let beyond = values.iter().fold(0, |all, value| all | value.wrapping_add(NARROW + 1));
+            (Self(values), beyond)
+        }
+
+        #[inline(always)]
+        pub(crate) fn scaled(raw: [i32; COUNT], offset: i32, shift: i32) -> Self {
+            if shift >= 0 {
+                Self(raw.map(|raw| raw.wrapping_sub(offset) << shift))
+            } else {
+                Self(raw.map(|raw| (raw.wrapping_sub(offset) + (1 << (-shift - 1))) >> -shift))
+            }
+        }
+
+        #[inline(always)]
+        fn each(self, other: Self, with: impl Fn(i32, i32) -> i32) -> Self {
+            let mut out = self;
+            out.0.iter_mut().zip(&other.0).for_each(|(a, &b)| *a = with(*a, b));
+            out
+        }
+
+        #[inline(always)]
+        pub(crate) fn plus(self, other: Self) -> Self {
+            self.each(other, |a, b| a + b)
+        }
+
+        #[inline(always)]
+        pub(crate) fn minus(self, other: Self) -> Self {
+            self.each(other, |a, b| a - b)
+        }
+
+        #[inline(always)]
+        pub(crate) fn lesser(self, other: Self) -> Self {
+            // Eight extremes in step would need sixteen registers: one for all is enough.
+            let least = other.0.iter().fold(self.least(), |least, &value| least.min(value));
+            Self([least; COUNT])
+        }
+
+        #[inline(always)]
+        pub(crate) fn greater(self, other: Self) -> Self {
+            let greatest = other.0.iter().fold(self.greatest(), |greatest, &value| greatest.max(value));
+            Self([greatest; COUNT])
+        }
+
+        /// Of all eight; after [`Self::lesser`] they are the same.
+        #[inline(always)]
+        pub(crate) fn least(self) -> i32 {
+            let [first, ..] = self.0;
+            first
+        }
+
+        /// Of all eight; after [`Self::greater`] they are the same.
+        #[inline(always)]
+        pub(crate) fn greatest(self) -> i32 {
+            let [first, ..] = self.0;
+            first
+        }
+
+        #[inline(always)]
+        pub(crate) fn dot(self, other: Self) -> i32 {
+            self.0.iter().zip(&other.0).map(|(a, b)| a * b).sum()
+        }
+
+        #[inline(always)]
+        pub(crate) fn dot_group(a: &[Self; Self::GROUP], b: &[Self; Self::GROUP]) -> i64 {
+            let ([a], [b]) = (a, b);
+            i64::from(a.dot(*b))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{plain, vector};
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn both_kinds_compute_the_same(
+            raw in proptest::array::uniform8(-9000_i32..9000),
+            other in proptest::array::uniform8(-8191_i16..8192),
+            zero in -900_i32..900,
+        ) {
+            let (v, v_beyond) = vector::Eight::about(&raw, zero);
+            let (p, p_beyond) = plain::Eight::about(&raw, zero);
+            prop_assert_eq!(v_beyond & !0x3fff == 0, p_beyond & !0x3fff == 0);
+            let (v2, p2) = (vector::Eight::new(other), plain::Eight::new(other));
+            if v_beyond & !0x3fff == 0 {
+                prop_assert_eq!(v.dot(v2), p.dot(p2));
+                prop_assert_eq!(v.plus(v2).dot(vector::Eight::ONE), p.plus(p2).dot(plain::Eight::ONE));
+                prop_assert_eq!(v.minus(v2).dot(vector::Eight::ONE), p.minus(p2).dot(plain::Eight::ONE));
+                let (v_least, p_least) = (vector::Eight::GREATEST.lesser(v), plain::Eight::GREATEST.lesser(p));
+                prop_assert_eq!(v_least.least(), p_least.least());
+                let (v_most, p_most) = (vector::Eight::LEAST.greater(v), plain::Eight::LEAST.greater(p));
+                prop_assert_eq!(v_most.greatest(), p_most.greatest());
+                prop_assert_eq!(plain::Eight::dot_group(&[p], &[p2]), i64::from(v.dot(v2)));
+            }
+            for shift in [-3, -1, 0] {
+                let (v, p) = (vector::Eight::scaled(raw, zero, shift), plain::Eight::scaled(raw, zero, shift));
+                prop_assert_eq!(v.dot(v2), p.dot(p2));
+            }
+            let _ = (plain::Eight::ZERO, vector::Eight::ZERO);
+        }
+    }
+}

@@ -1,0 +1,13 @@
+//! What the programs for QEMU's virt machine share.
+#![no_std]
+
+pub mod console;
+
+use core::fmt::Write;
+use core::panic::PanicInfo;
+
+#[panic_handler]
+fn panic(info: &PanicInfo<'_>) -> ! {
+    let _ = writeln!(console::Console, "panic: {info}");
+    console::exit(false)
+}
