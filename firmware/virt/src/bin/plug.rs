@@ -1,0 +1,136 @@
+//! The plug: the application of `crates/plug`, unchanged, on a riscv32 processor with a network.
+#![no_std]
+#![no_main]
+
+extern crate alloc;
+
+use core::cell::Cell;
+use core::fmt::Write;
+
+use embassy_executor::Spawner;
+use embassy_futures::join::join;
+use embassy_net::{Config, Runner, Stack, StackResources};
+use embassy_sync::blocking_mutex::raw::NoopRawMutex;
+use embassy_time::{Duration, Timer};
+use embedded_alloc::LlffHeap;
+use edge_nal::TcpBind;
+use edge_nal_embassy::{Tcp, TcpBuffers};
+use metering::checksum::Checksum;
+use metering::front_end::Pair;
+use metering::history::Storage;
+use metering::meter::Meter;
+use ossp_virt::clock::{self, VirtClock};
+use ossp_virt::console::{Console, exit};
+use ossp_virt::network::Network;
+use ossp_virt::samples::{self, Recording, VirtRelay};
+use plug::app::{Link, run_core, run_rest};
+use plug::core::Core;
+use plug::core::protection::DEFAULT_LIMIT;
+use plug::limits;
+use plug::platform::{Clock, Identity};
+use plug::state::State;
+use static_cell::{ConstStaticCell, StaticCell};
+
+#[global_allocator]
+static HEAP: LlffHeap = LlffHeap::empty();
+/// Web workers' buffers and futures, the capture buffer.
+const HEAP_BYTES: usize = 80 * 1024;
+/// Rows that a meter needs at 2 kHz.
+const ROWS: usize = 1364;
+/// A socket for each worker, and DHCP's.
+const SOCKETS: usize = limits::WEB_WORKERS + 2;
+const SEND: usize = 2048;
+const RECEIVE: usize = 1024;
+const PORT: u16 = 80;
+
+#[embassy_executor::task]
+async fn network(mut runner: Runner<'static, &'static mut Network>) -> ! {
+    runner.run().await
+}
+
+/// Says every few seconds what the heap holds: a test compares.
+#[embassy_executor::task]
+async fn watch_memory() -> ! {
+    loop {
+        let _ = writeln!(Console, "heap used {} free {}", HEAP.used(), HEAP.free());
+        Timer::after(Duration::from_secs(5)).await;
+    }
+}
+
+/// The recording's readings, and the fingerprint that must be the PC's.
+fn checksum(storage: Storage<'_>) -> Checksum {
+    let mut checksum = Checksum::default();
+    let Ok(mut meter) = Meter::new(samples::front_end(), samples::calibration(), storage) else { exit(false) };
+    for at in (0..samples::length()).step_by(8) {
+        let pairs: [Pair; 8] = core::array::from_fn(|row| samples::pair(at + row));
+        let count = (samples::length() - at).min(8);
+        meter.push(0, &pairs[..count], |reading, harmonics| checksum.add(reading, harmonics));
+    }
+    checksum
+}
+
+#[embassy_executor::task]
+async fn application(stack: Stack<'static>) -> ! {
+    static VOLTAGE: ConstStaticCell<[i32; ROWS]> = ConstStaticCell::new([0; ROWS]);
+    static CURRENT: ConstStaticCell<[i32; ROWS]> = ConstStaticCell::new([0; ROWS]);
+    static STATE: StaticCell<State> = StaticCell::new();
+    static LINK: StaticCell<Link<NoopRawMutex>> = StaticCell::new();
+    static BUFFERS: ConstStaticCell<TcpBuffers<SOCKETS, SEND, RECEIVE>> = ConstStaticCell::new(TcpBuffers::new());
+    let (voltage, current) = (VOLTAGE.take(), CURRENT.take());
+    let found = checksum(Storage { voltage: &mut *voltage, current: &mut *current });
+    let _ = writeln!(Console, "checksum 0x{:016x}", found.value());
+    stack.wait_config_up().await;
+    if let Some(config) = stack.config_v4() {
+        let _ = writeln!(Console, "http://{}/", config.address.address());
+    }
+
+    let storage = Storage { voltage, current };
+    let front_end = samples::front_end();
+    let Ok(mut meter) = Meter::new(front_end, samples::calibration(), storage) else { exit(false) };
+    let core = Core::new(true);
+    let clock = VirtClock;
+    let state = STATE.init(State::new(core.relay_status(clock.now(), None), samples::calibration()));
+    let link = LINK.init(Link::new());
+    let identity = Identity {
+        id: heapless::String::try_from("525400123456").unwrap_or_default(),
+        board: "qemu-virt",
+        chip: "riscv32",
+        git: "unknown",
+        build: "release riscv32imc-unknown-none-elf",
+        reset_reason: "power_on",
+        source: heapless::String::try_from("recording kettle_start_2k.csv").unwrap_or_default(),
+    };
+    let closed = Cell::new(false);
+    let (mut recording, mut relay) = (Recording::new(&closed), VirtRelay(&closed));
+    let tcp = Tcp::new(stack, BUFFERS.take());
+    let Ok(acceptor) = tcp.bind(([0, 0, 0, 0], PORT).into()).await else { exit(false) };
+    let web = plug::web::Plug {
+        clock: &clock,
+        network_clock: &clock,
+        state,
+        link,
+        identity: &identity,
+        front_end: &front_end,
+    };
+    let measuring = run_core(&mut recording, &mut relay, &clock, &mut meter, core, DEFAULT_LIMIT, link);
+    let _ = join(measuring, run_rest(&acceptor, &web)).await;
+    exit(false)
+}
+
+#[embassy_executor::main(entry = "riscv_rt::entry")]
+async fn main(spawner: Spawner) {
+    static MEMORY: ConstStaticCell<[u8; HEAP_BYTES]> = ConstStaticCell::new([0; HEAP_BYTES]);
+    static NETWORK: StaticCell<Network> = StaticCell::new();
+    static RESOURCES: StaticCell<StackResources<{ SOCKETS + 1 }>> = StaticCell::new();
+    let memory = MEMORY.take();
+    // SAFETY: the memory is static and nobody else has it.
+    unsafe { HEAP.init(memory.as_mut_ptr() as usize, HEAP_BYTES) };
+    clock::start();
+    let Some(found) = Network::find() else { exit(false) };
+    let card = NETWORK.init(found).listen();
+    let config = Config::dhcpv4(Default::default());
+    let (stack, runner) = embassy_net::new(card, config, RESOURCES.init(StackResources::new()), 1);
+    spawner.spawn(network(runner).expect("one of each"));
+    spawner.spawn(watch_memory().expect("one of each"));
+    spawner.spawn(application(stack).expect("one of each"));
+}
