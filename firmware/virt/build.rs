@@ -8,9 +8,11 @@ fn main() {
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
     fs::write(out.join("memory.x"), include_bytes!("memory.x")).expect("the build folder can be written");
     let pairs = recording();
-    let bytes: Vec<u8> = pairs.iter().flat_map(|(v, i)| [v.to_le_bytes(), i.to_le_bytes()].concat()).collect();
+    let bytes: Vec<u8> =
+        pairs.iter().flat_map(|(v, i)| [v.to_le_bytes(), i.to_le_bytes()].concat()).collect();
     fs::write(out.join("recording.bin"), bytes).expect("the build folder can be written");
-    fs::write(out.join("loop_from.rs"), loop_from(&pairs).to_string()).expect("the build folder can be written");
+    fs::write(out.join("loop_from.rs"), loop_from(&pairs).to_string())
+        .expect("the build folder can be written");
     println!("cargo::rustc-link-search={}", out.display());
     println!("cargo::rustc-link-arg=-Tlink.x");
     println!("cargo::rustc-link-arg=--nmagic");

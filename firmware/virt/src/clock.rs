@@ -31,9 +31,8 @@ embassy_time_driver::time_driver_impl!(static TICKER: Ticker = Ticker(Mutex::new
 fn counts() -> u64 {
     loop {
         // SAFETY: the CLINT's counter may be read at any time; the high word is read twice against a carry between.
-        let (high, low, again) = unsafe {
-            (MTIME_HIGH.read_volatile(), MTIME_LOW.read_volatile(), MTIME_HIGH.read_volatile())
-        };
+        let (high, low, again) =
+            unsafe { (MTIME_HIGH.read_volatile(), MTIME_LOW.read_volatile(), MTIME_HIGH.read_volatile()) };
         if high == again {
             return u64::from(high) << 32 | u64::from(low);
         }

@@ -6,8 +6,14 @@ pub mod console;
 pub mod network;
 pub mod samples;
 
+use embedded_alloc::LlffHeap;
+
 use core::fmt::Write;
 use core::panic::PanicInfo;
+
+/// Empty until a program gives it memory; the benchmark never does.
+#[global_allocator]
+pub static HEAP: LlffHeap = LlffHeap::empty();
 
 #[panic_handler]
 fn panic(info: &PanicInfo<'_>) -> ! {

@@ -118,7 +118,8 @@ impl Driver for &'static mut Network {
         };
         let buffer = self.tokens[usize::from(token)].take()?;
         // SAFETY: this is the buffer that was lent under this token.
-        let (header, length) = unsafe { self.device.receive_complete(token, &mut self.received[buffer]) }.ok()?;
+        let (header, length) =
+            unsafe { self.device.receive_complete(token, &mut self.received[buffer]) }.ok()?;
         let network: *mut Network = &raw mut **self;
         // SAFETY: embassy-net uses one token at a time: the one for sending after that for receiving is consumed.
         let (first, second) = unsafe { (&mut *network, &mut *network) };

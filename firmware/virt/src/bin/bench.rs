@@ -39,7 +39,10 @@ impl Load {
         let noise = (self.n >> 30) as i32 - 1;
         let scaled = |value: i64, counts: i64| (value * counts >> 30) as i32;
         let voltage = scaled(self.sine.1, 1600) + noise;
-        Pair { voltage: 2048 + voltage, current: 2048 + scaled(self.sine.1, 800) + scaled(self.third.1, 200) + noise }
+        Pair {
+            voltage: 2048 + voltage,
+            current: 2048 + scaled(self.sine.1, 800) + scaled(self.third.1, 200) + noise,
+        }
     }
 }
 

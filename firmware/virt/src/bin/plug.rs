@@ -7,18 +7,18 @@ extern crate alloc;
 use core::cell::Cell;
 use core::fmt::Write;
 
+use edge_nal::TcpBind;
+use edge_nal_embassy::{Tcp, TcpBuffers};
 use embassy_executor::Spawner;
 use embassy_futures::join::join;
 use embassy_net::{Config, Runner, Stack, StackResources};
 use embassy_sync::blocking_mutex::raw::NoopRawMutex;
 use embassy_time::{Duration, Timer};
-use embedded_alloc::LlffHeap;
-use edge_nal::TcpBind;
-use edge_nal_embassy::{Tcp, TcpBuffers};
 use metering::checksum::Checksum;
 use metering::front_end::Pair;
 use metering::history::Storage;
 use metering::meter::Meter;
+use ossp_virt::HEAP;
 use ossp_virt::clock::{self, VirtClock};
 use ossp_virt::console::{Console, exit};
 use ossp_virt::network::Network;
@@ -31,8 +31,6 @@ use plug::platform::{Clock, Identity};
 use plug::state::State;
 use static_cell::{ConstStaticCell, StaticCell};
 
-#[global_allocator]
-static HEAP: LlffHeap = LlffHeap::empty();
 /// Web workers' buffers and futures, the capture buffer.
 const HEAP_BYTES: usize = 80 * 1024;
 /// Rows that a meter needs at 2 kHz.
@@ -60,7 +58,9 @@ async fn watch_memory() -> ! {
 /// The recording's readings, and the fingerprint that must be the PC's.
 fn checksum(storage: Storage<'_>) -> Checksum {
     let mut checksum = Checksum::default();
-    let Ok(mut meter) = Meter::new(samples::front_end(), samples::calibration(), storage) else { exit(false) };
+    let Ok(mut meter) = Meter::new(samples::front_end(), samples::calibration(), storage) else {
+        exit(false)
+    };
     for at in (0..samples::length()).step_by(8) {
         let pairs: [Pair; 8] = core::array::from_fn(|row| samples::pair(at + row));
         let count = (samples::length() - at).min(8);
@@ -75,7 +75,8 @@ async fn application(stack: Stack<'static>) -> ! {
     static CURRENT: ConstStaticCell<[i32; ROWS]> = ConstStaticCell::new([0; ROWS]);
     static STATE: StaticCell<State> = StaticCell::new();
     static LINK: StaticCell<Link<NoopRawMutex>> = StaticCell::new();
-    static BUFFERS: ConstStaticCell<TcpBuffers<SOCKETS, SEND, RECEIVE>> = ConstStaticCell::new(TcpBuffers::new());
+    static BUFFERS: ConstStaticCell<TcpBuffers<SOCKETS, SEND, RECEIVE>> =
+        ConstStaticCell::new(TcpBuffers::new());
     let (voltage, current) = (VOLTAGE.take(), CURRENT.take());
     let found = checksum(Storage { voltage: &mut *voltage, current: &mut *current });
     let _ = writeln!(Console, "checksum 0x{:016x}", found.value());
