@@ -214,6 +214,18 @@ impl<'a> Meter<'a> {
         }
     }
 
+    /// Pairs in a half cycle, as [`Self::half_cycle`] takes it.
+    #[must_use]
+    pub fn half_cycle_rows(&self) -> u64 {
+        self.half_length.whole_rows()
+    }
+
+    /// The count that [`Self::half_cycle`] takes as no current.
+    #[must_use]
+    pub fn current_zero(&self) -> i32 {
+        self.setup.zeros.current
+    }
+
     /// Energy so far.
     #[must_use]
     pub fn totals(&self) -> &EnergyTotals {

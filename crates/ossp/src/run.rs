@@ -18,7 +18,7 @@ use plug::platform::{Clock, Identity};
 use plug::state::State;
 
 use crate::failure::Failure;
-use crate::host::{Listener, RealClock, Simulated, SimulatedClock, StateFolder};
+use crate::host::{Listener, Pc, RealClock, Simulated, SimulatedClock, StateFolder};
 use crate::sim::Scenario;
 
 /// Options of `ossp run`.
@@ -125,6 +125,7 @@ async fn serve(
         link: &link,
         identity: &identity,
         front_end: &front_end,
+        machine: &Pc,
     };
     let (mut samples, mut relay) = (simulated.samples(clock.clone()), simulated.relay());
     let measuring = run_core(&mut samples, &mut relay, &clock, &mut meter, core, DEFAULT_LIMIT, &link);
@@ -153,6 +154,7 @@ fn identity(folder: &StateFolder, scenario: &Scenario) -> Identity {
         git: env!("OSSP_GIT"),
         build: env!("OSSP_BUILD"),
         reset_reason: "power_on",
+        reset_detail: heapless::String::new(),
         source: heapless::String::try_from(cut(&scenario.source(), 64).as_str()).unwrap_or_default(),
     }
 }

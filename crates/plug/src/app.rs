@@ -21,7 +21,7 @@ use metering::reading::{Harmonics, Reading};
 use metering::units::Amperes;
 use metering::window::Span;
 
-use crate::core::protection::OverCurrent;
+use crate::core::protection::{OverCurrent, Trip};
 use crate::core::relay::{RelayChange, RelayCommand, RelayStatus};
 use crate::core::{Actions, Core, Event, Moment};
 use crate::limits;
@@ -207,11 +207,20 @@ pub async fn run_core<S: Samples, R: Relay, C: Clock, M: RawMutex>(
     link: &Link<M>,
 ) {
     let protection = OverCurrent::new(limit, meter.setup().calibration().current.gain);
+    let mut instant_limit = protection.instant_limit(meter);
+    samples.set_instant_limit(instant_limit);
     let mut task = CoreTask { relay, clock, meter, core, protection, link, newest: None };
     task.act(|core, now| core.handle(now, Event::Start));
     loop {
         match select(samples.next(), link.commands.receive()).await {
-            Either::First(Some(block)) => task.block(block),
+            Either::First(Some(block)) => {
+                task.block(block);
+                let limit = task.protection.instant_limit(task.meter);
+                if limit != instant_limit {
+                    instant_limit = limit;
+                    samples.set_instant_limit(limit);
+                }
+            }
             Either::First(None) => return,
             Either::Second(command) => task.command(command),
         }
@@ -260,12 +269,20 @@ impl<R: Relay, C: Clock, M: RawMutex> CoreTask<'_, '_, R, C, M> {
         // A new calibration says anew what a count means.
         self.protection = self.protection.with_gain(self.meter.setup().calibration().current.gain);
         if self.core.is_on()
-            && let Some(trip) = self.protection.check(&self.meter.half_cycle())
+            && let Some(trip) = self.trip()
         {
             self.act(|core, now| core.handle(now, Event::Trip(trip)));
         }
         if self.core.poll_at().is_some_and(|due| due <= self.clock.now()) {
             self.act(|core, now| core.handle(now, Event::Tick));
+        }
+    }
+
+    /// What asks for an open relay: something below the core that has opened it already, or the newest block.
+    fn trip(&self) -> Option<Trip> {
+        match self.relay.tripped() {
+            Some(trip) => Some(self.protection.instant_trip(trip)),
+            None => self.protection.check(&self.meter.half_cycle()),
         }
     }
 

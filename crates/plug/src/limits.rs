@@ -1,5 +1,6 @@
 //! Every buffer size and time-out of the product, each with its reason.
 
+use core::net::Ipv4Addr;
 use core::time::Duration;
 
 /// Windows that wait for `run_rest`: 1.6 s at five a second, so that a second's stall loses none.
@@ -48,3 +49,9 @@ pub const WAVEFORM_CYCLES: u32 = 4;
 pub const CLOSE_GRACE: Duration = Duration::from_millis(20);
 /// Longest capture: a window of 0.25 s with two cycles before it.
 pub const CAPTURE_S: f64 = 0.30;
+/// Last words of a run that ended badly: a panic's message and place.
+pub const RESET_DETAIL: usize = 160;
+/// Networks that a scan tells: a block of flats has more, but nobody reads on.
+pub const NETWORKS: usize = 24;
+/// Where the plug is on its own access point, as people know it from other plugs.
+pub const ACCESS_POINT_ADDRESS: Ipv4Addr = Ipv4Addr::new(192, 168, 4, 1);

@@ -1,11 +1,16 @@
 //! The small traits that a shell implements: the chip in `firmware/`, a PC in `crates/ossp`. Read this first.
 //!
-//! Sockets are not here: the traits of `edge-nal` (`TcpBind`, later `TcpConnect`, `UdpBind`, `Dns`) are used as
-//! they are. Flash, Wi-Fi and update slots join with the steps that use them.
+//! Sockets and flash are not here: the traits of `edge-nal` (`TcpAccept`, `UdpBind`, later `TcpConnect`, `Dns`) and of
+//! `embedded-storage-async` (`NorFlash`) are used as they are.
 
+use core::net::Ipv4Addr;
 use core::time::Duration;
 
+use heapless::{String, Vec};
 use metering::front_end::{FrontEnd, Pair};
+use serde::Serialize;
+
+use crate::limits;
 
 /// A moment of a [`Clock`]: time since the plug started.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -63,14 +68,46 @@ pub trait Samples {
     /// Waits for the next block; `None` when there will be no more (never on a plug).
     /// Dropping the future loses no samples.
     async fn next(&mut self) -> Option<Block<'_>>;
+    /// Gives whatever takes the samples in below the core the limit at which it opens the relay by itself (see
+    /// [`crate::core::instant`]). Called at the start and with each change. Where nothing stands below the core, as
+    /// on a PC, there is nothing to do: the core looks at every block anyway.
+    fn set_instant_limit(&mut self, _limit: InstantLimit) {}
+}
+
+/// The instant trip's limit in raw counts: what an interrupt can compare with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct InstantLimit {
+    /// The count that stands for no current.
+    pub zero: i32,
+    /// RMS over a half cycle at which it trips, in counts.
+    pub threshold: u32,
+    /// Pairs in a half cycle.
+    pub half_cycle: u16,
+    /// Counts at or below this one, and at or above `highest`, are clipped: larger than any number.
+    pub lowest: i32,
+    /// See `lowest`.
+    pub highest: i32,
+}
+
+/// What the instant trip saw when it opened the relay.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InstantTrip {
+    /// RMS current of the half cycle, in counts.
+    pub current_counts: u32,
+    /// The newest sample was clipped: the current was larger than that.
+    pub clipped: bool,
 }
 
 /// The switch.
 pub trait Relay {
-    /// Commands the contact; takes effect after the relay's own delay.
+    /// Commands the contact; takes effect after the relay's own delay. Closing it forgets an instant trip.
     fn set(&mut self, closed: bool);
     /// Whether the contact was seen closed, where the hardware can tell.
     fn measured(&self) -> Option<bool> {
+        None
+    }
+    /// What made something below the core open the relay since it was last closed; `None` if nothing did.
+    fn tripped(&self) -> Option<InstantTrip> {
         None
     }
 }
@@ -85,7 +122,7 @@ pub trait Random {
 #[derive(Clone, Debug)]
 pub struct Identity {
     /// Unique, stable: `ossp-XXXX` is made of its last four characters.
-    pub id: heapless::String<16>,
+    pub id: String<16>,
     /// Board name, `virtual` on a PC.
     pub board: &'static str,
     /// Chip name, `pc` on a PC.
@@ -94,8 +131,229 @@ pub struct Identity {
     pub git: &'static str,
     /// Build profile and target.
     pub build: &'static str,
-    /// Why the plug started.
+    /// Why the plug started: `power_on`, `software`, `panic`, `watchdog`, `brownout`, ...
     pub reset_reason: &'static str,
+    /// The last words before it: of a panic its message and place, of a watchdog which task hung; empty if there
+    /// were none.
+    pub reset_detail: String<{ limits::RESET_DETAIL }>,
     /// What it measures, in words ("simulated kettle", "recording fridge.csv", "ZMPT101B and ACS712-20A").
-    pub source: heapless::String<64>,
+    pub source: String<64>,
+}
+
+/// Memory that is handed out at run time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Memory {
+    /// Heap in use.
+    pub heap_used_bytes: u32,
+    /// Heap that is free.
+    pub heap_free_bytes: u32,
+    /// The least of it that was ever free since the start.
+    pub heap_least_free_bytes: u32,
+}
+
+/// How evenly samples are taken, measured by the hardware that takes them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct Sampling {
+    /// How much later the current of a pair is sampled than its voltage: mean of the newest second.
+    pub skew_s: f64,
+    /// Longest less shortest distance between two samples of a channel since the start.
+    pub jitter_s: f64,
+    /// Conversions that were not finished in time: each is a lost pair.
+    pub late_conversions: u32,
+    /// Times that the interrupt came a whole sample late or more.
+    pub missed_ticks: u32,
+}
+
+/// What the flash cost the samples: an erase stops everything that is not in RAM.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct FlashUse {
+    /// Sectors erased since the start.
+    pub erases: u32,
+    /// The longest of them.
+    pub longest_erase_s: f64,
+    /// Pairs lost while erasing, of all pairs lost.
+    pub lost_pairs: u32,
+}
+
+/// What the machine knows of itself; `None` where there is nothing to know (a PC).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct Vitals {
+    /// The heap.
+    pub memory: Option<Memory>,
+    /// The converter.
+    pub sampling: Option<Sampling>,
+    /// The flash.
+    pub flash: Option<FlashUse>,
+}
+
+/// The machine that the plug runs on.
+pub trait Machine {
+    /// How it is now.
+    fn vitals(&self) -> Vitals;
+}
+
+/// A network's name as most are: UTF-8 of at most 32 bytes.
+pub type Ssid = String<32>;
+
+/// A network that is known, with its password. Its `Debug` keeps the password to itself.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Credentials {
+    /// Its name.
+    pub ssid: Ssid,
+    /// WPA2 password of 8 to 63 characters; `None` for an open network.
+    pub password: Option<String<64>>,
+}
+
+impl core::fmt::Debug for Credentials {
+    fn fmt(&self, formatter: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        let password = self.password.as_ref().map(|_| "set");
+        formatter.debug_struct("Credentials").field("ssid", &self.ssid).field("password", &password).finish()
+    }
+}
+
+/// How a network is protected, as the radio reports it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Security {
+    /// Not at all, or in a way that this radio does not know: some report WPA3 as open.
+    Open,
+    /// WPA2 with a password, alone or beside WPA or WPA3.
+    Wpa2,
+    /// WPA3 only.
+    Wpa3,
+    /// WEP or the first WPA only: broken.
+    Outdated,
+    /// With a user name (802.1X), or something else.
+    Enterprise,
+}
+
+/// A network that a scan found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Network {
+    /// Its name; empty if it hides it.
+    pub ssid: Ssid,
+    /// How strongly it is received.
+    pub signal_dbm: i8,
+    /// How it is protected.
+    pub security: Security,
+    /// Where it is.
+    pub channel: u8,
+}
+
+/// Why a network was not joined, or was left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LinkError {
+    /// Nobody by this name is in range.
+    NotFound,
+    /// The password is wrong, as far as the radio can tell.
+    WrongPassword,
+    /// It offers only WPA3, which the radio library does not know yet.
+    OnlyWpa3,
+    /// It scans as open although a password is set: it may be a trap, or offer only WPA3.
+    ScansAsOpen,
+    /// It is protected, and no password is set.
+    PasswordMissing,
+    /// It is protected in a way that is broken or not supported.
+    Unsupported,
+    /// Joined, but no address was handed out in time.
+    NoAddress,
+    /// It did not answer, or threw the plug out.
+    Lost,
+    /// The radio itself failed.
+    Radio,
+}
+
+/// An address on a network that was joined.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Address {
+    /// Ours.
+    pub ip: Ipv4Addr,
+    /// Bits of the network part.
+    pub prefix: u8,
+    /// The way out, if there is one.
+    pub gateway: Option<Ipv4Addr>,
+}
+
+/// The radio. One task owns it (see [`crate::net`]); each call takes as long as it takes, and the caller bounds it.
+/// Dropping a future leaves the radio in a state in which the next call works.
+pub trait Wifi {
+    /// Looks for networks; the strongest first where there is no room for all.
+    ///
+    /// # Errors
+    /// If the radio does not let it.
+    async fn scan(&mut self) -> Result<Vec<Network, { limits::NETWORKS }>, LinkError>;
+    /// Joins a network and waits for an address of it. The access point, if it is open, stays open.
+    ///
+    /// # Errors
+    /// The step that failed.
+    async fn join(&mut self, network: &Credentials) -> Result<Address, LinkError>;
+    /// Leaves the network. Nothing happens where none was joined.
+    async fn leave(&mut self);
+    /// Returns when the joined network is lost, with the reason; at once where none is joined.
+    async fn lost(&mut self) -> LinkError;
+    /// How strongly the joined network is received, where the radio can tell.
+    fn signal_dbm(&self) -> Option<i8>;
+    /// Opens an access point with this name and password (WPA2), at [`limits::ACCESS_POINT_ADDRESS`].
+    ///
+    /// # Errors
+    /// If the radio does not let it.
+    async fn open_access_point(&mut self, network: &Credentials) -> Result<(), LinkError>;
+    /// Closes it; whoever used it is thrown out.
+    ///
+    /// # Errors
+    /// If the radio does not let it: it is still open then.
+    async fn close_access_point(&mut self) -> Result<(), LinkError>;
+}
+
+/// What is known of an image in a slot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ImageState {
+    /// It proved itself.
+    Confirmed,
+    /// It runs for the first time: without [`UpdateSlots::confirm`] the next start goes back to the other one.
+    OnProbation,
+    /// Nobody keeps a record: the image came by cable.
+    Unrecorded,
+}
+
+/// The two places for the application; the one that does not run can be written.
+pub trait UpdateSlots {
+    /// What can go wrong.
+    type Error: core::fmt::Debug;
+    /// Number of the slot that runs.
+    fn running(&self) -> u8;
+    /// Bytes that a slot holds.
+    fn capacity(&self) -> u32;
+    /// What is known of the running image.
+    ///
+    /// # Errors
+    /// If the record cannot be read.
+    async fn state(&mut self) -> Result<ImageState, Self::Error>;
+    /// Erases sectors of the other slot; `from` and `to` are whole ones.
+    ///
+    /// # Errors
+    /// If they lie outside, or the flash fails.
+    async fn erase(&mut self, from: u32, to: u32) -> Result<(), Self::Error>;
+    /// Writes words into what was erased.
+    ///
+    /// # Errors
+    /// If they lie outside or across a word, or the flash fails.
+    async fn write(&mut self, offset: u32, bytes: &[u8]) -> Result<(), Self::Error>;
+    /// Reads words back from the other slot.
+    ///
+    /// # Errors
+    /// If they lie outside, or the flash fails.
+    async fn read(&mut self, offset: u32, bytes: &mut [u8]) -> Result<(), Self::Error>;
+    /// The other slot runs from the next start on, on probation.
+    ///
+    /// # Errors
+    /// If the record cannot be written; the running image stays chosen then.
+    async fn activate(&mut self) -> Result<(), Self::Error>;
+    /// The running image has proved itself.
+    ///
+    /// # Errors
+    /// If the record cannot be written.
+    async fn confirm(&mut self) -> Result<(), Self::Error>;
 }

@@ -3,8 +3,10 @@
 //! A current of at least 1.05 times the limit reaches the threshold before it has flowed for half a cycle; the
 //! block adds at most 2 ms. A clipped current counts as over the limit: what it really is nobody knows.
 
-use metering::meter::HalfCycle;
+use metering::meter::{HalfCycle, Meter};
 use metering::units::Amperes;
+
+use crate::platform::{InstantLimit, InstantTrip};
 
 /// Rated current of the plug: what it opens at.
 pub const DEFAULT_LIMIT: Amperes = Amperes(16.0);
@@ -62,5 +64,28 @@ impl OverCurrent {
             return Some(Trip::OverCurrent { current, limit });
         }
         half_cycle.current_clipped.then_some(Trip::ClippedCurrent { limit })
+    }
+
+    /// The same limit for whatever takes the samples in below the core.
+    #[must_use]
+    pub fn instant_limit(&self, meter: &Meter<'_>) -> InstantLimit {
+        let range = meter.front_end().current;
+        InstantLimit {
+            zero: meter.current_zero(),
+            threshold: self.threshold_counts,
+            half_cycle: u16::try_from(meter.half_cycle_rows()).unwrap_or(u16::MAX),
+            lowest: range.lowest,
+            highest: range.highest,
+        }
+    }
+
+    /// What the core makes of a trip that came from below.
+    #[must_use]
+    pub fn instant_trip(&self, trip: InstantTrip) -> Trip {
+        let limit = self.limit;
+        if trip.clipped {
+            return Trip::ClippedCurrent { limit };
+        }
+        Trip::OverCurrent { current: Amperes(self.amperes_a_count * f64::from(trip.current_counts)), limit }
     }
 }

@@ -11,7 +11,7 @@ use super::problem::Problem;
 use super::reply::{Body, JSON, Reply};
 use super::site::Site;
 use crate::limits;
-use crate::platform::Clock;
+use crate::platform::{Clock, Vitals};
 use crate::state::State;
 use embassy_sync::blocking_mutex::raw::RawMutex;
 
@@ -21,7 +21,7 @@ const OPENAPI: &[u8] = include_bytes!("openapi.json");
 // The longest JSON of each kind; tests build it.
 /// A reading with every number at its longest and every flag.
 pub(super) const READING_JSON: usize = 2304;
-const INFO_JSON: usize = 1280;
+const INFO_JSON: usize = 2048;
 pub(super) const RELAY_JSON: usize = 1024;
 const HARMONIC_JSON: usize = 208;
 const HARMONICS_JSON: usize = 64 + metering::reading::MAX_ORDER * HARMONIC_JSON;
@@ -40,6 +40,7 @@ struct Info<'a> {
     chip: &'a str,
     source: &'a str,
     reset_reason: &'a str,
+    reset_detail: &'a str,
     setup_complete: bool,
     uptime_s: f64,
     time: Option<f64>,
@@ -48,6 +49,7 @@ struct Info<'a> {
     lost_samples: u64,
     event_streams: usize,
     web_workers: usize,
+    vitals: Vitals,
 }
 
 /// `ossp-XXXX`, of the last four characters of the id.
@@ -59,7 +61,7 @@ pub(super) fn name(id: &str) -> heapless::String<24> {
 pub(super) fn info<'a, C: Clock, N: Clock, M: RawMutex>(
     site: &Site<'a, C, N, M>,
 ) -> Result<Reply<'a>, Problem> {
-    let Plug { state, identity, front_end, clock, .. } = site.plug;
+    let Plug { state, identity, front_end, clock, machine, .. } = site.plug;
     let info = Info {
         id: &identity.id,
         name: name(&identity.id),
@@ -70,6 +72,7 @@ pub(super) fn info<'a, C: Clock, N: Clock, M: RawMutex>(
         chip: identity.chip,
         source: &identity.source,
         reset_reason: identity.reset_reason,
+        reset_detail: &identity.reset_detail,
         setup_complete: false,
         uptime_s: clock.now().since_start().as_secs_f64(),
         time: clock.time_of_day(),
@@ -78,6 +81,7 @@ pub(super) fn info<'a, C: Clock, N: Clock, M: RawMutex>(
         lost_samples: state.lost_samples.get(),
         event_streams: state.streams.get(),
         web_workers: limits::WEB_WORKERS,
+        vitals: machine.vitals(),
     };
     Reply::json(site.budget, INFO_JSON, &info)
 }

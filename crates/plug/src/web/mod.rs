@@ -33,7 +33,7 @@ pub use routes::{Methods, ROUTES, Route};
 
 use crate::app::Link;
 use crate::limits;
-use crate::platform::{Clock, Identity};
+use crate::platform::{Clock, Identity, Machine};
 use crate::state::State;
 use assets::Tags;
 use core_desk::CoreDesk;
@@ -56,6 +56,8 @@ pub struct Plug<'a, C, N, M: RawMutex> {
     pub identity: &'a Identity,
     /// What it measures with.
     pub front_end: &'a FrontEnd,
+    /// What it runs on.
+    pub machine: &'a dyn Machine,
 }
 
 /// picoserve's buffer: a head and a JSON body.
@@ -153,6 +155,12 @@ mod tests {
         }
     }
 
+    impl Machine for Still {
+        fn vitals(&self) -> crate::platform::Vitals {
+            crate::platform::Vitals::default()
+        }
+    }
+
     /// What eight workers take is a good part of a chip's memory. On riscv32 with `-Os` one future has 2.7 KB; with
     /// pointers of 64 bits it is larger.
     #[test]
@@ -181,6 +189,7 @@ mod tests {
                 git: "",
                 build: "",
                 reset_reason: "",
+                reset_detail: heapless::String::new(),
                 source: heapless::String::new(),
             },
             front_end: &FrontEnd {
@@ -190,6 +199,7 @@ mod tests {
                 channel_skew: Seconds(0.0),
                 nominal_voltage: Volts(230.0),
             },
+            machine: &Still,
         };
         let core = CoreDesk::new(plug.link, plug.state, plug.front_end);
         let (budget, tags) = (Budget::new(), Tags::new());

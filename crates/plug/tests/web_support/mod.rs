@@ -84,6 +84,28 @@ impl edge_nal::TcpAccept for Door {
     }
 }
 
+/// A machine with something to tell.
+struct Bench;
+
+impl platform::Machine for Bench {
+    fn vitals(&self) -> platform::Vitals {
+        platform::Vitals {
+            memory: Some(platform::Memory {
+                heap_used_bytes: 60_000,
+                heap_free_bytes: 40_000,
+                heap_least_free_bytes: 30_000,
+            }),
+            sampling: Some(platform::Sampling {
+                skew_s: 125.25e-6,
+                jitter_s: 1.5e-6,
+                late_conversions: 2,
+                missed_ticks: 1,
+            }),
+            flash: Some(platform::FlashUse { erases: 7, longest_erase_s: 0.045, lost_pairs: 3 }),
+        }
+    }
+}
+
 /// What the test can reach inside the server's thread.
 pub(crate) struct Inside {
     pub(crate) state: State,
@@ -183,6 +205,7 @@ async fn run(door: &Door, speed: f64, inbox: &mpsc::Receiver<Task>) {
         link: &inside.link,
         identity: &identity,
         front_end: &front_end,
+        machine: &Bench,
     };
     let tasks = async {
         loop {
@@ -280,6 +303,7 @@ pub(crate) fn identity() -> Identity {
         git: "unknown",
         build: "test",
         reset_reason: "start",
+        reset_detail: heapless::String::new(),
         source: "simulated \"kettle\"".try_into().unwrap(),
     }
 }

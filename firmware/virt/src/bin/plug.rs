@@ -27,7 +27,7 @@ use plug::app::{Link, run_core, run_rest};
 use plug::core::Core;
 use plug::core::protection::DEFAULT_LIMIT;
 use plug::limits;
-use plug::platform::{Clock, Identity};
+use plug::platform::{Clock, Identity, Machine, Memory, Vitals};
 use plug::state::State;
 use static_cell::{ConstStaticCell, StaticCell};
 
@@ -69,6 +69,17 @@ fn checksum(storage: Storage<'_>) -> Checksum {
     checksum
 }
 
+/// QEMU as the plug's machine.
+struct VirtMachine;
+
+impl Machine for VirtMachine {
+    fn vitals(&self) -> Vitals {
+        let (used, free) = (HEAP.used() as u32, HEAP.free() as u32);
+        let memory = Memory { heap_used_bytes: used, heap_free_bytes: free, heap_least_free_bytes: free };
+        Vitals { memory: Some(memory), ..Vitals::default() }
+    }
+}
+
 #[embassy_executor::task]
 async fn application(stack: Stack<'static>) -> ! {
     static VOLTAGE: ConstStaticCell<[i32; ROWS]> = ConstStaticCell::new([0; ROWS]);
@@ -99,6 +110,7 @@ async fn application(stack: Stack<'static>) -> ! {
         git: "unknown",
         build: "release riscv32imc-unknown-none-elf",
         reset_reason: "power_on",
+        reset_detail: heapless::String::new(),
         source: heapless::String::try_from("recording kettle_start_2k.csv").unwrap_or_default(),
     };
     let closed = Cell::new(false);
@@ -112,6 +124,7 @@ async fn application(stack: Stack<'static>) -> ! {
         link,
         identity: &identity,
         front_end: &front_end,
+        machine: &VirtMachine,
     };
     let measuring = run_core(&mut recording, &mut relay, &clock, &mut meter, core, DEFAULT_LIMIT, link);
     let _ = join(measuring, run_rest(&acceptor, &web)).await;
