@@ -7,6 +7,7 @@
 extern crate alloc;
 
 pub mod app;
+pub mod board;
 pub mod core;
 pub mod limits;
 pub mod platform;
