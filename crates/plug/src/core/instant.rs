@@ -73,11 +73,11 @@ impl InstantGuard {
         self.sum >= self.trip_at || (self.trip_at != u64::MAX && self.clipped(count))
     }
 
-    /// What was seen; for the moment after [`Self::take`] said `true`.
+    /// What is seen now: to be kept at the moment when [`Self::take`] says `true`.
+    #[inline(always)]
     #[must_use]
-    pub fn seen(&self) -> InstantTrip {
-        let mean = self.sum / u64::from(self.limit.half_cycle.max(1));
-        InstantTrip { current_counts: mean.isqrt() as u32, clipped: self.clipped(self.before(1)) }
+    pub fn seen(&self) -> Seen {
+        Seen { sum: self.sum, half_cycle: self.limit.half_cycle, clipped: self.clipped(self.before(1)) }
     }
 
     /// The count `back` samples ago; 1 is the newest.
@@ -96,6 +96,23 @@ impl InstantGuard {
     #[inline(always)]
     fn clipped(&self, count: i32) -> bool {
         count <= self.limit.lowest || count >= self.limit.highest
+    }
+}
+
+/// What an [`InstantGuard`] saw, raw: dividing and taking roots is for whoever has time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Seen {
+    sum: u64,
+    half_cycle: u16,
+    clipped: bool,
+}
+
+impl Seen {
+    /// As the core wants it.
+    #[must_use]
+    pub fn trip(self) -> InstantTrip {
+        let mean = self.sum / u64::from(self.half_cycle.max(1));
+        InstantTrip { current_counts: mean.isqrt() as u32, clipped: self.clipped }
     }
 }
 
@@ -130,7 +147,7 @@ mod tests {
             let mut above = guard();
             let tripped = (0..80).position(|row| above.take(sine(row, 513.0, phase)));
             assert!(tripped.is_some_and(|row| row < 40), "phase {phase}: {tripped:?}");
-            assert!((495..515).contains(&above.seen().current_counts) && !above.seen().clipped);
+            assert!((495..515).contains(&above.seen().trip().current_counts) && !above.seen().trip().clipped);
             let mut below = guard();
             assert!((0..400).all(|row| !below.take(sine(row, 487.0, phase))), "phase {phase}");
         }
@@ -149,7 +166,7 @@ mod tests {
         for row in 0..400 {
             assert!(!guard.take(sine(row, 300.0, 0.0)));
         }
-        let seen = guard.seen().current_counts;
+        let seen = guard.seen().trip().current_counts;
         assert!((298..=302).contains(&seen), "{seen}");
     }
 
