@@ -6,16 +6,21 @@ use std::path::PathBuf;
 
 use async_signal::{Signal, Signals};
 use clap::Args;
+use edge_nal::NoopNet;
 use embassy_futures::select::{Either, select};
 use embassy_sync::blocking_mutex::raw::NoopRawMutex;
 use futures_lite::StreamExt;
 use metering::history::Storage;
 use metering::meter::Meter;
-use plug::app::{Link, run_core, run_rest};
+use plug::app::{Link, Rest, run_core, run_rest};
 use plug::core::Core;
 use plug::core::protection::DEFAULT_LIMIT;
+use plug::defaults::Defaults;
+use plug::net::{NoWifi, factory_access_point};
 use plug::platform::{Clock, Identity};
+use plug::starts::Starts;
 use plug::state::State;
+use plug::update::NoSlots;
 
 use crate::failure::Failure;
 use crate::host::{Listener, Pc, RealClock, Simulated, SimulatedClock, StateFolder};
@@ -126,10 +131,21 @@ async fn serve(
         identity: &identity,
         front_end: &front_end,
         machine: &Pc,
+        starts: &Starts::default(),
+        defaults: &Defaults::default(),
     };
     let (mut samples, mut relay) = (simulated.samples(clock.clone()), simulated.relay());
     let measuring = run_core(&mut samples, &mut relay, &clock, &mut meter, core, DEFAULT_LIMIT, &link);
-    match select(select(measuring, run_rest(listener, &web)), signals.next()).await {
+    let rest = Rest {
+        acceptor: listener,
+        web: &web,
+        wifi: None::<&mut NoWifi>,
+        known: None,
+        own: &factory_access_point(),
+        access_point_udp: None::<&NoopNet>,
+        slots: None::<&mut NoSlots>,
+    };
+    match select(select(measuring, run_rest(rest)), signals.next()).await {
         Either::Second(_) => {
             note("stopped");
             Ok(())

@@ -3,9 +3,10 @@
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
+use core::future::pending;
 
-use edge_nal::TcpAccept;
-use embassy_futures::join::join;
+use edge_nal::{TcpAccept, UdpBind};
+use embassy_futures::join::join5;
 use embassy_futures::select::{Either, Either4, select, select4};
 use embassy_futures::yield_now;
 use embassy_sync::blocking_mutex::raw::RawMutex;
@@ -25,8 +26,10 @@ use crate::core::protection::{OverCurrent, Trip};
 use crate::core::relay::{RelayChange, RelayCommand, RelayStatus};
 use crate::core::{Actions, Core, Event, Moment};
 use crate::limits;
-use crate::platform::{Block, Clock, Relay, Samples};
+use crate::net;
+use crate::platform::{Block, Clock, Credentials, Relay, Samples, UpdateSlots, Wifi};
 use crate::state::State;
+use crate::update::confirm;
 use crate::web::{Plug as Web, serve};
 
 /// What the core is asked to do.
@@ -330,17 +333,61 @@ fn send_newest<M: RawMutex, T, const N: usize>(channel: &Channel<M, T, N>, item:
     }
 }
 
-/// Everything that is not the core: takes what the core says into the state, and serves the web. Runs for ever;
-/// dropping the future ends all connections and nothing else.
-pub async fn run_rest<A, C, N, M>(acceptor: &A, web: &Web<'_, C, N, M>) -> !
+/// What [`run_rest`] lives on. What a shell does not have is `None`, with [`NoWifi`](crate::net::NoWifi),
+/// [`NoopNet`](edge_nal::NoopNet) and [`NoSlots`](crate::update::NoSlots) as its type.
+pub struct Rest<'a, A, W, U, S, C, N, M: RawMutex> {
+    /// Lets web clients in.
+    pub acceptor: &'a A,
+    /// What the web shows and steers.
+    pub web: &'a Web<'a, C, N, M>,
+    /// The radio.
+    pub wifi: Option<&'a mut W>,
+    /// The network to join, if one is known.
+    pub known: Option<&'a Credentials>,
+    /// Name and password of the access point: [`factory_access_point`](crate::net::factory_access_point) until the
+    /// plug has an owner.
+    pub own: &'a Credentials,
+    /// UDP sockets on the access point's side, for its addresses.
+    pub access_point_udp: Option<&'a U>,
+    /// Where images lie.
+    pub slots: Option<&'a mut S>,
+}
+
+/// Everything that is not the core: takes what the core says into the state, serves the web, keeps the plug on its
+/// network, confirms a new image. Runs for ever; dropping the future ends all connections and nothing else.
+pub async fn run_rest<A, W, U, S, C, N, M>(rest: Rest<'_, A, W, U, S, C, N, M>) -> !
 where
     A: TcpAccept,
     A::Error: 'static,
+    W: Wifi,
+    U: UdpBind,
+    S: UpdateSlots,
     C: Clock,
     N: Clock,
     M: RawMutex,
 {
-    let (never, _) = join(follow_core(web.state, web.link), serve(acceptor, web)).await;
+    let Rest { acceptor, web, wifi, known, own, access_point_udp, slots } = rest;
+    let (clock, state) = (web.clock, web.state);
+    let network = async {
+        match wifi {
+            Some(wifi) => net::run(wifi, clock, state, known, own).await,
+            None => pending().await,
+        }
+    };
+    let addresses = async {
+        match access_point_udp {
+            Some(sockets) => net::addresses::serve(sockets, clock, net::addresses::PORT).await,
+            None => pending().await,
+        }
+    };
+    let probation = async {
+        match slots {
+            Some(slots) => confirm::run(slots, clock, state).await,
+            None => pending().await,
+        }
+    };
+    let (never, ..) =
+        join5(follow_core(state, web.link), serve(acceptor, web), network, addresses, probation).await;
     never
 }
 

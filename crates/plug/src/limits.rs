@@ -55,3 +55,44 @@ pub const RESET_DETAIL: usize = 160;
 pub const NETWORKS: usize = 24;
 /// Where the plug is on its own access point, as people know it from other plugs.
 pub const ACCESS_POINT_ADDRESS: Ipv4Addr = Ipv4Addr::new(192, 168, 4, 1);
+/// Where phones and computers on it are: as many as a person brings to set a plug up, and the leases are short.
+pub const ACCESS_POINT_POOL: usize = 8;
+/// How long an address on the access point is lent: phones change their hardware address each time they come, so a
+/// place must become free soon; half of it is how often each asks again.
+pub const ACCESS_POINT_LEASE: Duration = Duration::from_secs(600);
+/// Longest DHCP packet that is read or sent: what every client has to take (RFC 2131 §2: 576 bytes with IP and UDP).
+pub const DHCP_PACKET: usize = 548;
+/// How long the DHCP server rests after an error of its socket: the access point may just be opening.
+pub const DHCP_PAUSE: Duration = Duration::from_secs(1);
+/// How long a scan may take: 13 channels of at most 0.3 s passively, and half as much again beside an access point.
+pub const SCAN_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long the shell waits for an address after joining: four attempts of a DHCP client (RFC 2131 §4.1).
+pub const ADDRESS_TIMEOUT: Duration = Duration::from_secs(20);
+/// How long joining may take as a whole: the password's key (3 s on a small chip), a few attempts, and the address.
+pub const JOIN_TIMEOUT: Duration = Duration::from_secs(40);
+/// How long leaving a network and opening or closing the access point may take: a driver does it in milliseconds.
+pub const RADIO_TIMEOUT: Duration = Duration::from_secs(5);
+/// First wait after a network was not joined: a router that restarts is worth asking again soon.
+pub const RETRY_FIRST: Duration = Duration::from_secs(5);
+/// Longest wait: each attempt takes the radio off the access point's channel for seconds, and a person who repairs
+/// the network does not want to wait longer.
+pub const RETRY_LONGEST: Duration = Duration::from_secs(300);
+/// How long the access point stays open after joining, so that a phone on it sees that it worked; also how long a
+/// network must hold to count as joined for good.
+pub const ACCESS_POINT_LINGER: Duration = Duration::from_secs(60);
+/// How long a lost network is only retried before the access point opens: a router restarts within that.
+pub const ACCESS_POINT_AFTER_LOSS: Duration = Duration::from_secs(300);
+/// How often the signal of the joined network is looked at.
+pub const SIGNAL_INTERVAL: Duration = Duration::from_secs(5);
+/// Longest sentence on why a network was not joined, with a name of 32 bytes in it.
+pub const LINK_SENTENCE: usize = 192;
+/// Flash for the count of starts, from the beginning of the plug's data partition: two sectors are the least that
+/// survives a power cut, four spread the wear (each start writes 16 bytes; 4 sectors of 100 000 erases are for ever).
+pub const STARTS_REGION: u32 = 4 * 4096;
+/// Name of a reset reason.
+pub const RESET_REASON: usize = 16;
+/// How long a new image must measure and serve before it is confirmed: a crash at first use comes within that, and
+/// nobody pulls the plug sooner on purpose.
+pub const PROBATION: Duration = Duration::from_secs(60);
+/// How often the new image is looked at meanwhile, and how long its readings may stand still.
+pub const PROBATION_INTERVAL: Duration = Duration::from_secs(1);

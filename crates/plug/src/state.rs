@@ -12,6 +12,8 @@ use serde::Serialize;
 use crate::app::Details;
 use crate::core::relay::{RelayChange, RelayStatus};
 use crate::limits;
+use crate::net::WifiStatus;
+use crate::update::Image;
 
 /// Lives in `run_rest`, on one executor: no locks, borrows never cross an `await`.
 pub struct State {
@@ -33,6 +35,12 @@ pub struct State {
     pub streams: Cell<usize>,
     /// Pairs lost since start.
     pub lost_samples: Cell<u64>,
+    /// The radio; `None` where there is none.
+    pub wifi: RefCell<Option<WifiStatus>>,
+    /// The image that runs; `None` where there are no slots, or nobody has looked yet.
+    pub image: Cell<Option<Image>>,
+    /// Times that no client could be let in, for whatever reason.
+    pub accept_errors: Cell<u32>,
 }
 
 /// One line of the plug's log: what a person should know that no number says.
@@ -62,6 +70,9 @@ impl State {
             changed: Watch::new_with(0),
             streams: Cell::new(0),
             lost_samples: Cell::new(0),
+            wifi: RefCell::new(None),
+            image: Cell::new(None),
+            accept_errors: Cell::new(0),
         }
     }
 

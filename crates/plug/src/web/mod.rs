@@ -32,8 +32,10 @@ use picoserve::{Config, Router, Server, Timeouts};
 pub use routes::{Methods, ROUTES, Route};
 
 use crate::app::Link;
+use crate::defaults::Defaults;
 use crate::limits;
 use crate::platform::{Clock, Identity, Machine};
+use crate::starts::Starts;
 use crate::state::State;
 use assets::Tags;
 use core_desk::CoreDesk;
@@ -58,6 +60,10 @@ pub struct Plug<'a, C, N, M: RawMutex> {
     pub front_end: &'a FrontEnd,
     /// What it runs on.
     pub machine: &'a dyn Machine,
+    /// How often it started (see [`crate::starts::count`]); `Starts::default()` where nothing counts.
+    pub starts: &'a Starts,
+    /// What its build brought.
+    pub defaults: &'a Defaults,
 }
 
 /// picoserve's buffer: a head and a JSON body.
@@ -118,6 +124,7 @@ where
     loop {
         let Ok((_, inner)) = acceptor.accept().await else {
             // No sockets or an early reset: neither is a reason to stop.
+            plug.state.accept_errors.set(plug.state.accept_errors.get().wrapping_add(1));
             clock.sleep_until(clock.now().after(limits::ACCEPT_PAUSE)).await;
             continue;
         };
@@ -200,6 +207,8 @@ mod tests {
                 nominal_voltage: Volts(230.0),
             },
             machine: &Still,
+            starts: &Starts::default(),
+            defaults: &Defaults::default(),
         };
         let core = CoreDesk::new(plug.link, plug.state, plug.front_end);
         let (budget, tags) = (Budget::new(), Tags::new());

@@ -30,7 +30,9 @@ use metering::units::{Amperes, Degrees, Hertz, Percent, Seconds, Vars, VoltAmper
 use metering::window::Span;
 use plug::app::{Answer, CaptureError, CaptureRequest, Command, Details, Link};
 use plug::core::relay::{RelayChange, RelayCommand, RelayStatus, Source, Wish};
+use plug::defaults::Defaults;
 use plug::platform::{self, Identity};
+use plug::starts::Starts;
 use plug::state::State;
 use socket2::{Domain, Socket, Type};
 
@@ -206,6 +208,8 @@ async fn run(door: &Door, speed: f64, inbox: &mpsc::Receiver<Task>) {
         identity: &identity,
         front_end: &front_end,
         machine: &Bench,
+        starts: &Starts::default(),
+        defaults: &Defaults::default(),
     };
     let tasks = async {
         loop {

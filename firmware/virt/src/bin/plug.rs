@@ -7,7 +7,7 @@ extern crate alloc;
 use core::cell::Cell;
 use core::fmt::Write;
 
-use edge_nal::TcpBind;
+use edge_nal::{NoopNet, TcpBind};
 use edge_nal_embassy::{Tcp, TcpBuffers};
 use embassy_executor::Spawner;
 use embassy_futures::join::join;
@@ -23,12 +23,16 @@ use ossp_virt::clock::{self, VirtClock};
 use ossp_virt::console::{Console, exit};
 use ossp_virt::network::Network;
 use ossp_virt::samples::{self, Recording, VirtRelay};
-use plug::app::{Link, run_core, run_rest};
+use plug::app::{Link, Rest, run_core, run_rest};
 use plug::core::Core;
 use plug::core::protection::DEFAULT_LIMIT;
+use plug::defaults::Defaults;
 use plug::limits;
+use plug::net::{NoWifi, factory_access_point};
 use plug::platform::{Clock, Identity, Machine, Memory, Vitals};
+use plug::starts::Starts;
 use plug::state::State;
+use plug::update::NoSlots;
 use static_cell::{ConstStaticCell, StaticCell};
 
 /// Web workers' buffers and futures, the capture buffer.
@@ -125,9 +129,21 @@ async fn application(stack: Stack<'static>) -> ! {
         identity: &identity,
         front_end: &front_end,
         machine: &VirtMachine,
+        starts: &Starts::default(),
+        defaults: &Defaults::default(),
+    };
+    let own = factory_access_point();
+    let rest = Rest {
+        acceptor: &acceptor,
+        web: &web,
+        wifi: None::<&mut NoWifi>,
+        known: None,
+        own: &own,
+        access_point_udp: None::<&NoopNet>,
+        slots: None::<&mut NoSlots>,
     };
     let measuring = run_core(&mut recording, &mut relay, &clock, &mut meter, core, DEFAULT_LIMIT, link);
-    let _ = join(measuring, run_rest(&acceptor, &web)).await;
+    let _ = join(measuring, run_rest(rest)).await;
     exit(false)
 }
 

@@ -1,0 +1,55 @@
+//! The one place where the radio's errors are put into words.
+
+use core::fmt::Write;
+
+use heapless::String;
+
+use crate::limits;
+use crate::platform::LinkError;
+
+/// One sentence that a person can act on: why the network `ssid` was not joined or was left.
+#[must_use]
+pub fn sentence(error: LinkError, ssid: &str) -> String<{ limits::LINK_SENTENCE }> {
+    let mut text = String::new();
+    let result = match error {
+        LinkError::NotFound => write!(
+            text,
+            "No network \"{ssid}\" is in range; check its name, and that it is on 2.4 GHz and not hidden."
+        ),
+        LinkError::WrongPassword => {
+            write!(text, "The network \"{ssid}\" does not take this password; check it, capitals too.")
+        }
+        LinkError::OnlyWpa3 => write!(
+            text,
+            "The network \"{ssid}\" offers only WPA3, which this plug cannot join; allow WPA2 on it (WPA2/WPA3 \
+             mixed mode is fine)."
+        ),
+        LinkError::ScansAsOpen => write!(
+            text,
+            "A password is set, but \"{ssid}\" looks open: it offers only WPA3 (then allow WPA2 on it) or is not \
+             yours."
+        ),
+        LinkError::PasswordMissing => {
+            write!(text, "The network \"{ssid}\" wants a password, and none is set; set it.")
+        }
+        LinkError::Unsupported => write!(
+            text,
+            "The network \"{ssid}\" is protected in a way that this plug does not support; set it to WPA2 with a \
+             password."
+        ),
+        LinkError::NoAddress => write!(
+            text,
+            "The network \"{ssid}\" was joined but gave no address; check that DHCP is on in its router."
+        ),
+        LinkError::Lost => {
+            write!(
+                text,
+                "The network \"{ssid}\" does not answer; bring the plug and its router closer together."
+            )
+        }
+        LinkError::Radio => write!(text, "The radio failed; if this stays, unplug the plug for a moment."),
+    };
+    // Every sentence fits, with the longest name too; a test looks.
+    let _ = result;
+    text
+}

@@ -1,0 +1,56 @@
+//! Images and their slots; writing one comes with the step that updates over the air.
+
+pub mod confirm;
+
+use serde::Serialize;
+
+use crate::platform::{ImageState, UpdateSlots};
+
+/// The image that runs, as it is told to the world.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Image {
+    /// Number of its slot.
+    pub slot: u8,
+    /// What is known of it.
+    pub state: ImageState,
+}
+
+/// Slots of a shell that has none: there is no value of this type.
+#[derive(Clone, Copy, Debug)]
+pub enum NoSlots {}
+
+impl UpdateSlots for NoSlots {
+    type Error = core::convert::Infallible;
+
+    fn running(&self) -> u8 {
+        match *self {}
+    }
+
+    fn capacity(&self) -> u32 {
+        match *self {}
+    }
+
+    async fn state(&mut self) -> Result<ImageState, Self::Error> {
+        match *self {}
+    }
+
+    async fn erase(&mut self, _: u32, _: u32) -> Result<(), Self::Error> {
+        match *self {}
+    }
+
+    async fn write(&mut self, _: u32, _: &[u8]) -> Result<(), Self::Error> {
+        match *self {}
+    }
+
+    async fn read(&mut self, _: u32, _: &mut [u8]) -> Result<(), Self::Error> {
+        match *self {}
+    }
+
+    async fn activate(&mut self) -> Result<(), Self::Error> {
+        match *self {}
+    }
+
+    async fn confirm(&mut self) -> Result<(), Self::Error> {
+        match *self {}
+    }
+}
