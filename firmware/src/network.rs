@@ -1,0 +1,80 @@
+//! The two networks: the one the plug joins (address by DHCP), and the one that it opens (192.168.4.1/24).
+
+use embassy_executor::Spawner;
+use embassy_net::{Config, Ipv4Cidr, Runner, Stack, StackResources, StaticConfigV4};
+use esp_hal::rng::Rng;
+use esp_radio::wifi::Interface;
+use ossp_embassy::{Listener, Pool};
+use plug::limits;
+use static_cell::{ConstStaticCell, StaticCell};
+
+/// A socket for each web worker, DHCP's, DNS's; and one for the way out (Emoncms).
+const STATION_SOCKETS: usize = limits::WEB_WORKERS + 3;
+/// A socket for each web worker, and the DHCP server's.
+const ACCESS_POINT_SOCKETS: usize = limits::WEB_WORKERS + 2;
+const ACCESS_POINT_PREFIX: u8 = 24;
+
+/// The access point's stack as the listener numbers it; the station's is 0.
+pub const ACCESS_POINT: usize = 1;
+
+/// Both stacks.
+#[derive(Clone, Copy)]
+pub struct Networks {
+    pub station: Stack<'static>,
+    pub access_point: Stack<'static>,
+}
+
+#[embassy_executor::task(pool_size = 2)]
+async fn run(mut runner: Runner<'static, Interface>) -> ! {
+    runner.run().await
+}
+
+/// Bytes of a web worker's socket: an answer's next segment is made while the last is under way; requests are short.
+const SEND: usize = 2048;
+const RECEIVE: usize = 1024;
+const HTTP: u16 = 80;
+
+/// Lets web clients in on both.
+pub fn listen(networks: Networks) -> &'static Listener<2> {
+    static BUFFERS: ConstStaticCell<Pool<{ limits::WEB_WORKERS }, SEND, RECEIVE>> =
+        ConstStaticCell::new(Pool::new());
+    static LISTENER: StaticCell<Listener<2>> = StaticCell::new();
+    let stacks = [(networks.station, limits::WEB_WORKERS), (networks.access_point, limits::WEB_WORKERS)];
+    let listener = LISTENER.init(Listener::new(HTTP, BUFFERS.take(), stacks));
+    listener.set_active(ACCESS_POINT, false);
+    listener
+}
+
+/// Starts both; they wait until the radio has a link.
+pub fn start(spawner: Spawner) -> Networks {
+    static STATION_MEMORY: StaticCell<StackResources<STATION_SOCKETS>> = StaticCell::new();
+    static ACCESS_POINT_MEMORY: StaticCell<StackResources<ACCESS_POINT_SOCKETS>> = StaticCell::new();
+    let seed = || {
+        let rng = Rng::new();
+        u64::from(rng.random()) << 32 | u64::from(rng.random())
+    };
+    let own = Config::ipv4_static(StaticConfigV4 {
+        address: Ipv4Cidr::new(limits::ACCESS_POINT_ADDRESS, ACCESS_POINT_PREFIX),
+        gateway: None,
+        dns_servers: Default::default(),
+    });
+    let (station, station_runner) = embassy_net::new(
+        Interface::station(),
+        Config::dhcpv4(Default::default()),
+        STATION_MEMORY.init(StackResources::new()),
+        seed(),
+    );
+    let (access_point, access_point_runner) = embassy_net::new(
+        Interface::access_point(),
+        own,
+        ACCESS_POINT_MEMORY.init(StackResources::new()),
+        seed(),
+    );
+    for runner in [station_runner, access_point_runner] {
+        // Two of them are in the pool, and this runs once.
+        if let Ok(task) = run(runner) {
+            spawner.spawn(task);
+        }
+    }
+    Networks { station, access_point }
+}

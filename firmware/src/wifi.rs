@@ -1,0 +1,194 @@
+//! The platform's radio: `esp-radio` as `plug::net` wants it. Power save is off: it would delay every answer by up to
+//! a beacon, and the converter shares the supply.
+
+use embassy_net::Stack;
+use esp_hal::peripherals::WIFI;
+use esp_radio::wifi::ap::{AccessPointConfig, AccessPointInfo};
+use esp_radio::wifi::scan::ScanConfig;
+use esp_radio::wifi::sta::StationConfig;
+use esp_radio::wifi::{
+    AuthenticationMethod, AuthenticationMethodConfig, Config, ConnectionError, ControllerConfig,
+    DisconnectReason, PowerSaveMode, WifiController, WifiError,
+};
+use heapless::Vec;
+use ossp_embassy::Listener;
+use plug::limits;
+use plug::platform::{Address, Credentials, LinkError, Network, Security, Ssid, Wifi};
+
+use crate::network::ACCESS_POINT;
+
+/// Frames that wait for the network stacks, and buffers of the driver: half of the library's defaults, since a plug
+/// sends a page of 50 KB now and then and a reading five times a second.
+const RECEIVE_QUEUE: usize = 4;
+const STATIC_RECEIVE_BUFFERS: u8 = 6;
+const DYNAMIC_RECEIVE_BUFFERS: u16 = 12;
+const DYNAMIC_TRANSMIT_BUFFERS: u16 = 12;
+/// Frames that the other side may send before it waits: at most the static buffers.
+const BLOCK_ACKNOWLEDGE_WINDOW: u8 = 4;
+/// Stations that may use the access point: a phone, a laptop, two more.
+const STATIONS: u16 = 4;
+/// A country whose rules hold nearly everywhere: channels 1 to 11, and more where other access points announce them.
+const COUNTRY: [u8; 2] = *b"01";
+
+/// The radio.
+pub struct EspWifi {
+    controller: WifiController<'static>,
+    station: Stack<'static>,
+    listener: &'static Listener<2>,
+    known: Option<StationConfig>,
+    own: Option<AccessPointConfig>,
+}
+
+impl EspWifi {
+    /// Starts the radio as a station without a network.
+    ///
+    /// # Errors
+    /// If the driver does not start: out of memory, as a rule.
+    pub fn start(
+        device: WIFI<'static>,
+        station: Stack<'static>,
+        listener: &'static Listener<2>,
+    ) -> Result<Self, WifiError> {
+        let config = ControllerConfig::default()
+            .with_country_info(COUNTRY)
+            .with_rx_queue_size(RECEIVE_QUEUE)
+            .with_static_rx_buf_num(STATIC_RECEIVE_BUFFERS)
+            .with_dynamic_rx_buf_num(DYNAMIC_RECEIVE_BUFFERS)
+            .with_dynamic_tx_buf_num(DYNAMIC_TRANSMIT_BUFFERS)
+            .with_rx_ba_win(BLOCK_ACKNOWLEDGE_WINDOW);
+        let mut controller = WifiController::new(device, config)?;
+        controller.set_power_saving(PowerSaveMode::None)?;
+        Ok(Self { controller, station, listener, known: None, own: None })
+    }
+
+    /// Tells the driver what there is to be: station, access point, or both.
+    fn configure(&mut self) -> Result<(), LinkError> {
+        let station = self.known.clone().unwrap_or_default();
+        let config = match self.own.clone() {
+            Some(own) => Config::AccessPointStation(station, own),
+            None => Config::Station(station),
+        };
+        self.controller.set_config(&config).map_err(|_| LinkError::Radio)?;
+        // A change of mode starts the driver anew, with its own idea of saving power.
+        self.controller.set_power_saving(PowerSaveMode::None).map_err(|_| LinkError::Radio)
+    }
+
+    async fn connect(&mut self) -> Result<Address, LinkError> {
+        self.controller.connect_async().await.map_err(|error| match error {
+            ConnectionError::Failed(info) => reason(info.reason),
+            _ => LinkError::Radio,
+        })?;
+        self.station.wait_config_up().await;
+        let config = self.station.config_v4().ok_or(LinkError::NoAddress)?;
+        let (ip, prefix) = (config.address.address(), config.address.prefix_len());
+        Ok(Address { ip, prefix, gateway: config.gateway })
+    }
+}
+
+impl Wifi for EspWifi {
+    async fn scan(&mut self) -> Result<Vec<Network, { limits::NETWORKS }>, LinkError> {
+        let config = ScanConfig::default().with_max(limits::NETWORKS).with_show_hidden(true);
+        let found = self.controller.scan_async(&config).await.map_err(|_| LinkError::Radio)?;
+        let mut networks: Vec<Network, { limits::NETWORKS }> = found.iter().map(network).collect();
+        networks.sort_unstable_by_key(|network| core::cmp::Reverse(network.signal_dbm));
+        Ok(networks)
+    }
+
+    async fn join(&mut self, network: &Credentials) -> Result<Address, LinkError> {
+        self.leave().await;
+        self.known = Some(station(network)?);
+        self.configure()?;
+        self.connect().await
+    }
+
+    async fn leave(&mut self) {
+        // An error says that nothing was joined.
+        let _ = self.controller.disconnect_async().await;
+        self.known = None;
+    }
+
+    async fn lost(&mut self) -> LinkError {
+        self.controller.wait_for_disconnect_async().await.map_or(LinkError::Lost, |info| reason(info.reason))
+    }
+
+    fn signal_dbm(&self) -> Option<i8> {
+        if !self.controller.is_connected() {
+            return None;
+        }
+        self.controller.rssi().ok().and_then(|signal| i8::try_from(signal).ok())
+    }
+
+    async fn open_access_point(&mut self, network: &Credentials) -> Result<(), LinkError> {
+        let own = AccessPointConfig::default()
+            .with_ssid(network.ssid.as_str().try_into().map_err(|_| LinkError::Radio)?)
+            .with_max_connections(STATIONS)
+            .with_authentication(authentication(network)?);
+        self.own = Some(own);
+        let opened = self.configure();
+        if opened.is_err() {
+            self.own = None;
+        }
+        self.listener.set_active(ACCESS_POINT, opened.is_ok());
+        opened
+    }
+
+    async fn close_access_point(&mut self) -> Result<(), LinkError> {
+        let joined = self.controller.is_connected();
+        self.listener.set_active(ACCESS_POINT, false);
+        self.own = None;
+        self.configure()?;
+        if joined {
+            // The driver starts anew as a station alone and has to be told to join again.
+            self.connect().await?;
+        }
+        Ok(())
+    }
+}
+
+fn station(network: &Credentials) -> Result<StationConfig, LinkError> {
+    Ok(StationConfig::default()
+        .with_ssid(network.ssid.as_str().try_into().map_err(|_| LinkError::Radio)?)
+        .with_authentication(authentication(network)?))
+}
+
+fn authentication(network: &Credentials) -> Result<AuthenticationMethodConfig, LinkError> {
+    let Some(password) = &network.password else { return Ok(AuthenticationMethodConfig::Open) };
+    let password = password.as_str().try_into().map_err(|_| LinkError::Radio)?;
+    Ok(AuthenticationMethodConfig::Wpa2Personal(password))
+}
+
+fn network(info: &AccessPointInfo) -> Network {
+    use AuthenticationMethod as Method;
+    let security = match info.auth_method {
+        Some(Method::None | Method::Owe) => Security::Open,
+        Some(Method::Wpa2Personal | Method::WpaWpa2Personal | Method::Wpa2Wpa3Personal) => Security::Wpa2,
+        Some(Method::Wpa3Personal | Method::Wpa3ExtPsk | Method::Wpa3ExtPskMixed) => Security::Wpa3,
+        Some(Method::Wep | Method::Wpa) => Security::Outdated,
+        _ => Security::Enterprise,
+    };
+    Network {
+        // The library cuts names at what is not UTF-8; 32 bytes always fit.
+        ssid: Ssid::try_from(info.ssid.as_str()).unwrap_or_default(),
+        signal_dbm: info.signal_strength,
+        security,
+        channel: info.channel,
+    }
+}
+
+/// What the driver's reasons mean for a person.
+fn reason(reason: DisconnectReason) -> LinkError {
+    use DisconnectReason as Reason;
+    match reason {
+        Reason::NoAccessPointFound | Reason::NoAccessPointFoundInRssiThreshold => LinkError::NotFound,
+        Reason::NoAccessPointFoundWithCompatibleSecurity | Reason::NoAccessPointFoundInAuthmodeThreshold => {
+            LinkError::Unsupported
+        }
+        // A wrong password shows as a handshake that does not come to an end.
+        Reason::FourWayHandshakeTimeout
+        | Reason::HandshakeTimeout
+        | Reason::AuthenticationFailed
+        | Reason::AuthenticationExpired
+        | Reason::MicFailure => LinkError::WrongPassword,
+        _ => LinkError::Lost,
+    }
+}
