@@ -94,5 +94,9 @@ pub const RESET_REASON: usize = 16;
 /// How long a new image must measure and serve before it is confirmed: a crash at first use comes within that, and
 /// nobody pulls the plug sooner on purpose.
 pub const PROBATION: Duration = Duration::from_secs(60);
-/// How often the new image is looked at meanwhile, and how long its readings may stand still.
+/// How often the new image is looked at meanwhile.
 pub const PROBATION_INTERVAL: Duration = Duration::from_secs(1);
+/// How long its readings may stand still: ten windows.
+pub const PROBATION_STALL: Duration = Duration::from_secs(2);
+/// Errors of `accept()` in a row from which on nobody can be said to be served: two for each worker.
+pub const ACCEPT_ERRORS: u32 = 2 * WEB_WORKERS as u32;

@@ -39,7 +39,7 @@ pub struct State {
     pub wifi: RefCell<Option<WifiStatus>>,
     /// The image that runs; `None` where there are no slots, or nobody has looked yet.
     pub image: Cell<Option<Image>>,
-    /// Times that no client could be let in, for whatever reason.
+    /// How often in a row no client could be let in.
     pub accept_errors: Cell<u32>,
 }
 

@@ -5,9 +5,12 @@ pub mod choose;
 pub mod station;
 mod words;
 
+use core::fmt::{self, Write};
 use core::future::pending;
+use core::time::Duration;
 
-use heapless::Vec;
+use embassy_futures::select::{Either, select};
+use heapless::{String, Vec};
 use serde::Serialize;
 
 pub use words::sentence;
@@ -15,6 +18,7 @@ pub use words::sentence;
 use crate::limits;
 use crate::platform::{Address, Clock, Credentials, Instant, LinkError, Network, Ssid, Wifi};
 use crate::state::State;
+use station::{Errand, Event, Station};
 
 /// Name of the access point of a plug without an owner: the same on all, so that a leaflet can say it.
 pub const FACTORY_SSID: &str = "OSSP";
@@ -69,13 +73,185 @@ pub struct WifiStatus {
 /// Keeps the plug on the `known` network, and opens the access point `own` where that fails (see [`station`]). Tells
 /// [`State::wifi`]. Runs for ever; dropping the future leaves the radio as it is.
 pub async fn run<W: Wifi, C: Clock>(
-    _wifi: &mut W,
-    _clock: &C,
-    _state: &State,
-    _known: Option<&Credentials>,
-    _own: &Credentials,
+    wifi: &mut W,
+    clock: &C,
+    state: &State,
+    known: Option<&Credentials>,
+    own: &Credentials,
 ) -> ! {
-    pending().await
+    let mut station = Station::new(known);
+    let mut radio = Radio { wifi, clock, known, own };
+    let mut log = Log { clock, state, known, own, last_error: None, access_point_refused: false };
+    let mut actions = station.handle(clock.now(), Event::Start);
+    loop {
+        state.wifi.replace(Some(status(&station, &radio)));
+        if let Some(open) = actions.access_point {
+            let result = radio.access_point(open).await;
+            log.access_point(open, result);
+            let next = station.handle(clock.now(), Event::AccessPoint(open, result));
+            actions.access_point = next.access_point;
+            continue;
+        }
+        actions = match actions.errand {
+            Some(Errand::Scan) => {
+                let found = bounded(clock, limits::SCAN_TIMEOUT, LinkError::Radio, radio.wifi.scan()).await;
+                let found = found.as_deref().map_err(|error| *error);
+                station.handle(clock.now(), Event::Scanned(found))
+            }
+            Some(Errand::Join) => {
+                let result = radio.join().await;
+                log.joined(result, radio.wifi.signal_dbm());
+                station.handle(clock.now(), Event::Joined(result))
+            }
+            None => match radio.wait(station.poll_at(), station.address().is_some()).await {
+                Some(error) => station.handle(clock.now(), Event::Lost(error)),
+                None => station.handle(clock.now(), Event::Tick),
+            },
+        };
+        log.error(station.last_error());
+    }
+}
+
+/// The radio with what it needs for the machine's errands; each call is bounded.
+struct Radio<'a, W, C> {
+    wifi: &'a mut W,
+    clock: &'a C,
+    known: Option<&'a Credentials>,
+    own: &'a Credentials,
+}
+
+impl<W: Wifi, C: Clock> Radio<'_, W, C> {
+    async fn access_point(&mut self, open: bool) -> Result<(), LinkError> {
+        let (clock, limit, late) = (self.clock, limits::RADIO_TIMEOUT, LinkError::Radio);
+        if open {
+            bounded(clock, limit, late, self.wifi.open_access_point(self.own)).await
+        } else {
+            bounded(clock, limit, late, self.wifi.close_access_point()).await
+        }
+    }
+
+    async fn join(&mut self) -> Result<Address, LinkError> {
+        // The machine never joins what it does not know.
+        let known = self.known.ok_or(LinkError::NotFound)?;
+        let result = bounded(self.clock, limits::JOIN_TIMEOUT, LinkError::Lost, self.wifi.join(known)).await;
+        if result.is_err() {
+            self.leave().await;
+        }
+        result
+    }
+
+    /// Half joined is not joined: the next attempt begins afresh.
+    async fn leave(&mut self) {
+        let left = async {
+            self.wifi.leave().await;
+            Ok(())
+        };
+        // A radio that does not even leave shows it at the next attempt.
+        let _ = bounded(self.clock, limits::RADIO_TIMEOUT, LinkError::Radio, left).await;
+    }
+
+    /// Waits until `due`, or while joined until it is time to look at the signal, or until the network is lost.
+    async fn wait(&mut self, due: Option<Instant>, joined: bool) -> Option<LinkError> {
+        let look = joined.then(|| self.clock.now().after(limits::SIGNAL_INTERVAL));
+        let due = [due, look].into_iter().flatten().min();
+        let sleep = async {
+            match due {
+                Some(due) => self.clock.sleep_until(due).await,
+                None => pending().await,
+            }
+        };
+        if !joined {
+            sleep.await;
+            return None;
+        }
+        match select(self.wifi.lost(), sleep).await {
+            Either::First(error) => {
+                self.leave().await;
+                Some(error)
+            }
+            Either::Second(()) => None,
+        }
+    }
+}
+
+/// `action`, or `late` if it takes longer than `limit`.
+async fn bounded<C: Clock, T>(
+    clock: &C,
+    limit: Duration,
+    late: LinkError,
+    action: impl Future<Output = Result<T, LinkError>>,
+) -> Result<T, LinkError> {
+    match select(action, clock.sleep_until(clock.now().after(limit))).await {
+        Either::First(result) => result,
+        Either::Second(()) => Err(late),
+    }
+}
+
+fn status<W: Wifi, C: Clock>(station: &Station<'_>, radio: &Radio<'_, W, C>) -> WifiStatus {
+    let address = station.address();
+    WifiStatus {
+        link: station.link(),
+        ssid: radio.known.map(|known| known.ssid.clone()),
+        signal_dbm: address.and_then(|_| radio.wifi.signal_dbm()),
+        address,
+        last_error: station.last_error(),
+        retry_at: station.retry_at(),
+        access_point_open: station.access_point_open(),
+        access_point_ssid: radio.own.ssid.clone(),
+    }
+}
+
+/// Tells the plug's log what changed; what stays wrong is told once. A password never gets here.
+struct Log<'a, C> {
+    clock: &'a C,
+    state: &'a State,
+    known: Option<&'a Credentials>,
+    own: &'a Credentials,
+    last_error: Option<LinkError>,
+    access_point_refused: bool,
+}
+
+impl<C: Clock> Log<'_, C> {
+    fn line(&self, arguments: fmt::Arguments<'_>) {
+        let mut text: String<96> = String::new();
+        // What does not fit is cut: the beginning says what it is about.
+        let _ = text.write_fmt(arguments);
+        let uptime = self.clock.now().since_start().as_secs_f64();
+        self.state.put_log(self.clock.time_of_day(), uptime, &text);
+    }
+
+    fn name(&self) -> &str {
+        self.known.map_or("", |known| known.ssid.as_str())
+    }
+
+    fn joined(&self, result: Result<Address, LinkError>, signal: Option<i8>) {
+        let Ok(address) = result else { return };
+        match signal {
+            Some(signal) => {
+                self.line(format_args!("Wi-Fi \"{}\": joined as {} ({signal} dBm)", self.name(), address.ip));
+            }
+            None => self.line(format_args!("Wi-Fi \"{}\": joined as {}", self.name(), address.ip)),
+        }
+    }
+
+    fn error(&mut self, error: Option<LinkError>) {
+        if self.last_error != error
+            && let Some(error) = error
+        {
+            self.line(format_args!("Wi-Fi \"{}\": {}", self.name(), words::short(error)));
+        }
+        self.last_error = error;
+    }
+
+    fn access_point(&mut self, open: bool, result: Result<(), LinkError>) {
+        let word = if open { "open" } else { "closed" };
+        if result.is_ok() {
+            self.line(format_args!("access point \"{}\" is {word}", self.own.ssid));
+        } else if !self.access_point_refused {
+            self.line(format_args!("access point \"{}\" cannot be {word} now", self.own.ssid));
+        }
+        self.access_point_refused = result.is_err();
+    }
 }
 
 /// The radio of a shell that has none: there is no value of this type.

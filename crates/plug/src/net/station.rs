@@ -1,1 +1,291 @@
 //! The station: joins the known network and stays on it; opens the access point where that fails.
+//!
+//! ```text
+//!  no network known            found               joined
+//!      Idle         Looking ---------> Joining ------------> Joined
+//!                    ^ ^ |                |                     |
+//!         back-off   | | | not there,     | refused,            | lost
+//!           over     | | | no scan        | no answer           |
+//!                    | | v                v                     |
+//!                    | +----- Waiting <---+<--- soon after it --+
+//!                    |                                          |
+//!                    +-------------- after it had held ---------+
+//! ```
+//! Glossary: a *failure* is a round that ended in `Waiting`; the *back-off* grows with each and begins anew once a
+//! network has *held* ([`limits::ACCESS_POINT_LINGER`]). The *access point* opens at once where no network is known and
+//! with the first failure after the start; where a network had held, [`limits::ACCESS_POINT_AFTER_LOSS`] after it was
+//! lost. It closes when a network has held. Trying goes on all the while: whoever stands on the access point may see
+//! it pause for the seconds of a scan. Nothing in here restarts the plug or knows of the relay.
+
+use core::time::Duration;
+
+use crate::limits;
+use crate::net::LinkState;
+use crate::net::choose::choose;
+use crate::platform::{Address, Credentials, Instant, LinkError, Network};
+
+/// What the station is told.
+#[derive(Clone, Debug)]
+pub enum Event<'a> {
+    /// The plug starts.
+    Start,
+    /// A scan ended.
+    Scanned(Result<&'a [Network], LinkError>),
+    /// An attempt to join ended.
+    Joined(Result<Address, LinkError>),
+    /// The joined network is gone.
+    Lost(LinkError),
+    /// The access point was told to open (`true`) or to close, and did or did not.
+    AccessPoint(bool, Result<(), LinkError>),
+    /// Nothing but time went by (see [`Station::poll_at`]).
+    Tick,
+}
+
+/// What the radio shall do next as a station.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Errand {
+    /// Look for networks; the answer is [`Event::Scanned`].
+    Scan,
+    /// Join the known network; the answer is [`Event::Joined`].
+    Join,
+}
+
+/// What is to be done, the access point first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Actions {
+    /// Open or close the access point; the answer is [`Event::AccessPoint`].
+    pub access_point: Option<bool>,
+    /// Something that takes seconds.
+    pub errand: Option<Errand>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Waiting {
+    until: Instant,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Joined {
+    address: Address,
+    since: Instant,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// No network is known.
+    Idle,
+    Looking,
+    Joining,
+    Waiting(Waiting),
+    Joined(Joined),
+}
+
+/// The access point: as it is, and when that is to change.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct AccessPoint {
+    open: bool,
+    /// When it is to be what it is not.
+    change_at: Option<Instant>,
+}
+
+/// The machine drawn above.
+#[derive(Clone, Debug)]
+pub struct Station<'k> {
+    known: Option<&'k Credentials>,
+    state: State,
+    access_point: AccessPoint,
+    /// Failures since a network last held.
+    failures: u32,
+    last_error: Option<LinkError>,
+}
+
+impl<'k> Station<'k> {
+    /// Before [`Event::Start`].
+    #[must_use]
+    pub fn new(known: Option<&'k Credentials>) -> Self {
+        Self {
+            known,
+            state: State::Idle,
+            access_point: AccessPoint::default(),
+            failures: 0,
+            last_error: None,
+        }
+    }
+
+    /// Takes an event; the effects are the caller's to carry out.
+    #[must_use]
+    pub fn handle(&mut self, now: Instant, event: Event<'_>) -> Actions {
+        let errand = match (self.state, event) {
+            (State::Idle, Event::Start) => self.start(now),
+            (State::Looking, Event::Scanned(found)) => self.scanned(now, found),
+            (State::Joining, Event::Joined(result)) => self.joined(now, result),
+            (State::Joined(joined), Event::Lost(error)) => self.lost(now, joined, error),
+            (State::Waiting(waiting), Event::Tick) if waiting.until <= now => self.look(),
+            (State::Joined(joined), Event::Tick) => self.hold(now, joined),
+            (_, Event::AccessPoint(open, result)) => self.access_point_done(now, open, result),
+            _ => None,
+        };
+        let due = self.access_point.change_at.is_some_and(|due| due <= now);
+        Actions { access_point: due.then_some(!self.access_point.open), errand }
+    }
+
+    /// When [`Event::Tick`] is due; `None`: not until something else happens.
+    #[must_use]
+    pub fn poll_at(&self) -> Option<Instant> {
+        let station = match self.state {
+            State::Waiting(waiting) => Some(waiting.until),
+            // What was said of failures is forgotten once it has held.
+            State::Joined(joined) => self.last_error.map(|_| held_at(joined)),
+            State::Idle | State::Looking | State::Joining => None,
+        };
+        [station, self.access_point.change_at].into_iter().flatten().min()
+    }
+
+    /// How it stands.
+    #[must_use]
+    pub fn link(&self) -> LinkState {
+        match self.state {
+            State::Idle => LinkState::NoNetworkKnown,
+            State::Looking | State::Joining => LinkState::Joining,
+            State::Waiting(_) => LinkState::Waiting,
+            State::Joined(_) => LinkState::Joined,
+        }
+    }
+
+    /// Our address, while joined.
+    #[must_use]
+    pub fn address(&self) -> Option<Address> {
+        match self.state {
+            State::Joined(joined) => Some(joined.address),
+            _ => None,
+        }
+    }
+
+    /// When the next attempt is, while waiting.
+    #[must_use]
+    pub fn retry_at(&self) -> Option<Instant> {
+        match self.state {
+            State::Waiting(waiting) => Some(waiting.until),
+            _ => None,
+        }
+    }
+
+    /// Why the network was last not joined or left; `None` once it has held.
+    #[must_use]
+    pub fn last_error(&self) -> Option<LinkError> {
+        self.last_error
+    }
+
+    /// Whether the access point is open.
+    #[must_use]
+    pub fn access_point_open(&self) -> bool {
+        self.access_point.open
+    }
+
+    fn start(&mut self, now: Instant) -> Option<Errand> {
+        if self.known.is_some() {
+            self.look()
+        } else {
+            self.open_access_point(now);
+            None
+        }
+    }
+
+    fn look(&mut self) -> Option<Errand> {
+        self.state = State::Looking;
+        Some(Errand::Scan)
+    }
+
+    fn scanned(&mut self, now: Instant, found: Result<&[Network], LinkError>) -> Option<Errand> {
+        let known = self.known?;
+        match found.and_then(|found| choose(found, known)) {
+            Ok(_) => {
+                self.state = State::Joining;
+                Some(Errand::Join)
+            }
+            Err(error) => self.fail(now, error),
+        }
+    }
+
+    fn joined(&mut self, now: Instant, result: Result<Address, LinkError>) -> Option<Errand> {
+        match result {
+            Ok(address) => {
+                let joined = Joined { address, since: now };
+                self.state = State::Joined(joined);
+                // Open: it lingers. To be opened: not any more.
+                self.access_point.change_at = self.access_point.open.then(|| held_at(joined));
+                None
+            }
+            Err(error) => self.fail(now, error),
+        }
+    }
+
+    /// A round ended without a network.
+    fn fail(&mut self, now: Instant, error: LinkError) -> Option<Errand> {
+        let longer = 2_u32.saturating_pow(self.failures);
+        let wait = limits::RETRY_FIRST.saturating_mul(longer).min(limits::RETRY_LONGEST);
+        self.failures = self.failures.saturating_add(1);
+        self.last_error = Some(error);
+        self.state = State::Waiting(Waiting { until: now.after(wait) });
+        if self.access_point.open {
+            self.access_point.change_at = None;
+        } else if self.access_point.change_at.is_none() {
+            self.open_access_point(now);
+        }
+        None
+    }
+
+    fn lost(&mut self, now: Instant, joined: Joined, error: LinkError) -> Option<Errand> {
+        if now < held_at(joined) {
+            // It lets us in only to throw us out: no better than being refused.
+            return self.fail(now, error);
+        }
+        self.failures = 0;
+        self.last_error = Some(error);
+        if self.access_point.open {
+            // It would not close, and is wanted again.
+            self.access_point.change_at = None;
+        } else {
+            self.open_access_point(now.after(limits::ACCESS_POINT_AFTER_LOSS));
+        }
+        self.look()
+    }
+
+    /// A network that has held makes past failures forgotten.
+    fn hold(&mut self, now: Instant, joined: Joined) -> Option<Errand> {
+        if held_at(joined) <= now {
+            self.failures = 0;
+            self.last_error = None;
+        }
+        None
+    }
+
+    fn open_access_point(&mut self, at: Instant) {
+        self.access_point.change_at = Some(at);
+    }
+
+    fn access_point_done(
+        &mut self,
+        now: Instant,
+        open: bool,
+        result: Result<(), LinkError>,
+    ) -> Option<Errand> {
+        self.access_point = match result {
+            Ok(()) => AccessPoint { open, change_at: None },
+            // As it was; once more.
+            Err(_) => AccessPoint { change_at: Some(now.after(ACCESS_POINT_RETRY)), ..self.access_point },
+        };
+        None
+    }
+}
+
+/// When a network that was joined has held.
+fn held_at(joined: Joined) -> Instant {
+    joined.since.after(limits::ACCESS_POINT_LINGER)
+}
+
+/// How long the access point waits after the radio did not open or close it.
+const ACCESS_POINT_RETRY: Duration = limits::RETRY_FIRST;
+
+#[cfg(test)]
+mod tests;

@@ -53,3 +53,43 @@ pub fn sentence(error: LinkError, ssid: &str) -> String<{ limits::LINK_SENTENCE 
     let _ = result;
     text
 }
+
+/// The same in a few words, for a line of the log.
+pub(super) const fn short(error: LinkError) -> &'static str {
+    match error {
+        LinkError::NotFound => "not in range",
+        LinkError::WrongPassword => "wrong password",
+        LinkError::OnlyWpa3 => "offers only WPA3",
+        LinkError::ScansAsOpen => "looks open although a password is set",
+        LinkError::PasswordMissing => "wants a password",
+        LinkError::Unsupported => "its protection is not supported",
+        LinkError::NoAddress => "gave no address",
+        LinkError::Lost => "does not answer",
+        LinkError::Radio => "the radio failed",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_sentence_is_whole_with_the_longest_name_too() {
+        for error in [
+            LinkError::NotFound,
+            LinkError::WrongPassword,
+            LinkError::OnlyWpa3,
+            LinkError::ScansAsOpen,
+            LinkError::PasswordMissing,
+            LinkError::Unsupported,
+            LinkError::NoAddress,
+            LinkError::Lost,
+            LinkError::Radio,
+        ] {
+            let text = sentence(error, &"n".repeat(32));
+            assert!(text.ends_with('.') && text.len() > 40, "{error:?} is cut: {text}");
+            assert!(short(error).len() <= 40);
+        }
+        assert!(sentence(LinkError::OnlyWpa3, "home").contains("allow WPA2"));
+    }
+}

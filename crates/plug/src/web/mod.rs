@@ -124,10 +124,11 @@ where
     loop {
         let Ok((_, inner)) = acceptor.accept().await else {
             // No sockets or an early reset: neither is a reason to stop.
-            plug.state.accept_errors.set(plug.state.accept_errors.get().wrapping_add(1));
+            plug.state.accept_errors.set(plug.state.accept_errors.get().saturating_add(1));
             clock.sleep_until(clock.now().after(limits::ACCEPT_PAUSE)).await;
             continue;
         };
+        plug.state.accept_errors.set(0);
         let exchange = Exchange::new();
         let socket = Socket { inner, exchange: &exchange, clock, output: &mut output };
         let router = Router::from_service(Site { plug, core, budget, tags, exchange: &exchange });

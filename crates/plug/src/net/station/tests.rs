@@ -1,0 +1,213 @@
+//! The station against a radio and a network that a test plays, hour by hour.
+
+use super::*;
+use crate::platform::Security;
+use alloc::vec::Vec;
+use core::net::Ipv4Addr;
+
+const ADDRESS: Address =
+    Address { ip: Ipv4Addr::new(10, 0, 0, 7), prefix: 24, gateway: Some(Ipv4Addr::new(10, 0, 0, 1)) };
+
+fn known() -> Credentials {
+    Credentials { ssid: "home".try_into().unwrap(), password: Some("eight888".try_into().unwrap()) }
+}
+
+fn network(security: Security) -> Network {
+    Network { ssid: "home".try_into().unwrap(), signal_dbm: -50, security, channel: 1 }
+}
+
+fn at(seconds: u64) -> Instant {
+    Instant::from_start(Duration::from_secs(seconds))
+}
+
+/// What happened, and when.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Did {
+    Scan,
+    Join,
+    Open,
+    Close,
+}
+
+/// A radio in a world: what scans, joins and the access point give at a second.
+struct World<F, G, H> {
+    scan: F,
+    join: G,
+    access_point: H,
+    /// Seconds at which the network goes away.
+    losses: Vec<u64>,
+}
+
+impl<F, G, H> World<F, G, H>
+where
+    F: Fn(u64) -> Result<Security, LinkError>,
+    G: Fn(u64) -> Result<Address, LinkError>,
+    H: Fn(u64) -> Result<(), LinkError>,
+{
+    /// Plays until `end`; scans take 3 s, joining 2 s.
+    fn play(&self, station: &mut Station<'_>, end: u64) -> Vec<(u64, Did)> {
+        let mut done = Vec::new();
+        let mut second = 0;
+        let mut steps = 0;
+        let mut actions = station.handle(at(0), Event::Start);
+        loop {
+            steps += 1;
+            assert!(steps < 100_000, "it does not come to rest");
+            if let Some(open) = actions.access_point {
+                done.push((second, if open { Did::Open } else { Did::Close }));
+                let next = station.handle(at(second), Event::AccessPoint(open, (self.access_point)(second)));
+                assert_eq!(next.errand, None);
+                actions.access_point = None;
+            }
+            actions = match actions.errand {
+                Some(Errand::Scan) => {
+                    done.push((second, Did::Scan));
+                    second += 3;
+                    let found = (self.scan)(second).map(network);
+                    let found = found.as_ref().map(core::slice::from_ref).map_err(|error| *error);
+                    station.handle(at(second), Event::Scanned(found))
+                }
+                Some(Errand::Join) => {
+                    done.push((second, Did::Join));
+                    second += 2;
+                    station.handle(at(second), Event::Joined((self.join)(second)))
+                }
+                None => {
+                    let joined = station.link() == LinkState::Joined;
+                    let loss = self.losses.iter().copied().find(|loss| joined && *loss > second);
+                    let due = station.poll_at().map(|due| due.since_start().as_secs().max(second));
+                    let lost = loss.is_some_and(|loss| due.is_none_or(|due| loss <= due));
+                    let Some(next) = (if lost { loss } else { due }).filter(|next| *next <= end) else {
+                        return done;
+                    };
+                    second = next;
+                    let event = if lost { Event::Lost(LinkError::Lost) } else { Event::Tick };
+                    station.handle(at(second), event)
+                }
+            };
+        }
+    }
+}
+
+fn good(_: u64) -> Result<Security, LinkError> {
+    Ok(Security::Wpa2)
+}
+
+fn joins(_: u64) -> Result<Address, LinkError> {
+    Ok(ADDRESS)
+}
+
+fn works(_: u64) -> Result<(), LinkError> {
+    Ok(())
+}
+
+#[test]
+fn without_a_known_network_the_access_point_opens_at_once_and_stays() {
+    let mut station = Station::new(None);
+    let world = World { scan: good, join: joins, access_point: works, losses: Vec::new() };
+    assert_eq!(world.play(&mut station, 1_000_000), [(0, Did::Open)]);
+    assert_eq!((station.link(), station.poll_at()), (LinkState::NoNetworkKnown, None));
+    assert!(station.access_point_open());
+}
+
+#[test]
+fn a_good_network_is_joined_and_no_access_point_ever_opens() {
+    let known = known();
+    let mut station = Station::new(Some(&known));
+    let world = World { scan: good, join: joins, access_point: works, losses: Vec::new() };
+    assert_eq!(world.play(&mut station, 1_000_000), [(0, Did::Scan), (3, Did::Join)]);
+    assert_eq!((station.link(), station.address()), (LinkState::Joined, Some(ADDRESS)));
+    assert_eq!((station.poll_at(), station.last_error()), (None, None));
+}
+
+#[test]
+fn the_back_off_doubles_up_to_five_minutes_beside_the_open_access_point() {
+    let known = known();
+    let mut station = Station::new(Some(&known));
+    let refused = |_| Err(LinkError::WrongPassword);
+    let world = World { scan: good, join: refused, access_point: works, losses: Vec::new() };
+    let done = world.play(&mut station, 3000);
+    assert_eq!(done[..3], [(0, Did::Scan), (3, Did::Join), (5, Did::Open)]);
+    let scans: Vec<_> = done.iter().filter(|(_, did)| *did == Did::Scan).map(|(at, _)| *at).collect();
+    let waits: Vec<_> = scans.windows(2).map(|pair| pair[1] - pair[0] - 5).collect();
+    assert_eq!(waits[..8], [5, 10, 20, 40, 80, 160, 300, 300]);
+    assert!(done.iter().all(|(_, did)| *did != Did::Close));
+    assert_eq!((station.link(), station.last_error()), (LinkState::Waiting, Some(LinkError::WrongPassword)));
+    assert_eq!(station.retry_at(), station.poll_at());
+    // For ever means for ever: no number overflows.
+    station.failures = u32::MAX;
+    let _ = world.play(&mut station, 6000);
+    assert_eq!((station.failures, station.link()), (u32::MAX, LinkState::Waiting));
+}
+
+#[test]
+fn the_access_point_closes_a_minute_after_joining() {
+    let known = known();
+    let mut station = Station::new(Some(&known));
+    // The router starts after the plug, as after a power cut.
+    let late = |second| if second < 30 { Err(LinkError::NotFound) } else { Ok(Security::Wpa2) };
+    let world = World { scan: late, join: joins, access_point: works, losses: Vec::new() };
+    let done = world.play(&mut station, 10_000);
+    let joined = done.iter().find(|(_, did)| *did == Did::Join).unwrap().0 + 2;
+    assert_eq!(done[1], (3, Did::Open));
+    assert_eq!(done.last(), Some(&(joined + 60, Did::Close)));
+    assert_eq!((station.last_error(), station.poll_at()), (None, None));
+}
+
+#[test]
+fn a_lost_network_is_looked_for_at_once_and_the_access_point_waits_five_minutes() {
+    let known = known();
+    let mut station = Station::new(Some(&known));
+    let gone = |second| if second < 1000 { Ok(Security::Wpa2) } else { Err(LinkError::NotFound) };
+    let world = World { scan: gone, join: joins, access_point: works, losses: [1000].into() };
+    let done = world.play(&mut station, 2000);
+    assert_eq!(done[2], (1000, Did::Scan));
+    let open = done.iter().find(|(_, did)| *did == Did::Open).unwrap().0;
+    assert!((1300..=1305).contains(&open), "{open}");
+    assert!(done.iter().filter(|(at, did)| *did == Did::Scan && *at < open).count() >= 5);
+    // A short loss opens none.
+    let mut station = Station::new(Some(&known));
+    let world = World { scan: good, join: joins, access_point: works, losses: [500, 900].into() };
+    let done = world.play(&mut station, 10_000);
+    assert_eq!(done.len(), 6, "{done:?}");
+    assert!(done.iter().all(|(_, did)| *did != Did::Open));
+}
+
+#[test]
+fn a_network_that_throws_the_plug_out_again_and_again_counts_as_failing() {
+    let known = known();
+    let mut station = Station::new(Some(&known));
+    let losses = (0..3000).map(|index| index * 10).collect();
+    let world = World { scan: good, join: joins, access_point: works, losses };
+    let done = world.play(&mut station, 3000);
+    let scans = done.iter().filter(|(_, did)| *did == Did::Scan).count();
+    assert!(scans < 20, "{scans} scans in 50 minutes");
+    assert_eq!(done.iter().filter(|(_, did)| *did == Did::Open).count(), 1);
+    assert!(station.access_point_open());
+    assert!(done.iter().all(|(_, did)| *did != Did::Close));
+}
+
+#[test]
+fn a_radio_that_refuses_the_access_point_is_asked_again() {
+    let known = known();
+    let mut station = Station::new(Some(&known));
+    let never = |_| Err(LinkError::NotFound);
+    let later = |second| if second < 60 { Err(LinkError::Radio) } else { Ok(()) };
+    let world = World { scan: never, join: joins, access_point: later, losses: Vec::new() };
+    let done = world.play(&mut station, 600);
+    let opens: Vec<_> = done.iter().filter(|(_, did)| *did == Did::Open).map(|(at, _)| *at).collect();
+    assert!(opens.len() > 3 && opens.last().is_some_and(|last| (60..75).contains(last)), "{opens:?}");
+    assert!(opens.windows(2).all(|pair| pair[1] - pair[0] >= 5));
+    assert!(station.access_point_open());
+}
+
+#[test]
+fn what_cannot_happen_changes_nothing() {
+    let known = known();
+    let mut station = Station::new(Some(&known));
+    assert_eq!(station.handle(at(0), Event::Start).errand, Some(Errand::Scan));
+    for event in [Event::Start, Event::Joined(Ok(ADDRESS)), Event::Lost(LinkError::Lost), Event::Tick] {
+        assert_eq!(station.handle(at(1), event), Actions::default());
+        assert_eq!(station.link(), LinkState::Joining);
+    }
+}
