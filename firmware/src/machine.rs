@@ -22,7 +22,7 @@ fn memory() -> Memory {
     let (used, free) = (esp_alloc::HEAP.used() as u32, esp_alloc::HEAP.free() as u32);
     let least = LEAST_FREE.load(Ordering::Relaxed).min(free);
     LEAST_FREE.store(least, Ordering::Relaxed);
-    Memory { heap_used_bytes: used, heap_free_bytes: free, heap_least_free_bytes: least }
+    Memory { heap_used_bytes: used, heap_free_bytes: free, heap_least_free_bytes: least, stack_least_free_bytes: None }
 }
 
 /// The chip.

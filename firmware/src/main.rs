@@ -13,6 +13,7 @@ mod flash;
 mod identity;
 mod machine;
 mod network;
+mod random;
 mod relay;
 mod reset;
 mod samples;
@@ -35,6 +36,7 @@ use static_cell::StaticCell;
 
 use boards::BOARD;
 use flash::{EspFlash, Shared};
+use random::EspRandom;
 use slots::EspSlots;
 use wifi::EspWifi;
 
@@ -77,12 +79,12 @@ async fn main(spawner: Spawner) -> ! {
         None => Starts { trouble: Some(starts::Trouble::Flash), ..Starts::default() },
     };
 
-    let networks = network::start(spawner);
-    let listener = network::listen(networks);
-    let wifi = match EspWifi::start(chip.WIFI, networks.station, listener) {
-        Ok(wifi) => wifi,
+    let radio = match wifi::start(chip.WIFI) {
+        Ok(radio) => radio,
         Err(error) => panic!("the radio does not start: {error:?}"),
     };
+    let networks = network::start(spawner, &mut EspRandom::with_radio(&radio));
+    let listener = network::listen(networks);
 
     static CORE: StaticCell<InterruptExecutor<2>> = StaticCell::new();
     // Above the radio's interrupts, below the one that wakes it and the one that samples.
@@ -95,7 +97,7 @@ async fn main(spawner: Spawner) -> ! {
         starts,
         networks,
         listener,
-        wifi,
+        wifi: EspWifi::new(radio, networks.station, listener),
         slots: EspSlots::find(flash).await,
     })
     .await

@@ -2,10 +2,10 @@
 
 use embassy_executor::Spawner;
 use embassy_net::{Config, Ipv4Cidr, Runner, Stack, StackResources, StaticConfigV4};
-use esp_hal::rng::Rng;
 use esp_radio::wifi::Interface;
 use ossp_embassy::{Listener, Pool};
 use plug::limits;
+use plug::platform::Random;
 use static_cell::{ConstStaticCell, StaticCell};
 
 /// A socket for each web worker, DHCP's, DNS's; and one for the way out (Emoncms).
@@ -46,12 +46,13 @@ pub fn listen(networks: Networks) -> &'static Listener<2> {
 }
 
 /// Starts both; they wait until the radio has a link.
-pub fn start(spawner: Spawner) -> Networks {
+pub fn start(spawner: Spawner, random: &mut impl Random) -> Networks {
     static STATION_MEMORY: StaticCell<StackResources<STATION_SOCKETS>> = StaticCell::new();
     static ACCESS_POINT_MEMORY: StaticCell<StackResources<ACCESS_POINT_SOCKETS>> = StaticCell::new();
-    let seed = || {
-        let rng = Rng::new();
-        u64::from(rng.random()) << 32 | u64::from(rng.random())
+    let mut seed = || {
+        let mut bytes = [0; 8];
+        random.fill(&mut bytes);
+        u64::from_le_bytes(bytes)
     };
     let own = Config::ipv4_static(StaticConfigV4 {
         address: Ipv4Cidr::new(limits::ACCESS_POINT_ADDRESS, ACCESS_POINT_PREFIX),

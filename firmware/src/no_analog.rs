@@ -1,8 +1,6 @@
 //! In place of `analog` on chips whose converter is not read yet: no samples ever come, and the relay's pin is driven
 //! without a guard. `/api/v1/info` says so in `source`.
 
-use core::sync::atomic::AtomicU32;
-
 use plug::board::ReferencePoint;
 use plug::core::instant::Seen;
 use plug::platform::{InstantLimit, Sampling};
@@ -20,9 +18,9 @@ pub enum Entry {
 }
 
 /// A ring that stays empty.
-pub struct Ring(AtomicU32);
+pub struct Ring;
 
-pub static RING: Ring = Ring(AtomicU32::new(0));
+pub static RING: Ring = Ring;
 
 impl Ring {
     pub fn peek(&self) -> Option<Entry> {

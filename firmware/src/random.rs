@@ -1,6 +1,7 @@
 //! The platform's random numbers: the chip's generator, which is fed by noise while the radio runs.
 
 use esp_hal::rng::Rng;
+use esp_radio::wifi::WifiController;
 use plug::platform::Random;
 
 /// The hardware generator. Fit for secrets only once Wi-Fi has started (ESP32-C3 technical reference manual,
@@ -8,8 +9,8 @@ use plug::platform::Random;
 pub struct EspRandom(Rng);
 
 impl EspRandom {
-    /// Wi-Fi has started.
-    pub fn with_radio() -> Self {
+    /// The radio runs.
+    pub fn with_radio(_: &WifiController<'static>) -> Self {
         Self(Rng::new())
     }
 }

@@ -132,6 +132,7 @@ pub fn rest_is_alive() -> bool {
 }
 
 /// The sampling interrupt counts how long both have not shown life.
+#[cfg(feature = "esp32c3")]
 #[inline(always)]
 pub fn tell_age() {
     let ages = addr_of_mut!(AGES).cast::<u32>();

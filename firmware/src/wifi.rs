@@ -39,26 +39,31 @@ pub struct EspWifi {
     own: Option<AccessPointConfig>,
 }
 
+/// Starts the radio as a station without a network.
+///
+/// # Errors
+/// If the driver does not start: out of memory, as a rule.
+pub fn start(device: WIFI<'static>) -> Result<WifiController<'static>, WifiError> {
+    let config = ControllerConfig::default()
+        .with_country_info(COUNTRY)
+        .with_rx_queue_size(RECEIVE_QUEUE)
+        .with_static_rx_buf_num(STATIC_RECEIVE_BUFFERS)
+        .with_dynamic_rx_buf_num(DYNAMIC_RECEIVE_BUFFERS)
+        .with_dynamic_tx_buf_num(DYNAMIC_TRANSMIT_BUFFERS)
+        .with_rx_ba_win(BLOCK_ACKNOWLEDGE_WINDOW);
+    let mut controller = WifiController::new(device, config)?;
+    controller.set_power_saving(PowerSaveMode::None)?;
+    Ok(controller)
+}
+
 impl EspWifi {
-    /// Starts the radio as a station without a network.
-    ///
-    /// # Errors
-    /// If the driver does not start: out of memory, as a rule.
-    pub fn start(
-        device: WIFI<'static>,
+    /// The radio, the stack that gets an address when a network is joined, and who listens on the access point.
+    pub fn new(
+        controller: WifiController<'static>,
         station: Stack<'static>,
         listener: &'static Listener<2>,
-    ) -> Result<Self, WifiError> {
-        let config = ControllerConfig::default()
-            .with_country_info(COUNTRY)
-            .with_rx_queue_size(RECEIVE_QUEUE)
-            .with_static_rx_buf_num(STATIC_RECEIVE_BUFFERS)
-            .with_dynamic_rx_buf_num(DYNAMIC_RECEIVE_BUFFERS)
-            .with_dynamic_tx_buf_num(DYNAMIC_TRANSMIT_BUFFERS)
-            .with_rx_ba_win(BLOCK_ACKNOWLEDGE_WINDOW);
-        let mut controller = WifiController::new(device, config)?;
-        controller.set_power_saving(PowerSaveMode::None)?;
-        Ok(Self { controller, station, listener, known: None, own: None })
+    ) -> Self {
+        Self { controller, station, listener, known: None, own: None }
     }
 
     /// Tells the driver what there is to be: station, access point, or both.

@@ -22,9 +22,8 @@ use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use embassy_sync::waitqueue::AtomicWaker;
 use esp_hal::interrupt::software::SoftwareInterrupt;
-use esp_hal::interrupt::{InterruptHandler, Priority};
-use esp_hal::peripherals::{FROM_CPU_INTR3, SYSTIMER};
-use esp_hal::ram;
+use esp_hal::interrupt::{DirectBindableCpuInterrupt, InterruptHandler, Priority, enable_direct};
+use esp_hal::peripherals::{FROM_CPU_INTR3, Interrupt, SYSTIMER};
 use esp_hal::time::Duration;
 use esp_hal::timer::PeriodicTimer;
 use esp_hal::timer::systimer::Alarm;
@@ -126,7 +125,56 @@ fn counts() -> u32 {
     unit.unit_value(0).lo().read().bits()
 }
 
-#[ram]
+/// What the processor jumps to. `esp-hal`'s own dispatcher calls functions that lie in flash; this one saves the
+/// registers that a function may change (RISC-V calling convention), calls [`tick`] and returns. Interrupts stay off
+/// in here, and whatever stack was in use lends 64 bytes and the frame of `tick`.
+#[unsafe(naked)]
+#[unsafe(export_name = "ossp_sampling_entry")]
+#[unsafe(link_section = ".rwtext.sampling")]
+unsafe extern "C" fn entry() {
+    core::arch::naked_asm!(
+        "addi sp, sp, -64",
+        "sw ra, 0(sp)",
+        "sw t0, 4(sp)",
+        "sw t1, 8(sp)",
+        "sw t2, 12(sp)",
+        "sw t3, 16(sp)",
+        "sw t4, 20(sp)",
+        "sw t5, 24(sp)",
+        "sw t6, 28(sp)",
+        "sw a0, 32(sp)",
+        "sw a1, 36(sp)",
+        "sw a2, 40(sp)",
+        "sw a3, 44(sp)",
+        "sw a4, 48(sp)",
+        "sw a5, 52(sp)",
+        "sw a6, 56(sp)",
+        "sw a7, 60(sp)",
+        "jal {tick}",
+        "lw ra, 0(sp)",
+        "lw t0, 4(sp)",
+        "lw t1, 8(sp)",
+        "lw t2, 12(sp)",
+        "lw t3, 16(sp)",
+        "lw t4, 20(sp)",
+        "lw t5, 24(sp)",
+        "lw t6, 28(sp)",
+        "lw a0, 32(sp)",
+        "lw a1, 36(sp)",
+        "lw a2, 40(sp)",
+        "lw a3, 44(sp)",
+        "lw a4, 48(sp)",
+        "lw a5, 52(sp)",
+        "lw a6, 56(sp)",
+        "lw a7, 60(sp)",
+        "addi sp, sp, 64",
+        "mret",
+        tick = sym tick,
+    )
+}
+
+#[unsafe(export_name = "ossp_sampling_tick")]
+#[unsafe(link_section = ".rwtext.sampling")]
 extern "C" fn tick() {
     SYSTIMER::regs().int_clr().write(|w| w.target(1).clear_bit_by_one());
     // SAFETY: only the interrupt is here, see `Only`.
@@ -288,7 +336,7 @@ pub fn start(alarm: Alarm<'static>, waking: FROM_CPU_INTR3<'static>, channels: [
     });
     SoftwareInterrupt::new(waking).set_interrupt_handler(InterruptHandler::new(wake, Priority::Priority3));
     let mut timer = PeriodicTimer::new(alarm);
-    timer.set_interrupt_handler(InterruptHandler::new(tick, Priority::max()));
+    enable_direct(Interrupt::SYSTIMER_TARGET1, Priority::max(), DirectBindableCpuInterrupt::Interrupt0, entry);
     timer.listen();
     // 125 us are a period that the timer has.
     let _ = timer.start(Duration::from_micros(TICK_MICROSECONDS));
