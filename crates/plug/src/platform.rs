@@ -140,7 +140,7 @@ pub struct Identity {
     pub source: String<64>,
 }
 
-/// Memory that is handed out at run time.
+/// Memory that is used at run time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Memory {
     /// Heap in use.
@@ -149,6 +149,8 @@ pub struct Memory {
     pub heap_free_bytes: u32,
     /// The least of it that was ever free since the start.
     pub heap_least_free_bytes: u32,
+    /// The least of the stack that was ever free since the start; `None` where nobody looks.
+    pub stack_least_free_bytes: Option<u32>,
 }
 
 /// How evenly samples are taken, measured by the hardware that takes them.

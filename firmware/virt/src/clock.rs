@@ -3,20 +3,22 @@
 //! A ticker instead of single shots: with `-icount` an idle guest would starve QEMU's user network, and the network
 //! device is polled with the same tick.
 
-use core::cell::RefCell;
+use core::cell::{Cell, RefCell};
+use core::sync::atomic::{AtomicU32, Ordering};
 use core::task::Waker;
-use core::time::Duration;
 
 use critical_section::Mutex;
+use embassy_sync::waitqueue::AtomicWaker;
 use embassy_time_driver::Driver;
 use heapless::Vec;
-use plug::platform::{Clock, Instant};
 use riscv::interrupt::Interrupt;
 use riscv_rt::core_interrupt;
 
 /// Ticks of the counter in a microsecond (10 MHz).
 const COUNTS_A_MICROSECOND: u64 = 10;
 const TICK_COUNTS: u64 = 10_000;
+/// Ticks that are made up for when the machine stood still for longer than a tick (a busy PC); the rest is left out.
+const TICKS_TO_CATCH_UP: u64 = 10;
 const MTIME_LOW: *const u32 = 0x0200_bff8 as *const u32;
 const MTIME_HIGH: *const u32 = 0x0200_bffc as *const u32;
 const MTIMECMP_LOW: *mut u32 = 0x0200_4000 as *mut u32;
@@ -27,6 +29,23 @@ const WAITING: usize = 64;
 struct Ticker(Mutex<RefCell<Vec<(u64, Waker), WAITING>>>);
 
 embassy_time_driver::time_driver_impl!(static TICKER: Ticker = Ticker(Mutex::new(RefCell::new(Vec::new()))));
+
+/// Ticks since the start.
+static TICKS: AtomicU32 = AtomicU32::new(0);
+/// When the next one is due, in counts.
+static NEXT_TICK: Mutex<Cell<u64>> = Mutex::new(Cell::new(0));
+/// Who wants to be woken by each.
+static TICKED: AtomicWaker = AtomicWaker::new();
+
+/// Milliseconds that this machine lived through: interrupts that came. If QEMU stands still, so does this.
+pub fn ticks() -> u32 {
+    TICKS.load(Ordering::Relaxed)
+}
+
+/// Wakes `waker` with the next tick. There is room for one.
+pub fn wake_with_next_tick(waker: &Waker) {
+    TICKED.register(waker);
+}
 
 fn counts() -> u64 {
     loop {
@@ -40,6 +59,7 @@ fn counts() -> u64 {
 }
 
 fn next_tick_at(counts: u64) {
+    critical_section::with(|token| NEXT_TICK.borrow(token).set(counts));
     // SAFETY: the compare register belongs to this module; the order keeps it from matching in between.
     unsafe {
         MTIMECMP_HIGH.write_volatile(u32::MAX);
@@ -60,7 +80,10 @@ pub fn start() {
 
 #[core_interrupt(Interrupt::MachineTimer)]
 fn tick() {
-    next_tick_at(counts() + TICK_COUNTS);
+    let due = critical_section::with(|token| NEXT_TICK.borrow(token).get()) + TICK_COUNTS;
+    next_tick_at(due.max(counts().saturating_sub(TICKS_TO_CATCH_UP * TICK_COUNTS)));
+    TICKS.store(ticks().wrapping_add(1), Ordering::Relaxed);
+    TICKED.wake();
     let now = TICKER.now();
     critical_section::with(|token| {
         let mut waiting = TICKER.0.borrow(token).borrow_mut();
@@ -90,24 +113,5 @@ impl Driver for Ticker {
                 waker.wake();
             }
         });
-    }
-}
-
-/// The plug's clock. There is no time of day in here.
-#[derive(Clone, Copy)]
-pub struct VirtClock;
-
-impl Clock for VirtClock {
-    fn now(&self) -> Instant {
-        Instant::from_start(Duration::from_micros(TICKER.now()))
-    }
-
-    async fn sleep_until(&self, moment: Instant) {
-        let microseconds = u64::try_from(moment.since_start().as_micros()).unwrap_or(u64::MAX);
-        embassy_time::Timer::at(embassy_time::Instant::from_micros(microseconds)).await;
-    }
-
-    fn time_of_day(&self) -> Option<f64> {
-        None
     }
 }

@@ -3,17 +3,19 @@
 
 pub mod clock;
 pub mod console;
+pub mod flash;
+pub mod memory;
 pub mod network;
 pub mod samples;
-
-use embedded_alloc::LlffHeap;
 
 use core::fmt::Write;
 use core::panic::PanicInfo;
 
+use memory::CountedHeap;
+
 /// Empty until a program gives it memory; the benchmark never does.
 #[global_allocator]
-pub static HEAP: LlffHeap = LlffHeap::empty();
+pub static HEAP: CountedHeap = CountedHeap::empty();
 
 #[panic_handler]
 fn panic(info: &PanicInfo<'_>) -> ! {

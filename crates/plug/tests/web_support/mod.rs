@@ -96,6 +96,7 @@ impl platform::Machine for Bench {
                 heap_used_bytes: 60_000,
                 heap_free_bytes: 40_000,
                 heap_least_free_bytes: 30_000,
+                stack_least_free_bytes: Some(20_000),
             }),
             sampling: Some(platform::Sampling {
                 skew_s: 125.25e-6,

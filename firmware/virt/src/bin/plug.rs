@@ -7,8 +7,7 @@ extern crate alloc;
 use core::cell::Cell;
 use core::fmt::Write;
 
-use edge_nal::{NoopNet, TcpBind};
-use edge_nal_embassy::{Tcp, TcpBuffers};
+use edge_nal::NoopNet;
 use embassy_executor::Spawner;
 use embassy_futures::join::join;
 use embassy_net::{Config, Runner, Stack, StackResources};
@@ -18,9 +17,12 @@ use metering::checksum::Checksum;
 use metering::front_end::Pair;
 use metering::history::Storage;
 use metering::meter::Meter;
+use ossp_embassy::{EmbassyClock, Listener, Pool};
 use ossp_virt::HEAP;
-use ossp_virt::clock::{self, VirtClock};
+use ossp_virt::clock;
 use ossp_virt::console::{Console, exit};
+use ossp_virt::flash::RamFlash;
+use ossp_virt::memory::{Usage, paint_stack};
 use ossp_virt::network::Network;
 use ossp_virt::samples::{self, Recording, VirtRelay};
 use plug::app::{Link, Rest, run_core, run_rest};
@@ -30,7 +32,7 @@ use plug::defaults::Defaults;
 use plug::limits;
 use plug::net::{NoWifi, factory_access_point};
 use plug::platform::{Clock, Identity, Machine, Memory, Vitals};
-use plug::starts::Starts;
+use plug::starts;
 use plug::state::State;
 use plug::update::NoSlots;
 use static_cell::{ConstStaticCell, StaticCell};
@@ -40,7 +42,7 @@ const HEAP_BYTES: usize = 80 * 1024;
 /// Rows that a meter needs at 2 kHz.
 const ROWS: usize = 1364;
 /// A socket for each worker, and DHCP's.
-const SOCKETS: usize = limits::WEB_WORKERS + 2;
+const SOCKETS: usize = limits::WEB_WORKERS + 1;
 const SEND: usize = 2048;
 const RECEIVE: usize = 1024;
 const PORT: u16 = 80;
@@ -50,11 +52,12 @@ async fn network(mut runner: Runner<'static, &'static mut Network>) -> ! {
     runner.run().await
 }
 
-/// Says every few seconds what the heap holds: a test compares.
+/// Says every few seconds what the memory holds: a test compares.
 #[embassy_executor::task]
 async fn watch_memory() -> ! {
     loop {
-        let _ = writeln!(Console, "heap used {} free {}", HEAP.used(), HEAP.free());
+        let waiting = samples::most_waiting();
+        let _ = writeln!(Console, "memory: {}; samples at most {waiting} waited", Usage::now(&HEAP));
         Timer::after(Duration::from_secs(5)).await;
     }
 }
@@ -78,8 +81,13 @@ struct VirtMachine;
 
 impl Machine for VirtMachine {
     fn vitals(&self) -> Vitals {
-        let (used, free) = (HEAP.used() as u32, HEAP.free() as u32);
-        let memory = Memory { heap_used_bytes: used, heap_free_bytes: free, heap_least_free_bytes: free };
+        let usage = Usage::now(&HEAP);
+        let memory = Memory {
+            heap_used_bytes: usage.heap_used as u32,
+            heap_free_bytes: (usage.heap_size - usage.heap_used) as u32,
+            heap_least_free_bytes: (usage.heap_size - usage.heap_most) as u32,
+            stack_least_free_bytes: Some((usage.stack_size - usage.stack_most) as u32),
+        };
         Vitals { memory: Some(memory), ..Vitals::default() }
     }
 }
@@ -90,8 +98,8 @@ async fn application(stack: Stack<'static>) -> ! {
     static CURRENT: ConstStaticCell<[i32; ROWS]> = ConstStaticCell::new([0; ROWS]);
     static STATE: StaticCell<State> = StaticCell::new();
     static LINK: StaticCell<Link<NoopRawMutex>> = StaticCell::new();
-    static BUFFERS: ConstStaticCell<TcpBuffers<SOCKETS, SEND, RECEIVE>> =
-        ConstStaticCell::new(TcpBuffers::new());
+    static BUFFERS: ConstStaticCell<Pool<{ limits::WEB_WORKERS }, SEND, RECEIVE>> =
+        ConstStaticCell::new(Pool::new());
     let (voltage, current) = (VOLTAGE.take(), CURRENT.take());
     let found = checksum(Storage { voltage: &mut *voltage, current: &mut *current });
     let _ = writeln!(Console, "checksum 0x{:016x}", found.value());
@@ -104,7 +112,7 @@ async fn application(stack: Stack<'static>) -> ! {
     let front_end = samples::front_end();
     let Ok(mut meter) = Meter::new(front_end, samples::calibration(), storage) else { exit(false) };
     let core = Core::new(true);
-    let clock = VirtClock;
+    let clock = EmbassyClock;
     let state = STATE.init(State::new(core.relay_status(clock.now(), None), samples::calibration()));
     let link = LINK.init(Link::new());
     let identity = Identity {
@@ -119,8 +127,9 @@ async fn application(stack: Stack<'static>) -> ! {
     };
     let closed = Cell::new(false);
     let (mut recording, mut relay) = (Recording::new(&closed), VirtRelay(&closed));
-    let tcp = Tcp::new(stack, BUFFERS.take());
-    let Ok(acceptor) = tcp.bind(([0, 0, 0, 0], PORT).into()).await else { exit(false) };
+    let acceptor = Listener::new(PORT, BUFFERS.take(), [(stack, limits::WEB_WORKERS)]);
+    let Some(mut flash) = RamFlash::take() else { exit(false) };
+    let starts = starts::count(&mut flash, identity.reset_reason, &identity.reset_detail).await;
     let web = plug::web::Plug {
         clock: &clock,
         network_clock: &clock,
@@ -129,7 +138,7 @@ async fn application(stack: Stack<'static>) -> ! {
         identity: &identity,
         front_end: &front_end,
         machine: &VirtMachine,
-        starts: &Starts::default(),
+        starts: &starts,
         defaults: &Defaults::default(),
     };
     let own = factory_access_point();
@@ -151,10 +160,9 @@ async fn application(stack: Stack<'static>) -> ! {
 async fn main(spawner: Spawner) {
     static MEMORY: ConstStaticCell<[u8; HEAP_BYTES]> = ConstStaticCell::new([0; HEAP_BYTES]);
     static NETWORK: StaticCell<Network> = StaticCell::new();
-    static RESOURCES: StaticCell<StackResources<{ SOCKETS + 1 }>> = StaticCell::new();
-    let memory = MEMORY.take();
-    // SAFETY: the memory is static and nobody else has it.
-    unsafe { HEAP.init(memory.as_mut_ptr() as usize, HEAP_BYTES) };
+    static RESOURCES: StaticCell<StackResources<SOCKETS>> = StaticCell::new();
+    paint_stack();
+    HEAP.init(MEMORY.take());
     clock::start();
     let Some(found) = Network::find() else { exit(false) };
     let card = NETWORK.init(found).listen();

@@ -1,0 +1,72 @@
+//! A NOR flash in RAM: like the chip's, it erases sectors to ones, writes words of which it can only clear bits, and
+//! wants both aligned. Like no flash, it is empty after each start.
+
+use embedded_storage_async::nor_flash::{ErrorType, NorFlash, NorFlashErrorKind, ReadNorFlash};
+
+/// Where it lies: beyond the 200 KB, since a chip's flash takes no RAM.
+const MEMORY: usize = 0x80a0_0000;
+const SECTOR: usize = 4096;
+const WORD: usize = 4;
+const SECTORS: usize = 16;
+const ERASED: u8 = 0xff;
+
+/// The plug's data partition.
+pub struct RamFlash(&'static mut [u8]);
+
+impl RamFlash {
+    /// All erased; `None` the second time.
+    #[must_use]
+    pub fn take() -> Option<Self> {
+        static TAKEN: portable_atomic::AtomicBool = portable_atomic::AtomicBool::new(false);
+        if TAKEN.swap(true, portable_atomic::Ordering::Relaxed) {
+            return None;
+        }
+        // SAFETY: this part of QEMU's memory is nobody else's (memory.x, network.rs), and it is taken once.
+        let memory = unsafe { core::slice::from_raw_parts_mut(MEMORY as *mut u8, SECTORS * SECTOR) };
+        memory.fill(ERASED);
+        Some(Self(memory))
+    }
+
+    /// The bytes from `from` to `to`, if they are whole units of `unit`.
+    fn range(&mut self, from: u32, to: usize, unit: usize) -> Result<&mut [u8], NorFlashErrorKind> {
+        let from = from as usize;
+        if from % unit != 0 || to % unit != 0 {
+            return Err(NorFlashErrorKind::NotAligned);
+        }
+        self.0.get_mut(from..to).ok_or(NorFlashErrorKind::OutOfBounds)
+    }
+}
+
+impl ErrorType for RamFlash {
+    type Error = NorFlashErrorKind;
+}
+
+impl ReadNorFlash for RamFlash {
+    const READ_SIZE: usize = WORD;
+
+    async fn read(&mut self, offset: u32, bytes: &mut [u8]) -> Result<(), NorFlashErrorKind> {
+        let found = self.range(offset, (offset as usize).saturating_add(bytes.len()), WORD)?;
+        bytes.copy_from_slice(found);
+        Ok(())
+    }
+
+    fn capacity(&self) -> usize {
+        self.0.len()
+    }
+}
+
+impl NorFlash for RamFlash {
+    const WRITE_SIZE: usize = WORD;
+    const ERASE_SIZE: usize = SECTOR;
+
+    async fn erase(&mut self, from: u32, to: u32) -> Result<(), NorFlashErrorKind> {
+        self.range(from, to as usize, SECTOR)?.fill(ERASED);
+        Ok(())
+    }
+
+    async fn write(&mut self, offset: u32, bytes: &[u8]) -> Result<(), NorFlashErrorKind> {
+        let cells = self.range(offset, (offset as usize).saturating_add(bytes.len()), WORD)?;
+        cells.iter_mut().zip(bytes).for_each(|(cell, byte)| *cell &= byte);
+        Ok(())
+    }
+}
