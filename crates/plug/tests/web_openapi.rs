@@ -10,6 +10,8 @@
 
 mod web_support;
 
+use plug::net::{LinkState, WifiStatus};
+use plug::platform::{Address, Instant, LinkError};
 use plug::web::ROUTES;
 use serde_json::Value;
 use web_support::Plug;
@@ -34,7 +36,9 @@ fn check(document: &Value, schema: &Value, value: &Value, place: &str) {
         Value::String(_) => "string",
         Value::Array(_) => "array",
         Value::Object(_) => "object",
-        Value::Number(number) if number.is_u64() && types.contains(&"integer") => "integer",
+        Value::Number(number) if (number.is_u64() || number.is_i64()) && types.contains(&"integer") => {
+            "integer"
+        }
         Value::Number(_) => "number",
     };
     assert!(types.contains(&kind), "{place}: {value} is no {types:?}");
@@ -110,9 +114,26 @@ fn real_answers_are_as_described() {
             check(&document, &good["schema"], &plug.get(route.path).json(), route.path);
         }
     }
+    plug.inside(|inside| inside.state.wifi.replace(Some(waiting())));
+    let wifi = &document["components"]["schemas"]["Wifi"];
+    check(&document, wifi, &plug.get("/api/v1/wifi").json(), "wifi");
     let errors = &document["components"]["schemas"]["Error"];
     check(&document, errors, &plug.get("/api/x").json(), "error");
     check(&document, errors, &plug.put_relay("[]").json(), "error");
+}
+
+/// A radio with something in every field.
+fn waiting() -> WifiStatus {
+    WifiStatus {
+        link: LinkState::Waiting,
+        ssid: Some("home".try_into().unwrap()),
+        signal_dbm: Some(-90),
+        address: Some(Address { ip: [10, 0, 0, 7].into(), prefix: 24, gateway: Some([10, 0, 0, 1].into()) }),
+        last_error: Some(LinkError::WrongPassword),
+        retry_at: Some(Instant::from_start(std::time::Duration::from_secs(300))),
+        access_point_open: true,
+        access_point_ssid: "OSSP".try_into().unwrap(),
+    }
 }
 
 #[test]

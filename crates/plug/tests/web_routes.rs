@@ -12,6 +12,8 @@ mod web_support;
 
 use std::io::Write;
 
+use plug::net::{LinkState, WifiStatus};
+use plug::platform::{Address, LinkError};
 use plug::web::{Methods, ROUTES};
 use web_support::{LONG, Plug, calibration, pair, read_response};
 
@@ -30,6 +32,69 @@ fn info_says_who_the_plug_is() {
     assert!(info["uptime_s"].as_f64().unwrap() >= 0.0);
     for field in ["version", "git", "build", "board", "chip", "source", "reset_reason"] {
         assert!(info[field].is_string(), "{field}");
+    }
+    assert_eq!(info["starts"], 1234);
+    assert_eq!(
+        (&info["last_fault"]["start"], &info["last_fault"]["reason"]),
+        (&1232.into(), &"panic".into())
+    );
+    assert_eq!(info["last_fault"]["detail"].as_str().unwrap().len(), plug::limits::RESET_DETAIL);
+    assert_eq!(info["image"], serde_json::json!({"slot": 1, "state": "on_probation"}));
+    let brought = ["wifi_ssid", "wifi_password", "emoncms_url", "emoncms_key"];
+    assert_eq!(info["build_defaults"], serde_json::json!(brought));
+    let text = plug.get("/api/v1/info");
+    assert!(!text.text().contains("Home") && !text.text().contains("secret"), "{}", text.text());
+}
+
+#[test]
+fn without_a_radio_there_is_nothing_to_say_of_it() {
+    let page = Plug::start(1.0).get("/api/v1/wifi").json();
+    assert_eq!(page["available"], false);
+    assert_eq!(page.as_object().unwrap().values().filter(|value| value.is_null()).count(), 9, "{page}");
+}
+
+#[test]
+fn the_radio_is_told_with_what_to_do_about_it() {
+    let plug = Plug::start(1.0);
+    plug.inside(|inside| inside.state.wifi.replace(Some(joined())));
+    let page = plug.get("/api/v1/wifi").json();
+    assert_eq!((&page["available"], &page["state"]), (&true.into(), &"joined".into()));
+    assert_eq!((&page["address"], &page["gateway"]), (&"10.0.0.7".into(), &"10.0.0.1".into()));
+    assert_eq!((&page["signal_dbm"], &page["last_error"]), (&(-61).into(), &serde_json::Value::Null));
+    assert_eq!(page["access_point"]["address"], serde_json::Value::Null);
+    assert!(plug.get("/metrics").text().contains("\nossp_wifi_signal_dbm -61.0\n"));
+    // The longest there can be: names that need escapes, every field filled.
+    plug.inside(|inside| {
+        let ssid: plug::platform::Ssid = "\u{1}".repeat(32).as_str().try_into().unwrap();
+        inside.state.wifi.replace(Some(WifiStatus {
+            link: LinkState::Waiting,
+            ssid: Some(ssid.clone()),
+            last_error: Some(LinkError::OnlyWpa3),
+            retry_at: Some(plug::platform::Instant::from_start(std::time::Duration::from_secs(1 << 40))),
+            access_point_open: true,
+            access_point_ssid: ssid,
+            ..joined()
+        }))
+    });
+    let page = plug.get("/api/v1/wifi").json();
+    assert_eq!((&page["state"], &page["last_error"]), (&"waiting".into(), &"only_wpa3".into()));
+    assert!(page["last_error_message"].as_str().unwrap().contains("allow WPA2"));
+    assert!(page["retry_in_s"].as_f64().unwrap() > 1e12);
+    assert_eq!(page["access_point"]["open"], true);
+    assert_eq!(page["access_point"]["address"], "192.168.4.1");
+    assert_eq!(page["ssid"].as_str().unwrap().len(), 32);
+}
+
+fn joined() -> WifiStatus {
+    WifiStatus {
+        link: LinkState::Joined,
+        ssid: Some("home".try_into().unwrap()),
+        signal_dbm: Some(-61),
+        address: Some(Address { ip: [10, 0, 0, 7].into(), prefix: 24, gateway: Some([10, 0, 0, 1].into()) }),
+        last_error: None,
+        retry_at: None,
+        access_point_open: false,
+        access_point_ssid: "OSSP".try_into().unwrap(),
     }
 }
 
@@ -190,6 +255,7 @@ fn metrics_are_in_the_text_format() {
     let plug = Plug::start(1.0);
     assert!(!plug.get("/metrics").text().contains("ossp_voltage_volts"), "nothing measured, nothing said");
     plug.measure(41);
+    plug.inside(|inside| inside.state.wifi.replace(Some(joined())));
     let answer = plug.get("/metrics");
     assert_eq!(answer.header("Content-Type"), Some("text/plain; version=0.0.4; charset=utf-8"));
     let text = answer.text();
@@ -208,6 +274,14 @@ fn metrics_are_in_the_text_format() {
     assert!(text.contains("\nossp_windows_total 42.0\n"));
     assert!(text.contains("ossp_quality{flag=\"clipped\"} 1\n"));
     assert!(text.contains("source=\"simulated \\\"kettle\\\"\"} 1\n"));
+    assert!(
+        text.contains("\nossp_heap_free_bytes 40000.0\n") && text.contains("\nossp_starts_total 1234.0\n")
+    );
+    assert!(text.contains("\nossp_sampling_skew_seconds 0.00012525\n"));
+    assert!(
+        text.contains("\nossp_flash_erases_total 7.0\n")
+            && text.contains("ossp_flash_lost_samples_total 3.0\n")
+    );
     assert!(!text.contains("displacement"), "not a number is left out");
     assert!(!text.contains("voltage_dc"), "null is left out");
 }

@@ -10,9 +10,12 @@ use super::Plug;
 use super::problem::Problem;
 use super::reply::{Body, JSON, Reply};
 use super::site::Site;
+use crate::defaults::Defaults;
 use crate::limits;
 use crate::platform::{Clock, Vitals};
+use crate::starts::Fault;
 use crate::state::State;
+use crate::update::Image;
 use embassy_sync::blocking_mutex::raw::RawMutex;
 
 /// This interface for machines. Written by hand; a test compares it with the table of routes and with real answers.
@@ -21,7 +24,8 @@ const OPENAPI: &[u8] = include_bytes!("openapi.json");
 // The longest JSON of each kind; tests build it.
 /// A reading with every number at its longest and every flag.
 pub(super) const READING_JSON: usize = 2304;
-const INFO_JSON: usize = 2048;
+/// With last words of control characters only, each written with six.
+const INFO_JSON: usize = 3840;
 pub(super) const RELAY_JSON: usize = 1024;
 const HARMONIC_JSON: usize = 208;
 const HARMONICS_JSON: usize = 64 + metering::reading::MAX_ORDER * HARMONIC_JSON;
@@ -50,6 +54,15 @@ struct Info<'a> {
     event_streams: usize,
     web_workers: usize,
     vitals: Vitals,
+    starts: Option<u32>,
+    last_fault: Option<&'a Fault>,
+    image: Option<Image>,
+    #[serde(serialize_with = "names")]
+    build_defaults: &'a Defaults,
+}
+
+fn names<S: Serializer>(defaults: &&Defaults, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(defaults.names())
 }
 
 /// `ossp-XXXX`, of the last four characters of the id.
@@ -61,7 +74,7 @@ pub(super) fn name(id: &str) -> heapless::String<24> {
 pub(super) fn info<'a, C: Clock, N: Clock, M: RawMutex>(
     site: &Site<'a, C, N, M>,
 ) -> Result<Reply<'a>, Problem> {
-    let Plug { state, identity, front_end, clock, machine, .. } = site.plug;
+    let Plug { state, identity, front_end, clock, machine, starts, defaults, .. } = site.plug;
     let info = Info {
         id: &identity.id,
         name: name(&identity.id),
@@ -82,6 +95,10 @@ pub(super) fn info<'a, C: Clock, N: Clock, M: RawMutex>(
         event_streams: state.streams.get(),
         web_workers: limits::WEB_WORKERS,
         vitals: machine.vitals(),
+        starts: (starts.number > 0).then_some(starts.number),
+        last_fault: starts.last_fault.as_ref(),
+        image: state.image.get(),
+        build_defaults: defaults,
     };
     Reply::json(site.budget, INFO_JSON, &info)
 }

@@ -9,11 +9,11 @@ use metering::reading::Reading;
 use super::problem::Problem;
 use super::reply::{Body, Draft, Reply};
 use super::site::Site;
-use crate::platform::{Clock, Identity};
+use crate::platform::{Clock, Identity, Vitals};
 
 const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
 /// All metrics with the longest numbers; a test fills it.
-const MOST: usize = 7168;
+const MOST: usize = 7680;
 const JOULES_A_WATT_HOUR: f64 = 3600.0;
 
 pub(super) fn metrics<'a, C: Clock, N: Clock, M: RawMutex>(
@@ -21,6 +21,7 @@ pub(super) fn metrics<'a, C: Clock, N: Clock, M: RawMutex>(
 ) -> Result<Reply<'a>, Problem> {
     let mut page = Page(Draft::new(site.budget, MOST)?);
     plug_metrics(&mut page, site).map_err(|_| Problem::Busy)?;
+    machine_metrics(&mut page, &site.plug.machine.vitals()).map_err(|_| Problem::Busy)?;
     if let Some(reading) = site.plug.state.reading.borrow().as_ref() {
         reading_metrics(&mut page, reading).map_err(|_| Problem::Busy)?;
     }
@@ -109,7 +110,53 @@ fn plug_metrics<C: Clock, N: Clock, M: RawMutex>(
         "Whether protection holds the relay open.",
         f64::from(u8::from(relay.locked_out)),
     )?;
-    page.counter("relay_switches_total", "Changes of the relay since start.", f64::from(relay.switch_count))
+    page.counter("relay_switches_total", "Changes of the relay since start.", f64::from(relay.switch_count))?;
+    let starts = Some(site.plug.starts.number).filter(|number| *number > 0);
+    page.metric("starts_total", "counter", "Starts of the plug, this one too.", starts.map(f64::from))?;
+    let wifi = state.wifi.borrow();
+    let signal = wifi.as_ref().and_then(|wifi| wifi.signal_dbm);
+    page.gauge("wifi_signal_dbm", "Signal of the joined network.", signal.map(f64::from))
+}
+
+fn machine_metrics(page: &mut Page<'_>, vitals: &Vitals) -> core::fmt::Result {
+    if let Some(memory) = &vitals.memory {
+        page.gauge("heap_used_bytes", "Heap in use.", f64::from(memory.heap_used_bytes))?;
+        page.gauge("heap_free_bytes", "Heap that is free.", f64::from(memory.heap_free_bytes))?;
+        page.gauge(
+            "heap_least_free_bytes",
+            "Least heap that was free since start.",
+            f64::from(memory.heap_least_free_bytes),
+        )?;
+        page.gauge(
+            "stack_least_free_bytes",
+            "Least stack that was free since start.",
+            memory.stack_least_free_bytes.map(f64::from),
+        )?;
+    }
+    if let Some(sampling) = &vitals.sampling {
+        page.gauge("sampling_skew_seconds", "How much later current is sampled.", sampling.skew_s)?;
+        page.gauge("sampling_jitter_seconds", "Unevenness of the samples since start.", sampling.jitter_s)?;
+        page.counter(
+            "late_conversions_total",
+            "Conversions not finished in time.",
+            f64::from(sampling.late_conversions),
+        )?;
+        page.counter(
+            "missed_ticks_total",
+            "Sampling interrupts a sample late.",
+            f64::from(sampling.missed_ticks),
+        )?;
+    }
+    if let Some(flash) = &vitals.flash {
+        page.counter("flash_erases_total", "Flash sectors erased since start.", f64::from(flash.erases))?;
+        page.gauge("flash_longest_erase_seconds", "Longest of them.", flash.longest_erase_s)?;
+        page.counter(
+            "flash_lost_samples_total",
+            "Sample pairs lost while erasing.",
+            f64::from(flash.lost_pairs),
+        )?;
+    }
+    Ok(())
 }
 
 fn reading_metrics(page: &mut Page<'_>, reading: &Reading) -> core::fmt::Result {

@@ -17,6 +17,7 @@ mod routes;
 mod site;
 mod socket;
 mod waveform;
+mod wifi;
 
 use alloc::boxed::Box;
 use alloc::vec;

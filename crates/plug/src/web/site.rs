@@ -17,7 +17,7 @@ use super::problem::Problem;
 use super::reply::{Budget, Reply};
 use super::routes::{Handler, Route, find};
 use super::socket::Exchange;
-use super::{Plug, api, assets, events, metrics, relay_request, waveform};
+use super::{Plug, api, assets, events, metrics, relay_request, waveform, wifi};
 use crate::core::relay::Wish;
 use crate::limits;
 use crate::platform::Clock;
@@ -118,6 +118,7 @@ impl<'a, C: Clock, N: Clock, M: RawMutex> Site<'a, C, N, M> {
             Handler::Relay if parts.method() == "PUT" => self.switch(parts, body).await,
             Handler::Relay => api::relay(self),
             Handler::RelayLog => api::relay_log(self),
+            Handler::Wifi => wifi::wifi(self),
             Handler::OpenApi => Ok(api::openapi()),
             Handler::Metrics => metrics::metrics(self),
             Handler::Page(asset) => Ok(assets::page(self.tags, asset, parts)),

@@ -31,9 +31,11 @@ use metering::window::Span;
 use plug::app::{Answer, CaptureError, CaptureRequest, Command, Details, Link};
 use plug::core::relay::{RelayChange, RelayCommand, RelayStatus, Source, Wish};
 use plug::defaults::Defaults;
+use plug::limits;
 use plug::platform::{self, Identity};
-use plug::starts::Starts;
+use plug::starts::{Fault, Starts};
 use plug::state::State;
+use plug::update::Image;
 use socket2::{Domain, Socket, Type};
 
 /// The plug's clock, or one that runs `speed` times as fast for the time-outs.
@@ -209,9 +211,10 @@ async fn run(door: &Door, speed: f64, inbox: &mpsc::Receiver<Task>) {
         identity: &identity,
         front_end: &front_end,
         machine: &Bench,
-        starts: &Starts::default(),
-        defaults: &Defaults::default(),
+        starts: &starts(),
+        defaults: &defaults(),
     };
+    inside.state.image.set(Some(Image { slot: 1, state: platform::ImageState::OnProbation }));
     let tasks = async {
         loop {
             match inbox.try_recv() {
@@ -308,9 +311,29 @@ pub(crate) fn identity() -> Identity {
         git: "unknown",
         build: "test",
         reset_reason: "start",
-        reset_detail: heapless::String::new(),
+        reset_detail: "\u{1}".repeat(limits::RESET_DETAIL).as_str().try_into().unwrap(),
         source: "simulated \"kettle\"".try_into().unwrap(),
     }
+}
+
+/// A plug that fell over in its last run but one, with the longest words.
+fn starts() -> Starts {
+    let detail = "\u{1}".repeat(limits::RESET_DETAIL);
+    Starts {
+        number: 1234,
+        last_fault: Some(Fault {
+            start: 1232,
+            reason: "panic".try_into().unwrap(),
+            detail: detail.as_str().try_into().unwrap(),
+        }),
+        trouble: None,
+    }
+}
+
+/// A build that brought all it can.
+fn defaults() -> Defaults {
+    let address = "https://emoncms.example";
+    Defaults::from_build(Some("Home"), Some("secret-word"), Some(address), Some("secret-key")).unwrap()
 }
 
 pub(crate) fn front_end() -> FrontEnd {
