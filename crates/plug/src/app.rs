@@ -28,6 +28,7 @@ use crate::core::{Actions, Core, Event, Moment};
 use crate::limits;
 use crate::net;
 use crate::platform::{Block, Clock, Credentials, Relay, Samples, UpdateSlots, Wifi};
+use crate::starts;
 use crate::state::State;
 use crate::update::confirm;
 use crate::web::{Plug as Web, serve};
@@ -368,6 +369,7 @@ where
 {
     let Rest { acceptor, web, wifi, known, own, access_point_udp, slots } = rest;
     let (clock, state) = (web.clock, web.state);
+    starts::tell(web.starts, clock, state);
     let network = async {
         match wifi {
             Some(wifi) => net::run(wifi, clock, state, known, own).await,

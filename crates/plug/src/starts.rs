@@ -1,10 +1,14 @@
 //! Each start is counted, and how the last bad end came about is kept over power cuts.
 
 use embedded_storage_async::nor_flash::NorFlash;
-use heapless::String;
+use heapless::{String, Vec};
+use sequential_storage::cache::{Cache, Uncached};
+use sequential_storage::map::{MapConfig, MapStorage};
 use serde::Serialize;
 
 use crate::limits;
+use crate::platform::Clock;
+use crate::state::State;
 
 /// The last time that the plug ended badly.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -37,9 +41,148 @@ pub struct Starts {
     pub trouble: Option<Trouble>,
 }
 
+/// Reset reasons that are bad ends.
+const FAULTS: [&str; 3] = ["panic", "watchdog", "brownout"];
+/// Keys of the map; never used for anything else.
+const COUNT: u8 = 1;
+const FAULT: u8 = 2;
+/// Bytes of a [`Fault`]: number, length of the reason, both texts.
+const RECORD: usize = 4 + 1 + limits::RESET_REASON + limits::RESET_DETAIL;
+/// Key and value, in whole words of any flash.
+const BUFFER: usize = (1 + RECORD).next_multiple_of(32);
+
+type Error<E> = sequential_storage::Error<E>;
+type Map<'f, F> = MapStorage<u8, &'f mut F, Cache<Uncached, Uncached, Uncached, u8>>;
+
 /// Counts this start in the first [`limits::STARTS_REGION`] bytes of the plug's data partition (`flash` begins
 /// there), and keeps why the one before ended if it ended badly. A power cut in here leaves the old or the new count.
 /// Dropping the future is a power cut. Takes a few milliseconds, and an erase once in some hundred starts.
-pub async fn count<F: NorFlash>(_flash: &mut F, _reset_reason: &str, _reset_detail: &str) -> Starts {
-    Starts::default()
+pub async fn count<F: NorFlash>(flash: &mut F, reset_reason: &str, reset_detail: &str) -> Starts {
+    let failed = Starts { trouble: Some(Trouble::Flash), ..Starts::default() };
+    let Ok(config) = MapConfig::try_new(0..limits::STARTS_REGION) else { return failed };
+    let mut map = Map::new(flash, config, Cache::new_uncached());
+    let (before, trouble) = match read(&mut map).await {
+        Ok(before) => (before, None),
+        Err(Error::Storage { .. }) => return failed,
+        // Not what this program wrote, or worn out: what a power cut leaves is repaired by the map itself.
+        Err(_) => (Kept::default(), Some(Trouble::BeganAnew)),
+    };
+    let new_fault = FAULTS.contains(&reset_reason).then(|| Fault {
+        start: before.number,
+        reason: cut(reset_reason),
+        detail: cut(reset_detail),
+    });
+    let number = before.number.saturating_add(1);
+    let changed = new_fault.is_some();
+    let after = Kept { number, fault: new_fault.or(before.fault) };
+    let written = trouble.is_none() && write(&mut map, &after, changed).await.is_ok();
+    if written || write_afresh(&mut map, &after).await.is_ok() {
+        Starts { number: after.number, last_fault: after.fault, trouble }
+    } else {
+        failed
+    }
+}
+
+/// What the flash keeps.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Kept {
+    number: u32,
+    fault: Option<Fault>,
+}
+
+async fn read<F: NorFlash>(map: &mut Map<'_, F>) -> Result<Kept, Error<F::Error>> {
+    let mut buffer = [0; BUFFER];
+    let number = map.fetch_item(&mut buffer, &COUNT).await?.unwrap_or(0);
+    let fault = map.fetch_item::<&[u8]>(&mut buffer, &FAULT).await?.and_then(Fault::from_record);
+    Ok(Kept { number, fault })
+}
+
+/// Stores what changed, and looks whether it is there. The fault comes first: a cut between the two leaves it with
+/// the number it belongs to.
+async fn write<F: NorFlash>(
+    map: &mut Map<'_, F>,
+    kept: &Kept,
+    fault_changed: bool,
+) -> Result<(), Error<F::Error>> {
+    let mut buffer = [0; BUFFER];
+    if let Some(fault) = kept.fault.as_ref().filter(|_| fault_changed) {
+        map.store_item(&mut buffer, &FAULT, &fault.record().as_slice()).await?;
+    }
+    map.store_item(&mut buffer, &COUNT, &kept.number).await?;
+    if read(map).await? == *kept { Ok(()) } else { Err(Error::Corrupted {}) }
+}
+
+/// Stores all of it where nothing else is any more.
+async fn write_afresh<F: NorFlash>(map: &mut Map<'_, F>, kept: &Kept) -> Result<(), Error<F::Error>> {
+    map.erase_all().await?;
+    write(map, kept, true).await
+}
+
+impl Fault {
+    /// As it lies in the flash: number (little-endian), length of the reason, reason, detail.
+    fn record(&self) -> Vec<u8, RECORD> {
+        let mut bytes = Vec::new();
+        let length = [self.reason.len() as u8];
+        for part in [&self.start.to_le_bytes()[..], &length, self.reason.as_bytes(), self.detail.as_bytes()] {
+            // All of it fits: the sum of the longest is the capacity.
+            let _ = bytes.extend_from_slice(part);
+        }
+        bytes
+    }
+
+    /// `None` for what is no record.
+    fn from_record(bytes: &[u8]) -> Option<Self> {
+        let (start, rest) = bytes.split_first_chunk()?;
+        let (length, texts) = rest.split_first()?;
+        let (reason, detail) = texts.split_at_checked(usize::from(*length))?;
+        let text = |bytes| core::str::from_utf8(bytes).ok();
+        Some(Self {
+            start: u32::from_le_bytes(*start),
+            reason: text(reason)?.try_into().ok()?,
+            detail: text(detail)?.try_into().ok()?,
+        })
+    }
+}
+
+/// As much of it as fits, cut at a character.
+fn cut<const N: usize>(text: &str) -> String<N> {
+    let mut short = String::new();
+    let _ = text.chars().try_for_each(|character| short.push(character));
+    short
+}
+
+/// Says in the plug's log what is to be said of its starts.
+pub(crate) fn tell(starts: &Starts, clock: &impl Clock, state: &State) {
+    let text = match starts.trouble {
+        None => return,
+        Some(Trouble::Flash) => "the flash cannot be used: starts are not counted",
+        Some(Trouble::BeganAnew) => "the count of starts could not be read from the flash and began anew",
+    };
+    state.put_log(clock.time_of_day(), clock.now().since_start().as_secs_f64(), text);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_comes_back_and_anything_else_is_none() {
+        let longest = Fault {
+            start: u32::MAX,
+            reason: cut(&"r".repeat(limits::RESET_REASON)),
+            detail: cut(&"ä".repeat(limits::RESET_DETAIL)),
+        };
+        assert_eq!(longest.detail.len(), limits::RESET_DETAIL);
+        let empty = Fault { start: 0, reason: String::new(), detail: String::new() };
+        for fault in [longest, empty] {
+            let record = fault.record();
+            assert_eq!(Fault::from_record(&record), Some(fault));
+            for end in 0..5 {
+                assert_eq!(Fault::from_record(&record[..end]), None);
+            }
+        }
+        assert_eq!(Fault::from_record(&[0, 0, 0, 0, 9, b'x']), None);
+        assert_eq!(Fault::from_record(&[0, 0, 0, 0, 1, 0xff]), None);
+        assert_eq!(Fault::from_record(&[b'x'; 300]), None);
+    }
 }

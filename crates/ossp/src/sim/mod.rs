@@ -13,6 +13,7 @@
 //! blocks that are asked for.
 
 mod filter;
+pub mod flash;
 mod front_end;
 mod load;
 mod mains;
