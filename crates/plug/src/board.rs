@@ -459,3 +459,117 @@ impl Board {
         self.analog.as_ref().map(|analog| analog.calibration(measured))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SENSOR: Sensor = Sensor {
+        name: "test",
+        gain: Estimate { value: 0.1, uncertainty: 0.003 },
+        rest: Estimate { value: 2.5, uncertainty: 0.03 },
+        late: Estimate { value: -1.0, uncertainty: 0.5 },
+        noise: Volts(0.0),
+        dc_coupled: true,
+        largest_peak: 50.0,
+    };
+    const DIVIDER: Network = Network::Divider {
+        top: Part::new(3000.0, 1.0),
+        bottom: Part::new(1000.0, 1.0),
+        capacitor: Part::new(1e-6, 5.0),
+    };
+    const CONVERTER: Converter = Converter {
+        bits: 12,
+        typical: ReferencePoint { volts: Volts(2.0), counts: 2000.0 },
+        typical_uncertainty_pct: 4.0,
+        measured_uncertainty_pct: 1.0,
+        curve: [0.001, 0.02, -0.03, 0.01, 0.0],
+        usable: (Volts(0.1), Volts(2.4)),
+        offset: Estimate { value: 0.0, uncertainty: 0.0 },
+        noise_counts: 0.0,
+        inl_counts: 0.0,
+        dnl_counts: 0.0,
+    };
+
+    fn near(is: f64, should: f64) {
+        assert!((is - should).abs() <= 1e-9 * (1.0 + should.abs()), "{is}, not {should}");
+    }
+
+    #[test]
+    fn uncertainties_combine() {
+        near(combine(&[3.0, 4.0, 0.0]), 5.0);
+        near(Estimate::within(10.0, 3.0).uncertainty, libm::sqrt(3.0));
+        near(Estimate { value: -2.0, uncertainty: 0.1 }.percent(), 5.0);
+        // Three quarters of the voltage fall on the top: that is how much of the resistors' tolerance gets through.
+        let (gain, percent) = DIVIDER.gain();
+        near(gain, 0.25);
+        near(percent, 0.75 * libm::sqrt(2.0 / 3.0));
+        near(DIVIDER.rest(&SENSOR).value, 0.625);
+    }
+
+    #[test]
+    fn filters_are_those_of_the_book() {
+        near(DIVIDER.source_ohms(), 750.0);
+        let (corner, _) = DIVIDER.corner();
+        near(corner.0, 1.0 / (core::f64::consts::TAU * 750e-6));
+        near(DIVIDER.filter_gain(corner), libm::sqrt(0.5));
+        near(DIVIDER.filter_late(corner).0, 45.0);
+        let bias = Network::Bias {
+            supply: Estimate { value: 3.0, uncertainty: 0.03 },
+            top: Part::new(2000.0, 0.0),
+            bottom: Part::new(1000.0, 0.0),
+            series: Part::new(750.0, 1.0),
+            capacitor: Part::new(1e-6, 5.0),
+        };
+        assert_eq!((bias.gain(), bias.corner().0), ((1.0, 0.0), corner));
+        near(bias.rest(&SENSOR).value, 1.0);
+        near(bias.rest(&SENSOR).uncertainty, 0.01);
+    }
+
+    #[test]
+    fn counts_and_volts_are_inverse() {
+        let of = ReferencePoint { volts: Volts(2.0), counts: 2100.0 };
+        for step in 0..=24 {
+            let volts = Volts(0.1 * f64::from(step));
+            let counts = CONVERTER.counts(of, volts);
+            near(CONVERTER.volts(of, counts).0, volts.0);
+            let slope = CONVERTER.volts(of, counts + 0.5).0 - CONVERTER.volts(of, counts - 0.5).0;
+            assert!((slope - CONVERTER.volts_a_count(of, volts)).abs() < 1e-8);
+        }
+    }
+
+    #[test]
+    fn the_smaller_side_clips_first() {
+        let channel = Channel { gpio: 0, adc_channel: 0, sensor: SENSOR, network: DIVIDER };
+        let gain = channel.gain().0;
+        near(channel.largest_peak(&CONVERTER), (0.625 - 0.1) / gain);
+        near(channel.swing(1.0).1.0, 0.625 + gain);
+        let weak = Channel { sensor: Sensor { largest_peak: 3.0, ..SENSOR }, ..channel };
+        near(weak.largest_peak(&CONVERTER), 3.0);
+    }
+
+    #[test]
+    fn the_default_calibration_says_what_is_not_known() {
+        let channel = Channel { gpio: 0, adc_channel: 0, sensor: SENSOR, network: DIVIDER };
+        let leading = Channel {
+            sensor: Sensor { late: Estimate { value: 2.0, uncertainty: 0.0 }, ..SENSOR },
+            ..channel
+        };
+        let analog = Analog {
+            pairs_per_second: 4000,
+            skew: Seconds(125e-6),
+            converter: CONVERTER,
+            voltage: leading,
+            current: channel,
+        };
+        let calibration = analog.calibration(None);
+        assert_eq!((calibration.version, calibration.date), (0, None));
+        assert!(!calibration.reference.is_empty());
+        // The current leads by 1 degree, the voltage is late by 2: the current is 3 early.
+        near(calibration.phase.0, -3.0);
+        near(calibration.current.gain_uncertainty_pct, combine(&[3.0, channel.network.gain().1, 4.0]));
+        let measured = analog.calibration(Some(CONVERTER.typical));
+        near(measured.current.gain_uncertainty_pct, combine(&[3.0, channel.network.gain().1, 1.0]));
+        near(measured.current.gain, calibration.current.gain);
+    }
+}

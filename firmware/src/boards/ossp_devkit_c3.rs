@@ -76,8 +76,8 @@ pub(super) const VOLTAGE: Channel = Channel {
         name: "ZMPT101B module, 2.5 mV a volt",
         // Until it is set the trimmer stands anywhere: +-50 %.
         gain: Estimate::within(2.5e-3, 1.25e-3),
-        // Half of 5 V +-2 % by two resistors of 1 %.
-        rest: Estimate { value: 2.5, uncertainty: 0.035 },
+        // Half of 5 V +-2 %, by two resistors of 1 %.
+        rest: Estimate { value: 2.5, uncertainty: 0.031 },
         // The transformer leads by up to 20' (ZMPT101B data sheet), the module's coupling capacitor by more: a guess.
         late: Estimate::within(-1.0, 2.0),
         noise: Volts(0.5e-3),
