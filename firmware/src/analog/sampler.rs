@@ -34,6 +34,8 @@ use super::adc;
 use super::ring::Ring;
 use crate::{relay, reset};
 
+/// The processor's interrupt that is the sampler's alone; `esp-rtos` takes number 0 for its own.
+const LINE: DirectBindableCpuInterrupt = DirectBindableCpuInterrupt::Interrupt1;
 /// Time between two ticks.
 const TICK_MICROSECONDS: u64 = 125;
 /// The system timer counts 16 MHz.
@@ -336,7 +338,7 @@ pub fn start(alarm: Alarm<'static>, waking: FROM_CPU_INTR3<'static>, channels: [
     });
     SoftwareInterrupt::new(waking).set_interrupt_handler(InterruptHandler::new(wake, Priority::Priority3));
     let mut timer = PeriodicTimer::new(alarm);
-    enable_direct(Interrupt::SYSTIMER_TARGET1, Priority::max(), DirectBindableCpuInterrupt::Interrupt0, entry);
+    enable_direct(Interrupt::SYSTIMER_TARGET1, Priority::max(), LINE, entry);
     timer.listen();
     // 125 us are a period that the timer has.
     let _ = timer.start(Duration::from_micros(TICK_MICROSECONDS));
