@@ -1,7 +1,8 @@
 //! The skew between the channels: which earlier rows of one channel belong to a row of the other.
 
 use crate::dsp::moments::{Lags, TAPS};
-use crate::dsp::rotation::{ONE, Phasor};
+use crate::dsp::rotation::{BITS, Phasor};
+use crate::position::times_power_of_two;
 
 /// A complex number.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -14,7 +15,8 @@ impl Complex {
     /// `exp(i 2 pi turns)`, to 2^-29: integers are much cheaper than a sine where there is no floating point.
     pub(crate) fn turn(turns: u64) -> Self {
         let Phasor { re, im } = Phasor::at(turns);
-        Self { re: f64::from(re) / f64::from(ONE), im: f64::from(im) / f64::from(ONE) }
+        let unit = |part: i32| times_power_of_two(part.into(), -BITS.cast_signed());
+        Self { re: unit(re), im: unit(im) }
     }
 
     pub(crate) fn times(self, by: Self) -> Self {

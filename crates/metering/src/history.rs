@@ -1,5 +1,8 @@
 //! The last samples, in two plain slices that the caller lends: what windows, protection and captures look at.
 
+use crate::dsp::eight::any_outside;
+use crate::dsp::extremes::Sliding;
+use crate::dsp::kernels::BLOCK;
 use crate::front_end::Pair;
 
 /// Stands in the voltage channel for a pair that was lost.
@@ -20,6 +23,8 @@ pub(crate) struct History<'a> {
     storage: Storage<'a>,
     base: u64,
     len: usize,
+    /// Elements from this one on are all there and narrow about the zeros in use (see [`NARROW`](crate::dsp::eight::NARROW)).
+    narrow_from: usize,
 }
 
 /// A part of the history: row `base + n` is element `n` of both slices.
@@ -35,7 +40,7 @@ pub struct View<'a> {
 
 impl<'a> History<'a> {
     pub(crate) fn new(storage: Storage<'a>) -> Self {
-        Self { storage, base: 0, len: 0 }
+        Self { storage, base: 0, len: 0, narrow_from: 0 }
     }
 
     pub(crate) fn capacity(&self) -> usize {
@@ -55,35 +60,89 @@ impl<'a> History<'a> {
     pub(crate) fn restart(&mut self, next: u64) {
         self.base = next;
         self.len = 0;
+        self.narrow_from = 0;
     }
 
-    /// Appends pairs, at most as many as [`Self::make_room`] said there is room for.
-    pub(crate) fn append(&mut self, pairs: &[Pair]) {
+    /// Appends a block for which there is [`Self::room`], and moves the half cycle on; says whether the current
+    /// touched a rail.
+    #[inline(always)]
+    pub(crate) fn append_block(
+        &mut self,
+        pairs: &[Pair; BLOCK],
+        half_cycle: &mut Sliding,
+        rails: (i32, i32),
+    ) -> bool {
+        let Storage { voltage, current } = &mut self.storage;
+        let at = self.len;
+        self.len += BLOCK;
+        if !half_cycle.enter(pairs, (voltage, current), at, self.narrow_from) {
+            self.narrow_from = self.len;
+        }
+        any_outside(pairs, rails)
+    }
+
+    /// Appends pairs for which there is [`Self::room`], and moves the half cycle on; says whether the current
+    /// touched a rail.
+    #[inline(never)]
+    pub(crate) fn append(&mut self, pairs: &[Pair], half_cycle: &mut Sliding, rails: (i32, i32)) -> bool {
         let range = self.len..self.len + pairs.len();
-        if let (Some(voltage), Some(current)) =
-            (self.storage.voltage.get_mut(range.clone()), self.storage.current.get_mut(range))
-        {
+        let Storage { voltage, current } = &mut self.storage;
+        if let (Some(voltage), Some(current)) = (voltage.get_mut(range.clone()), current.get_mut(range)) {
             for ((pair, voltage), current) in pairs.iter().zip(voltage).zip(current) {
                 *voltage = pair.voltage;
                 *current = pair.current;
             }
             self.len += pairs.len();
         }
+        half_cycle.advance(self.current(), pairs.len());
+        // Not `all` and `any`: without an early end eight rows are looked at at once.
+        if !pairs.iter().fold(true, |all, pair| all & half_cycle.is_narrow(pair)) {
+            self.narrow_from = self.len;
+        }
+        let outside = |pair: &Pair| (pair.current <= rails.0) | (pair.current >= rails.1);
+        pairs.iter().fold(false, |any, pair| any | outside(pair))
     }
 
-    /// Makes room for at least one more row by forgetting rows before `keep_from` (all but the newest quarter if
-    /// that is not enough), and says for how many there is room.
-    pub(crate) fn make_room(&mut self, keep_from: u64) -> usize {
+    /// The zeros changed: nothing is known of the rows that are here.
+    pub(crate) fn forget_narrow(&mut self) {
+        self.narrow_from = self.len;
+    }
+
+    /// Whether all rows from this one on are known to be there and narrow.
+    pub(crate) fn is_narrow_from(&self, row: u64) -> bool {
+        row >= self.base + self.narrow_from as u64
+    }
+
+    /// For how many rows there is room.
+    pub(crate) fn room(&self) -> usize {
+        self.capacity() - self.len
+    }
+
+    /// Forgets the rows before `keep_from`, and if that makes no room all but the newest quarter.
+    #[inline(never)]
+    pub(crate) fn make_room(&mut self, keep_from: u64) {
+        let wanted = usize::try_from(keep_from.saturating_sub(self.base)).unwrap_or(usize::MAX);
         let capacity = self.capacity();
-        if self.len == capacity {
-            let wanted = usize::try_from(keep_from.saturating_sub(self.base)).unwrap_or(usize::MAX);
-            let forget = if wanted == 0 { capacity - capacity / 4 } else { wanted.min(self.len) };
-            self.storage.voltage.copy_within(forget..self.len, 0);
-            self.storage.current.copy_within(forget..self.len, 0);
-            self.len -= forget;
-            self.base += forget as u64;
-        }
-        capacity - self.len
+        let full = self.len == capacity;
+        let forget = if wanted == 0 && full { capacity - capacity / 4 } else { wanted.min(self.len) };
+        move_to_front(self.storage.voltage, forget, self.len);
+        move_to_front(self.storage.current, forget, self.len);
+        self.len -= forget;
+        self.base += forget as u64;
+        self.narrow_from = self.narrow_from.saturating_sub(forget);
+    }
+
+    /// All current counts.
+    #[inline(always)]
+    pub(crate) fn current(&self) -> &[i32] {
+        self.storage.current.get(..self.len).unwrap_or(&[])
+    }
+
+    /// `count` voltage counts, beginning with the newest `back`.
+    #[inline(always)]
+    pub(crate) fn newest_voltage(&self, back: usize, count: usize) -> &[i32] {
+        let from = self.len.saturating_sub(back);
+        self.storage.voltage.get(from..from + count).unwrap_or(&[])
     }
 
     /// Rows `from..to`, as far as they are there.
@@ -99,6 +158,22 @@ impl<'a> History<'a> {
 
     fn offset(&self, row: u64) -> usize {
         usize::try_from(row.saturating_sub(self.base)).unwrap_or(usize::MAX).min(self.len)
+    }
+}
+
+/// Moves `rows[from..to]` to the front: whole blocks, which is four times as fast as the chip's `memmove`.
+fn move_to_front(rows: &mut [i32], from: usize, to: usize) {
+    let mut at = 0;
+    while from > 0 && from + at < to {
+        // At most as many as lie between here and there do not overlap.
+        let count = from.min(to - from - at);
+        let Some(both) = rows.get_mut(at..from + at + count) else { return };
+        let Some((here, there)) = both.split_at_mut_checked(from) else { return };
+        let (blocks, rest) = there.as_chunks::<BLOCK>();
+        let (to_blocks, to_rest) = here.get_mut(..count).unwrap_or(&mut []).as_chunks_mut::<BLOCK>();
+        to_blocks.iter_mut().zip(blocks).for_each(|(to, from)| *to = *from);
+        to_rest.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
+        at += count;
     }
 }
 

@@ -14,6 +14,7 @@ mod plan;
 pub mod position;
 pub mod quality;
 pub mod reading;
+mod span;
 mod tracker;
 pub mod units;
 pub mod window;

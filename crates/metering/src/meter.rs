@@ -3,6 +3,7 @@
 use crate::calibration::Calibration;
 pub use crate::dsp::extremes::SumOfSquares;
 use crate::dsp::extremes::{HalfCycleLength, Sliding};
+use crate::dsp::kernels::MANY;
 use crate::energy::EnergyTotals;
 use crate::front_end::{FrontEnd, FrontEndError, Pair};
 use crate::history::{History, Storage, View};
@@ -11,9 +12,10 @@ use crate::plan::{Closed, Plan};
 use crate::position::{Position, in_samples};
 use crate::quality::{Flag, Quality};
 use crate::reading::{Harmonics, Reading};
-use crate::tracker::{Thresholds, Tracker};
+use crate::span::{DEFAULT_HALF_CYCLE_S, Span};
+use crate::tracker::{Crossing, Thresholds, Tracker};
 use crate::units::Seconds;
-use crate::window::{DEFAULT_HALF_CYCLE_S, Setup, Span};
+use crate::window::Setup;
 
 /// The hysteresis of the zero crossings, as a part of nominal voltage: with a tenth of it (`no_voltage` below) the
 /// peaks still reach it.
@@ -46,16 +48,17 @@ impl core::fmt::Display for MeterError {
     }
 }
 
-/// The newest half-cycle sums, about the calibrated zero, for protection.
+/// The newest half-cycle sum, about the calibrated zero, for protection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HalfCycle {
-    /// Of the voltage.
-    pub voltage: SumOfSquares,
     /// Of the current.
     pub current: SumOfSquares,
     /// Whether the current touched a rail in the newest block: the true value is larger than any number here.
     pub current_clipped: bool,
 }
+
+/// Who is told of readings.
+type Take<'t> = dyn FnMut(&Reading, &Harmonics) + 't;
 
 /// Samples in, readings out. No heap, no clock; the memory for samples is lent by the caller.
 #[derive(Debug)]
@@ -66,11 +69,13 @@ pub struct Meter<'a> {
     history: History<'a>,
     tracker: Tracker,
     plan: Plan,
-    /// Rows before this one have been searched for crossings.
-    searched: u64,
+    /// How many of the newest rows have not been searched for crossings.
+    unsearched: usize,
+    /// How many rows after the last that was searched the plan's deadline lies; 32 bits are enough for the path that
+    /// every block takes.
+    patience: isize,
     half_length: HalfCycleLength,
-    half_voltage: Sliding,
-    half_current: Sliding,
+    half_cycle: Sliding,
     current_clipped: bool,
     relay: bool,
     relay_commanded: Option<u64>,
@@ -117,16 +122,16 @@ impl<'a> Meter<'a> {
         }
         let setup = Setup::new(front_end, calibration);
         let half_length = HalfCycleLength::from_rows(DEFAULT_HALF_CYCLE_S * rate);
-        Ok(Self {
+        let mut meter = Self {
             next_calibration: None,
             earlier: heapless::Vec::new(),
             history,
             tracker: Tracker::new(thresholds(&setup)),
             plan: Plan::new(rate),
-            searched: 0,
+            unsearched: 0,
+            patience: 0,
             half_length,
-            half_voltage: Sliding::start(&[], 0, setup.zeros.voltage, half_length),
-            half_current: Sliding::start(&[], 0, setup.zeros.current, half_length),
+            half_cycle: Sliding::start(&[], setup.zeros, half_length),
             current_clipped: false,
             relay: false,
             relay_commanded: None,
@@ -143,7 +148,9 @@ impl<'a> Meter<'a> {
             with_harmonics: true,
             idle: Idle::NONE,
             setup,
-        })
+        };
+        meter.follow_plan();
+        Ok(meter)
     }
 
     /// Whether harmonics and THD are computed (they are, unless this says no).
@@ -155,16 +162,22 @@ impl<'a> Meter<'a> {
     ///
     /// How the pairs are cut into blocks makes no difference to any reading.
     pub fn push(&mut self, lost_before: u32, pairs: &[Pair], mut take: impl FnMut(&Reading, &Harmonics)) {
+        self.push_all(lost_before, pairs, &mut take);
+    }
+
+    /// Not generic, so that it is optimised as this crate is, and not as whoever calls [`Self::push`].
+    #[inline(never)]
+    fn push_all(&mut self, lost_before: u32, pairs: &[Pair], take: &mut Take<'_>) {
         if lost_before > 0 {
-            self.lose(lost_before.into(), &mut take);
+            self.lose(lost_before.into(), take);
         }
         self.current_clipped = false;
         let mut rest = pairs;
         while !rest.is_empty() {
-            let room = self.history.make_room(self.keep_from()).min(rest.len());
-            let (now, later) = rest.split_at(room);
-            self.append(now);
-            self.search(1, &mut take);
+            let (now, later) = rest.split_at(self.room().min(rest.len()));
+            self.current_clipped |= self.append(now);
+            self.unsearched += now.len();
+            self.search(1, take);
             rest = later;
         }
     }
@@ -203,13 +216,11 @@ impl<'a> Meter<'a> {
         self.setup.front_end()
     }
 
-    /// The half-cycle values at the end of the newest block.
+    /// The half-cycle value at the end of the newest block.
     #[must_use]
     pub fn half_cycle(&self) -> HalfCycle {
-        let view = self.everything();
         HalfCycle {
-            voltage: self.half_voltage.value(view.voltage, view.voltage.len()),
-            current: self.half_current.value(view.current, view.current.len()),
+            current: self.half_cycle.value(self.history.current()),
             current_clipped: self.current_clipped,
         }
     }
@@ -217,7 +228,7 @@ impl<'a> Meter<'a> {
     /// Pairs in a half cycle, as [`Self::half_cycle`] takes it.
     #[must_use]
     pub fn half_cycle_rows(&self) -> u64 {
-        self.half_length.whole_rows()
+        self.half_length.whole_rows().into()
     }
 
     /// The count that [`Self::half_cycle`] takes as no current.
@@ -282,10 +293,6 @@ impl<'a> Meter<'a> {
         (!view.has_losses()).then_some(view)
     }
 
-    fn everything(&self) -> View<'_> {
-        self.history.view(self.history.base(), self.history.end())
-    }
-
     fn rows_of(&self, seconds: f64) -> u64 {
         (seconds * self.setup.front_end.sample_rate.0) as u64
     }
@@ -296,31 +303,38 @@ impl<'a> Meter<'a> {
         window.min(self.history.end()).saturating_sub(self.lead_rows).min(self.newest_lead)
     }
 
-    fn append(&mut self, pairs: &[Pair]) {
-        let before = self.everything().voltage.len();
-        self.history.append(pairs);
-        let range = self.setup.front_end.current;
-        let clipped = |pair: &Pair| pair.current <= range.lowest || pair.current >= range.highest;
-        // Not `any`: without an early end eight rows are looked at at once.
-        self.current_clipped |= pairs.iter().fold(false, |seen, pair| seen | clipped(pair));
-        self.slide(before, pairs.len());
+    /// For how many rows there is room: at least one, the history forgets what is of no use any more.
+    #[inline(always)]
+    fn room(&mut self) -> usize {
+        if self.history.room() == 0 {
+            self.history.make_room(self.keep_from());
+        }
+        self.history.room()
     }
 
-    fn slide(&mut self, before: usize, step: usize) {
-        let view = self.history.view(self.history.base(), self.history.end());
-        self.half_voltage.advance(view.voltage, before, step);
-        self.half_current.advance(view.current, before, step);
+    /// Takes in rows for which there is room, and says whether the current touched a rail.
+    #[inline(always)]
+    fn append(&mut self, pairs: &[Pair]) -> bool {
+        let range = &self.setup.front_end.current;
+        let rails = (range.lowest, range.highest);
+        if pairs.len() >= MANY {
+            return self.history.append(pairs, &mut self.half_cycle, rails);
+        }
+        let (blocks, rest) = pairs.as_chunks();
+        let mut clipped = false;
+        for block in blocks {
+            clipped |= self.history.append_block(block, &mut self.half_cycle, rails);
+        }
+        clipped | (!rest.is_empty() && self.history.append(rest, &mut self.half_cycle, rails))
     }
 
     fn restart_sliding(&mut self) {
-        let view = self.history.view(self.history.base(), self.history.end());
-        let (zeros, end) = (self.setup.zeros, view.voltage.len());
-        self.half_voltage = Sliding::start(view.voltage, end, zeros.voltage, self.half_length);
-        self.half_current = Sliding::start(view.current, end, zeros.current, self.half_length);
+        self.half_cycle = Sliding::start(self.history.current(), self.setup.zeros, self.half_length);
     }
 
     /// Missing pairs: a short gap stays in the window, a long one ends it.
-    fn lose(&mut self, count: u64, take: &mut impl FnMut(&Reading, &Harmonics)) {
+    #[inline(never)]
+    fn lose(&mut self, count: u64, take: &mut Take<'_>) {
         self.lost_rows += count;
         // Many short gaps in one cycle are as bad as a long one.
         if self.bridged_rows + count <= self.plan.longest_gap() && self.plan.first().is_some() {
@@ -328,10 +342,9 @@ impl<'a> Meter<'a> {
             const MISSING: [Pair; 16] = [Pair::LOST; 16];
             let mut left = count as usize;
             while left > 0 {
-                let room = self.history.make_room(self.keep_from()).min(left).min(MISSING.len());
-                let before = self.everything().voltage.len();
-                self.history.append(MISSING.get(..room).unwrap_or(&[]));
-                self.slide(before, room);
+                let room = self.room().min(left).min(MISSING.len());
+                self.append(MISSING.get(..room).unwrap_or(&[]));
+                self.unsearched += room;
                 left -= room;
             }
             return;
@@ -348,8 +361,9 @@ impl<'a> Meter<'a> {
         // The last missing row stays: the next window begins in the middle between it and the first that is there.
         self.bridged_rows = 0;
         self.history.restart(end + count - 1);
-        self.history.append(&[Pair::LOST]);
-        self.searched = end + count;
+        self.append(&[Pair::LOST]);
+        self.unsearched = 0;
+        self.follow_plan();
         self.tracker.restart();
         self.newest = None;
         self.newest_lead = u64::MAX;
@@ -357,25 +371,24 @@ impl<'a> Meter<'a> {
     }
 
     /// Looks for edges in all rows but the newest `margin`, and closes windows.
-    fn search(&mut self, margin: u64, take: &mut impl FnMut(&Reading, &Harmonics)) {
+    fn search(&mut self, margin: usize, take: &mut Take<'_>) {
         loop {
-            let deadline = self.plan.deadline();
-            let limit = self.history.end().saturating_sub(margin).min(deadline);
-            if limit <= self.searched && limit != deadline {
+            let fresh = self.unsearched.cast_signed() - margin.cast_signed();
+            let is_due = fresh >= self.patience;
+            let count = fresh.min(self.patience).max(0);
+            if count == 0 && !is_due {
                 return;
             }
-            let closed = if let Some((at, row)) = self.tracker.find(self.history.view(self.searched, limit)) {
-                self.searched = row + 1;
-                let closed = self.plan.crossing(at);
-                self.bridged_rows = 0;
-                self.follow_cycle();
-                closed
+            let counts = self.history.newest_voltage(self.unsearched, count.cast_unsigned());
+            let closed = if let Some(crossing) = self.tracker.find(counts) {
+                self.crossing(crossing)
             } else {
-                self.searched = limit.max(self.searched);
-                if limit != deadline {
+                self.unsearched -= count.cast_unsigned();
+                self.patience -= count;
+                if !is_due {
                     return;
                 }
-                self.plan.time_out()
+                self.time_out()
             };
             if let Some(closed) = closed {
                 self.close(closed, take);
@@ -383,21 +396,45 @@ impl<'a> Meter<'a> {
         }
     }
 
+    #[inline(never)]
+    fn crossing(&mut self, crossing: Crossing) -> Option<Closed> {
+        let at = crossing.position(self.history.end() - self.unsearched as u64);
+        self.unsearched -= crossing.fired + 1;
+        self.bridged_rows = 0;
+        let closed = self.plan.crossing(at);
+        self.follow_plan();
+        self.follow_cycle();
+        closed
+    }
+
+    #[inline(never)]
+    fn time_out(&mut self) -> Option<Closed> {
+        let closed = self.plan.time_out();
+        self.follow_plan();
+        closed
+    }
+
+    /// To be called after whatever changes the plan or jumps over rows.
+    fn follow_plan(&mut self) {
+        let searched = self.history.end() - self.unsearched as u64;
+        self.patience = self.plan.deadline().cast_signed().wrapping_sub(searched.cast_signed()) as isize;
+    }
+
     /// Keeps the protection's half cycle as long as the newest cycle says; without one it stays as it was.
     fn follow_cycle(&mut self) {
         let Some(cycle) = self.plan.cycle() else { return };
         self.half_length = HalfCycleLength::from_cycle(cycle);
-        let (voltage, current) = (&mut self.half_voltage, &mut self.half_current);
-        if !(voltage.adjust(self.half_length) && current.adjust(self.half_length)) {
-            self.restart_sliding();
-        }
+        self.half_cycle.adjust(self.half_length, self.history.current());
     }
 
-    fn close(&mut self, closed: Closed, take: &mut impl FnMut(&Reading, &Harmonics)) {
+    #[inline(never)]
+    fn close(&mut self, closed: Closed, take: &mut Take<'_>) {
         let Closed { span, quality } = closed;
         let view = self.history.view(self.history.base(), self.history.end());
         let harmonics = self.with_harmonics.then_some(&mut self.harmonics);
-        let mut reading = self.setup.analyse(view, span, harmonics);
+        let lead_row = span.lead_row(self.setup.front_end.sample_rate.0);
+        let narrow = self.history.is_narrow_from(lead_row);
+        let mut reading = self.setup.analyse_known(view, span, harmonics, narrow);
         reading.quality = reading.quality.union(quality).union(core::mem::take(&mut self.next_quality));
         self.flag_relay(span, &mut reading);
         let below_noise = reading.quality.has(Flag::BelowNoise);
@@ -420,13 +457,14 @@ impl<'a> Meter<'a> {
             // There is room by now.
             let _ = self.earlier.push(self.setup.calibration.clone());
             self.setup = Setup::new(self.setup.front_end, calibration);
+            self.history.forget_narrow();
             self.tracker.set_thresholds(thresholds(&self.setup));
             self.next_quality.set(Flag::CalibrationChanged);
             self.idle = Idle::NONE;
             self.restart_sliding();
         }
         take(&reading, &self.harmonics);
-        self.newest_lead = span.lead_row(self.setup.front_end.sample_rate.0);
+        self.newest_lead = lead_row;
         self.newest = Some((span, reading));
     }
 
@@ -448,3 +486,6 @@ fn thresholds(setup: &Setup) -> Thresholds {
     let hysteresis = HYSTERESIS * setup.front_end.nominal_voltage.0 / libm::fabs(channel.gain);
     Thresholds::new(channel.zero_raw, hysteresis)
 }
+
+#[cfg(test)]
+mod tests;

@@ -64,7 +64,7 @@ impl Position {
     /// In samples.
     #[must_use]
     pub fn samples(self) -> f64 {
-        self.0 as f64 / FRACTION_ONE as f64
+        in_samples(self.0)
     }
 
     /// The share of `row` that lies after this point, of [`WEIGHT_ONE`].
@@ -100,12 +100,42 @@ pub fn distance(samples: f64) -> u64 {
 /// A distance in units of 2^-20 of a sample, in samples.
 #[must_use]
 pub fn in_samples(distance: u64) -> f64 {
-    distance as f64 / FRACTION_ONE as f64
+    times_power_of_two(distance as f64, -FRACTION_BITS.cast_signed())
+}
+
+/// `value * 2^exponent`, exactly; without floating point a matter of a few instructions.
+pub(crate) fn times_power_of_two(value: f64, exponent: i32) -> f64 {
+    const EXPONENT: u32 = f64::MANTISSA_DIGITS - 1;
+    let bits = value.to_bits();
+    let old = (bits >> EXPONENT) as i32 & 0x7ff;
+    let new = old + exponent;
+    if (1..0x7ff).contains(&old) && (1..0x7ff).contains(&new) {
+        f64::from_bits(bits.wrapping_add_signed(i64::from(exponent) << EXPONENT))
+    } else {
+        times_power_of_two_slowly(value, exponent)
+    }
+}
+
+/// Apart, or it would be computed every time and thrown away.
+#[cold]
+#[inline(never)]
+fn times_power_of_two_slowly(value: f64, exponent: i32) -> f64 {
+    libm::ldexp(value, exponent)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn powers_of_two_are_exact() {
+        for value in [0.0, -0.0, 1.0, -3.25, 1e-300, 5e-324, 1.7e308, -7e-310, f64::INFINITY] {
+            for exponent in [-1000, -60, -30, -20, -1, 0, 1, 7, 40, 900] {
+                let factor = libm::exp2(f64::from(exponent));
+                assert_eq!(times_power_of_two(value, exponent).to_bits(), (value * factor).to_bits());
+            }
+        }
+    }
 
     #[test]
     fn shares_of_both_sides_make_one_and_integrate_the_time() {

@@ -4,61 +4,27 @@ use core::f64::consts::{PI, SQRT_2};
 
 use crate::calibration::Calibration;
 use crate::delay::{Complex, Delay};
+use crate::dsp::eight::ONE_SWEEP;
 use crate::dsp::extremes::{Extremes, HalfCycleLength, SumOfSquares, extremes, step};
 use crate::dsp::moments::{Moments, Zeros};
-use crate::dsp::spectrum::{Amplitude, Both, Scaling, Spectrum, max_order};
+use crate::dsp::scaling::Scaling;
+use crate::dsp::spectrum::{Amplitude, Both, Spectrum, max_order};
+use crate::dsp::sweep::{Swept, sweep_both};
 use crate::energy::Energy;
 use crate::front_end::{ChannelRange, FrontEnd};
 use crate::history::View;
-use crate::position::{Position, WEIGHT_ONE, distance, in_samples};
+use crate::position::{Position, WEIGHT_ONE, in_samples};
 use crate::quality::{Flag, Quality};
 use crate::reading::{Component, HalfCycleExtremes, Harmonics, MAX_ORDER, Reading, Window};
+pub use crate::span::Span;
 use crate::units::{Amperes, Degrees, Hertz, Percent, Seconds, Vars, VoltAmperes, Volts, Watts};
 
-/// Where a window lies.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Span {
-    /// First edge.
-    pub first: Position,
-    /// Last edge; the next window's first.
-    pub last: Position,
-    /// Whole cycles between them; `None`: a window by sample count.
-    pub cycles: Option<u32>,
-}
-
-/// Without a known cycle a half cycle is taken as that of 50 Hz.
-pub(crate) const DEFAULT_HALF_CYCLE_S: f64 = 0.010;
 /// A turn in units of 2^-64.
 const TURN: f64 = 18_446_744_073_709_551_616.0;
 /// Below this part of nominal there is no voltage.
 const NO_VOLTAGE: f64 = 0.1;
 /// Direct current beyond this part of the alternating current is flagged.
 const DC_FLAG: f64 = 0.05;
-
-impl Span {
-    /// The row that a capture must begin with: two cycles before the first edge (40 ms without cycles).
-    #[must_use]
-    pub fn lead_row(&self, sample_rate: f64) -> u64 {
-        let lead = match self.cycles {
-            Some(cycles) if cycles > 0 => self.last.since(self.first) * 2 / u64::from(cycles),
-            _ => distance(sample_rate * 4.0 * DEFAULT_HALF_CYCLE_S),
-        };
-        self.first.row().saturating_sub(in_samples(lead) as u64)
-    }
-
-    /// The same window when row `base` is called row 0.
-    #[must_use]
-    pub fn counted_from(&self, base: u64) -> Self {
-        let shift = |edge: Position| Position::new(edge.row().saturating_sub(base), edge.fraction());
-        Self { first: shift(self.first), last: shift(self.last), cycles: self.cycles }
-    }
-
-    /// The row after the last that is looked at: two after the last edge.
-    #[must_use]
-    pub fn end_row(&self) -> u64 {
-        self.last.row() + 3
-    }
-}
 
 /// Front end and calibration, worked out for use.
 #[derive(Clone, Debug)]
@@ -108,10 +74,37 @@ impl Setup {
     /// those from [`Span::lead_row`] on are looked at. Running totals, sequence, time and relay are left empty.
     #[must_use]
     pub fn analyse(&self, view: View<'_>, span: Span, harmonics: Option<&mut Harmonics>) -> Reading {
-        let view = view.rows(span.lead_row(self.front_end.sample_rate.0), span.end_row());
-        let moments = Moments::of(view, span.first, span.last, self.zeros, self.delay.lags);
-        let lost = view.rows(span.first.row() + 1, span.last.row() + 1).losses();
-        Analysis { setup: self, view, span, moments, lost }.reading(harmonics)
+        self.analyse_known(view, span, harmonics, false)
+    }
+
+    /// The same, where all rows of the view from [`Span::lead_row`] on may be known to be there and narrow. That
+    /// saves time, and is never seen in a result.
+    pub(crate) fn analyse_known(
+        &self,
+        view: View<'_>,
+        span: Span,
+        harmonics: Option<&mut Harmonics>,
+        narrow: bool,
+    ) -> Reading {
+        let rate = self.front_end.sample_rate.0;
+        let view = view.rows(span.lead_row(rate), span.end_row());
+        let (zeros, lags, step) = (self.zeros, self.delay.lags, step(rate));
+        let length = HalfCycleLength::from_rows(span.half_cycle_rows(rate));
+        let rows = (span.first.row(), span.last.row());
+        let swept = if narrow && ONE_SWEEP { sweep_both(view, rows, zeros, length, step) } else { None };
+        let (moments, extremes) = match swept {
+            Some(Swept { voltage, current, extremes }) => {
+                let spreads = (voltage, current);
+                let moments = Moments::of_narrow(view, (span.first, span.last), zeros, lags, spreads);
+                (moments, Some(extremes))
+            }
+            None => (
+                Moments::of(view, span.first, span.last, zeros, lags),
+                extremes(view, rows, zeros, length, step),
+            ),
+        };
+        let lost = if narrow { 0 } else { view.rows(rows.0 + 1, rows.1 + 1).losses() };
+        Analysis { setup: self, view, span, moments, extremes, lost, narrow }.reading(harmonics)
     }
 }
 
@@ -132,7 +125,11 @@ struct Analysis<'a> {
     view: View<'a>,
     span: Span,
     moments: Moments,
+    /// Of the half-cycle sums.
+    extremes: Option<Extremes>,
     lost: u32,
+    /// All rows are known to be there.
+    narrow: bool,
 }
 
 /// RMS values and what the noise floor says of them.
@@ -377,6 +374,7 @@ impl Analysis<'_> {
             weight,
             scaling(&self.moments.voltage, self.setup.zeros.voltage),
             scaling(&self.moments.current, self.setup.zeros.current),
+            self.narrow,
         ))
     }
 
@@ -430,17 +428,7 @@ impl Analysis<'_> {
     }
 
     fn half_cycle(&self, voltage_gain: f64, current_gain: f64) -> HalfCycleExtremes {
-        let rate = self.setup.front_end.sample_rate.0;
-        let rows = match self.span.cycles {
-            Some(cycles) if cycles > 0 => {
-                in_samples(self.span.last.since(self.span.first)) / (2.0 * f64::from(cycles))
-            }
-            _ => DEFAULT_HALF_CYCLE_S * rate,
-        };
-        let zeros = (self.setup.zeros.voltage, self.setup.zeros.current);
-        let rows_of_window = (self.span.first.row(), self.span.last.row());
-        let length = HalfCycleLength::from_rows(rows);
-        let found: Option<Extremes> = extremes(self.view, rows_of_window, zeros, length, step(rate));
+        let found = self.extremes;
         let rms = |square: SumOfSquares, gain: f64| gain * libm::sqrt(square.mean());
         HalfCycleExtremes {
             voltage_min: found.map(|e| Volts(rms(e.voltage.least, voltage_gain))),

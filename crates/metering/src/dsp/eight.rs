@@ -8,15 +8,23 @@ pub(crate) const COUNT: usize = 8;
 /// Largest magnitude that [`Eight::about`] lets pass: eight products of such numbers fit 32 bits.
 pub(crate) const NARROW: i32 = 8191;
 
+/// Whether a window's rows are better looked at once, one by one (see [`sweep`](crate::dsp::sweep)).
+pub(crate) const ONE_SWEEP: bool = cfg!(target_arch = "riscv32");
+
 #[cfg(not(target_arch = "riscv32"))]
-pub(crate) use vector::Eight;
+pub(crate) use vector::{
+    Eight, any_at_least, any_below, any_outside, copy_squares, copy_voltage, narrow_squares,
+};
 
 #[cfg(target_arch = "riscv32")]
-pub(crate) use plain::Eight;
+pub(crate) use plain::{
+    Eight, any_at_least, any_below, any_outside, copy_squares, copy_voltage, narrow_squares,
+};
 
 #[cfg(not(target_arch = "riscv32"))]
 mod vector {
     use super::{COUNT, NARROW};
+    use crate::front_end::Pair;
     use wide::{i16x8, i32x4, i32x8};
 
     /// Eight integers of 16 bits in a vector register.
@@ -70,6 +78,20 @@ mod vector {
             Self(self.0 - other.0)
         }
 
+        /// Sixteen rows about `offset`, folded about their middle: the even part's product with `cosines` and the odd
+        /// part's with `sines`. As with [`Self::dot`] the caller knows that everything fits.
+        #[inline(always)]
+        pub(crate) fn fold_dots(
+            raw: &[i32; 2 * COUNT],
+            offset: i32,
+            (cosines, sines): (&Self, &Self),
+        ) -> (i32, i32) {
+            let [r7, r6, r5, r4, r3, r2, r1, r0, after @ ..] = *raw;
+            let before = Self::scaled([r0, r1, r2, r3, r4, r5, r6, r7], offset, 0);
+            let after = Self::scaled(after, offset, 0);
+            (after.plus(before).dot(*cosines), after.minus(before).dot(*sines))
+        }
+
         #[inline(always)]
         pub(crate) fn lesser(self, other: Self) -> Self {
             Self(self.0.min(other.0))
@@ -105,6 +127,47 @@ mod vector {
         }
     }
 
+    /// Copies the currents of a block; the sum of the squares of `raw - zero`, and whether all of these are narrow
+    /// (otherwise the sum means nothing).
+    #[inline(always)]
+    pub(crate) fn copy_squares(pairs: &[Pair; COUNT], to: &mut [i32; COUNT], zero: i32) -> (i32, bool) {
+        to.iter_mut().zip(pairs).for_each(|(to, pair)| *to = pair.current);
+        let (values, beyond) = Eight::about(to, zero);
+        if beyond & !0x3fff == 0 { (values.dot(values), true) } else { (0, false) }
+    }
+
+    /// Copies the voltages of a block, and says whether all of `raw - zero` are narrow.
+    #[inline(always)]
+    pub(crate) fn copy_voltage(pairs: &[Pair; COUNT], to: &mut [i32; COUNT], zero: i32) -> bool {
+        to.iter_mut().zip(pairs).for_each(|(to, pair)| *to = pair.voltage);
+        Eight::about(to, zero).1 & !0x3fff == 0
+    }
+
+    /// Sum of the squares of `raw - zero`, which are known to be narrow.
+    #[inline(always)]
+    pub(crate) fn narrow_squares(raw: &[i32; COUNT], zero: i32) -> i32 {
+        let (values, _) = Eight::about(raw, zero);
+        values.dot(values)
+    }
+
+    /// Whether a current is at or beyond one of its rails.
+    #[inline(always)]
+    pub(crate) fn any_outside(pairs: &[Pair; COUNT], (lowest, highest): (i32, i32)) -> bool {
+        // Not `any`: without an early end eight rows are looked at at once.
+        let outside = |pair: &Pair| (pair.current <= lowest) | (pair.current >= highest);
+        pairs.iter().fold(false, |seen, pair| seen | outside(pair))
+    }
+
+    #[inline(always)]
+    pub(crate) fn any_at_least(raw: &[i32; COUNT], limit: i32) -> bool {
+        raw.iter().fold(i32::MIN, |most, &count| most.max(count)) >= limit
+    }
+
+    #[inline(always)]
+    pub(crate) fn any_below(raw: &[i32; COUNT], limit: i32) -> bool {
+        raw.iter().fold(i32::MAX, |least, &count| least.min(count)) < limit
+    }
+
     // Each of four lanes takes two products of each block of a group.
     const _: () = assert!(2 * (Eight::GROUP as i64) * ((NARROW + 1) as i64).pow(2) < 1 << 31);
 }
@@ -112,6 +175,7 @@ mod vector {
 #[cfg(any(target_arch = "riscv32", test))]
 mod plain {
     use super::{COUNT, NARROW};
+    use crate::front_end::Pair;
 
     /// Eight integers in plain registers: 32 bits cost no more than 16.
     #[derive(Clone, Copy)]
@@ -144,6 +208,24 @@ mod plain {
             } else {
                 Self(raw.map(|raw| (raw.wrapping_sub(offset) + (1 << (-shift - 1))) >> -shift))
             }
+        }
+
+        #[inline(always)]
+        pub(crate) fn fold_dots(
+            raw: &[i32; 2 * COUNT],
+            offset: i32,
+            (cosines, sines): (&Self, &Self),
+        ) -> (i32, i32) {
+            let [before @ .., _, _, _, _, _, _, _, _] = raw;
+            let [_, _, _, _, _, _, _, _, after @ ..] = raw;
+            let rows = before.iter().rev().zip(after).zip(cosines.0.iter().zip(&sines.0));
+            rows.fold((0_i32, 0_i32), |(even, odd), ((&before, &after), (&cosine, &sine))| {
+                let sum = after.wrapping_add(before).wrapping_sub(2 * offset);
+                (
+                    even.wrapping_add(sum.wrapping_mul(cosine)),
+                    odd.wrapping_add((after - before).wrapping_mul(sine)),
+                )
+            })
         }
 
         #[inline(always)]
@@ -201,11 +283,81 @@ mod plain {
             i64::from(a.dot(*b))
         }
     }
+
+    #[inline(always)]
+    pub(crate) fn copy_squares(pairs: &[Pair; COUNT], to: &mut [i32; COUNT], zero: i32) -> (i32, bool) {
+        let (mut bits, mut sum) = (0, 0_i32);
+        for (to, pair) in to.iter_mut().zip(pairs) {
+            let raw = pair.current;
+            *to = raw;
+            bits |= raw;
+            let value = raw.wrapping_sub(zero);
+            sum = sum.wrapping_add(value.wrapping_mul(value));
+        }
+        (sum, all_narrow(bits, to, zero))
+    }
+
+    #[inline(always)]
+    pub(crate) fn copy_voltage(pairs: &[Pair; COUNT], to: &mut [i32; COUNT], zero: i32) -> bool {
+        let mut bits = 0;
+        for (to, pair) in to.iter_mut().zip(pairs) {
+            *to = pair.voltage;
+            bits |= pair.voltage;
+        }
+        all_narrow(bits, to, zero)
+    }
+
+    /// Of a converter without a sign and with its zero between, as nearly all are, all bits together tell at once.
+    #[inline(always)]
+    fn all_narrow(bits: i32, raw: &[i32; COUNT], zero: i32) -> bool {
+        (bits | zero) & !NARROW == 0 || Eight::about(raw, zero).1 & !0x3fff == 0
+    }
+
+    #[inline(always)]
+    pub(crate) fn narrow_squares(raw: &[i32; COUNT], zero: i32) -> i32 {
+        // Eight differences at a time would not fit the registers.
+        raw.iter().map(|raw| raw.wrapping_sub(zero)).map(|value| value.wrapping_mul(value)).sum()
+    }
+
+    #[inline(always)]
+    pub(crate) fn any_outside(pairs: &[Pair; COUNT], (lowest, highest): (i32, i32)) -> bool {
+        // One comparison a count: what is below wraps to the top.
+        let first = lowest.wrapping_add(1);
+        let inside = highest.wrapping_sub(first).cast_unsigned();
+        if highest <= first {
+            return true;
+        }
+        let mut seen = false;
+        for pair in pairs {
+            if pair.current.wrapping_sub(first).cast_unsigned() >= inside {
+                seen = rarely();
+            }
+        }
+        seen
+    }
+
+    /// True. A call that is seldom made keeps a loop a chain of branches, each of one instruction.
+    #[cold]
+    #[inline(never)]
+    fn rarely() -> bool {
+        true
+    }
+
+    #[inline(always)]
+    pub(crate) fn any_at_least(raw: &[i32; COUNT], limit: i32) -> bool {
+        raw.iter().any(|&count| count >= limit)
+    }
+
+    #[inline(always)]
+    pub(crate) fn any_below(raw: &[i32; COUNT], limit: i32) -> bool {
+        raw.iter().any(|&count| count < limit)
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::{plain, vector};
+    use crate::front_end::Pair;
     use proptest::prelude::*;
 
     proptest! {
@@ -234,6 +386,49 @@ mod tests {
                 prop_assert_eq!(v.dot(v2), p.dot(p2));
             }
             let _ = (plain::Eight::ZERO, vector::Eight::ZERO);
+        }
+
+        #[test]
+        fn both_kinds_look_at_pairs_alike(
+            voltage in proptest::array::uniform8(-9000_i32..9000),
+            current in proptest::array::uniform8(0_i32..4096),
+            zero in 0_i32..4096,
+            lowest in -10_i32..300,
+            limit in 0_i32..4096,
+        ) {
+            let pairs: [Pair; 8] =
+                core::array::from_fn(|at| Pair { voltage: voltage[at], current: current[at] });
+            let (mut v, mut p) = ([0; 8], [0; 8]);
+            prop_assert_eq!(vector::copy_squares(&pairs, &mut v, zero), plain::copy_squares(&pairs, &mut p, zero));
+            prop_assert_eq!((v, p), (current, current));
+            let squares = current.iter().map(|raw| (raw - zero).pow(2)).sum::<i32>();
+            prop_assert_eq!(vector::narrow_squares(&v, zero), squares);
+            prop_assert_eq!(plain::narrow_squares(&v, zero), squares);
+            let narrow = vector::copy_voltage(&pairs, &mut v, zero - 500);
+            prop_assert_eq!(narrow, plain::copy_voltage(&pairs, &mut p, zero - 500));
+            prop_assert_eq!((v, p), (voltage, voltage));
+            let rails = (lowest, 4095 - lowest);
+            prop_assert_eq!(vector::any_outside(&pairs, rails), plain::any_outside(&pairs, rails));
+            prop_assert_eq!(vector::any_below(&current, limit), plain::any_below(&current, limit));
+            prop_assert_eq!(vector::any_at_least(&current, limit), plain::any_at_least(&current, limit));
+        }
+
+        #[test]
+        fn both_kinds_fold_alike(
+            before in proptest::array::uniform8(0_i32..4096),
+            after in proptest::array::uniform8(0_i32..4096),
+            offset in 1000_i32..3000,
+            twiddles in proptest::array::uniform8(-8192_i16..8193),
+        ) {
+            let mut raw = [0; 16];
+            raw.iter_mut().zip(before.iter().chain(&after)).for_each(|(to, from)| *to = *from);
+            let sines = twiddles.map(|twiddle| 8192 - twiddle.abs());
+            let v = (vector::Eight::new(twiddles), vector::Eight::new(sines));
+            let p = (plain::Eight::new(twiddles), plain::Eight::new(sines));
+            prop_assert_eq!(
+                vector::Eight::fold_dots(&raw, offset, (&v.0, &v.1)),
+                plain::Eight::fold_dots(&raw, offset, (&p.0, &p.1))
+            );
         }
     }
 }

@@ -4,7 +4,7 @@
 //! that has no 64-bit arithmetic, and a few instructions on a PC. Larger samples take the 64-bit way. Both are
 //! exact, so which way a block takes is never seen in a result.
 
-use crate::dsp::eight::{COUNT, Eight};
+use crate::dsp::eight::{COUNT, Eight, NARROW};
 use crate::history::LOST;
 
 /// Rows a block.
@@ -13,6 +13,9 @@ pub(crate) const BLOCK: usize = COUNT;
 const GROUP: usize = Eight::GROUP;
 /// Rows a group.
 const GROUP_ROWS: usize = GROUP * BLOCK;
+
+/// From so many rows on, vectors gain by looking at all of them for one thing after the other.
+pub(crate) const MANY: usize = if GROUP > 1 { 4 * BLOCK } else { usize::MAX };
 
 /// `raw - zero` of a group's blocks in 16 bits, if all of them are small.
 #[inline(always)]
@@ -59,6 +62,46 @@ pub(crate) fn sum_products<const N: usize>(
         }
     }
     sums
+}
+
+/// Products that are added up in 32 bits.
+const NARROW_PRODUCTS: usize = 16;
+const _: () = assert!((NARROW_PRODUCTS as i64) * ((NARROW + 1) as i64).pow(2) < 1 << 31);
+
+/// As [`sum_products`] with `others` that lie a row apart: the first begins with the fourth of `b`, the last with its
+/// first. All are known to be narrow; each row is loaded once.
+pub(crate) fn narrow_products(a: &[i32], a_zero: i32, b: &[i32], b_zero: i32) -> [i64; 4] {
+    let mut sums = [0; 4];
+    let [third, second, first, newest @ ..] = b else { return sums };
+    let (mut first, mut second, mut third) = (first - b_zero, second - b_zero, third - b_zero);
+    let mut add = |a: &[i32], b: &[i32]| {
+        let (mut s0, mut s1, mut s2, mut s3) = (0, 0, 0, 0);
+        for (&a, &b) in a.iter().zip(b) {
+            let (a, newest) = (a - a_zero, b - b_zero);
+            s0 += a * newest;
+            s1 += a * first;
+            s2 += a * second;
+            s3 += a * third;
+            (first, second, third) = (newest, first, second);
+        }
+        sums.iter_mut().zip([s0, s1, s2, s3]).for_each(|(sum, part)| *sum += i64::from(part));
+    };
+    let (a, a_rest) = a.as_chunks::<NARROW_PRODUCTS>();
+    let (b, b_rest) = newest.as_chunks::<NARROW_PRODUCTS>();
+    a.iter().zip(b).for_each(|(a, b)| add(a, b));
+    add(a_rest, b_rest);
+    sums
+}
+
+/// As [`sum_products`] of two slices that are known to be narrow.
+pub(crate) fn narrow_product(a: &[i32], a_zero: i32, b: &[i32], b_zero: i32) -> i64 {
+    let add = |a: &[i32], b: &[i32]| {
+        let products = a.iter().zip(b).map(|(&a, &b)| (a - a_zero) * (b - b_zero));
+        i64::from(products.sum::<i32>())
+    };
+    let (a, a_rest) = a.as_chunks::<NARROW_PRODUCTS>();
+    let (b, b_rest) = b.as_chunks::<NARROW_PRODUCTS>();
+    a.iter().zip(b).map(|(a, b)| add(a, b)).sum::<i64>() + add(a_rest, b_rest)
 }
 
 #[inline(never)]
@@ -127,7 +170,8 @@ impl Spread {
         self.add_wide(rest, zero);
     }
 
-    fn add_wide(&mut self, raw: &[i32], zero: i32) {
+    /// One row at a time, of any size.
+    pub(crate) fn add_wide(&mut self, raw: &[i32], zero: i32) {
         for count in raw {
             let value = count - zero;
             self.sum += i64::from(value);

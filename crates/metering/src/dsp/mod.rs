@@ -5,4 +5,6 @@ pub(crate) mod extremes;
 pub(crate) mod kernels;
 pub(crate) mod moments;
 pub(crate) mod rotation;
+pub(crate) mod scaling;
 pub(crate) mod spectrum;
+pub(crate) mod sweep;

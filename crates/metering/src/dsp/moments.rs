@@ -1,6 +1,6 @@
 //! Weighted first and second moments of a window: everything that RMS, DC and active power need, exactly.
 
-use crate::dsp::kernels::{Spread, sum_products};
+use crate::dsp::kernels::{Spread, narrow_product, narrow_products, sum_products};
 use crate::front_end::Pair;
 use crate::history::View;
 use crate::position::{Position, WEIGHT_BITS};
@@ -36,14 +36,14 @@ pub(crate) struct Lags {
 }
 
 /// A sum of products with the weight that went into it.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct WeightedSum {
     pub(crate) weight: i64,
     pub(crate) sum: i128,
 }
 
 /// Weighted sums of one channel about its integer zero, in units of `1 / WEIGHT_ONE`.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct ChannelMoments {
     pub(crate) sum: i128,
     pub(crate) squares: i128,
@@ -53,7 +53,7 @@ pub(crate) struct ChannelMoments {
 }
 
 /// All sums of a window.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Moments {
     /// Sum of the weights: the window's length in samples, lost ones left out, in `1 / WEIGHT_ONE`.
     pub(crate) weight: i64,
@@ -91,9 +91,19 @@ impl ChannelMoments {
     fn add(&mut self, value: i32, weight: i64) {
         let value_wide = i64::from(value);
         self.sum += i128::from(value_wide * weight);
-        self.squares += i128::from(value_wide * value_wide) * i128::from(weight);
+        self.squares += weighted(value_wide * value_wide, weight);
         self.least = self.least.min(value);
         self.greatest = self.greatest.max(value);
+    }
+}
+
+/// A product of two samples by its weight.
+fn weighted(product: i64, weight: i64) -> i128 {
+    // Of small samples it fits 64 bits, which a chip without them multiplies several times as fast.
+    if product.unsigned_abs() < 1 << (62 - WEIGHT_BITS) {
+        i128::from(product * weight)
+    } else {
+        i128::from(product) * i128::from(weight)
     }
 }
 
@@ -115,15 +125,40 @@ impl Moments {
             voltage.add(full.voltage, zeros.voltage);
             current.add(full.current, zeros.current);
             rows += full.voltage.len() as u64;
-            add_run(&mut products, run, inside, zeros, lags);
+            add_run(&mut products, run, inside, zeros, lags, sum_of_products);
         }
+        Self::with_edges(view, (first, last), zeros, lags, (voltage, current, rows, products))
+    }
+
+    /// The same of a narrow view whose spreads are known.
+    pub(crate) fn of_narrow(
+        view: View<'_>,
+        (first, last): (Position, Position),
+        zeros: Zeros,
+        lags: Lags,
+        (voltage, current): (Spread, Spread),
+    ) -> Self {
+        let inside = (first.row() + 2, last.row().max(first.row() + 2));
+        let mut products = [WeightedSum::default(); TAPS];
+        add_run(&mut products, view, inside, zeros, lags, narrow_sum_of_products);
+        let rows = inside.1 - inside.0;
+        Self::with_edges(view, (first, last), zeros, lags, (voltage, current, rows, products))
+    }
+
+    fn with_edges(
+        view: View<'_>,
+        (first, last): (Position, Position),
+        zeros: Zeros,
+        lags: Lags,
+        (voltage, current, rows, products): (Spread, Spread, u64, [WeightedSum; TAPS]),
+    ) -> Self {
         let mut moments = Self {
             weight: (rows << WEIGHT_BITS) as i64,
             voltage: ChannelMoments::from_spread(&voltage),
             current: ChannelMoments::from_spread(&current),
             products,
         };
-        let edges = (first.row()..first.row() + 2).chain(inside.1..=last.row() + 1);
+        let edges = (first.row()..first.row() + 2).chain(last.row().max(first.row() + 2)..=last.row() + 1);
         for row in edges {
             moments.add_edge_row(view, row, weight_of(row, first, last), zeros, lags);
         }
@@ -142,7 +177,7 @@ impl Moments {
             let Some(partner) = row.checked_add_signed(-lag).and_then(|row| view.pair(row)) else { continue };
             let (now, delayed) = if lags.current_is_late { (pair, partner) } else { (partner, pair) };
             sum.weight += weight;
-            sum.sum += i128::from(product(now, delayed, zeros)) * i128::from(weight);
+            sum.sum += weighted(product(now, delayed, zeros), weight);
         }
     }
 }
@@ -159,7 +194,14 @@ impl WeightedSum {
 }
 
 /// Adds the products of the rows `inside`, as far as both partners lie in this run.
-fn add_run(sums: &mut [WeightedSum; TAPS], run: View<'_>, inside: (u64, u64), zeros: Zeros, lags: Lags) {
+fn add_run(
+    sums: &mut [WeightedSum; TAPS],
+    run: View<'_>,
+    inside: (u64, u64),
+    zeros: Zeros,
+    lags: Lags,
+    products: impl Fn(Side<'_>, Side<'_>, usize) -> [i64; TAPS],
+) {
     let last_lag = lags.first_lag + lags.count as i64 - 1;
     // Rows whose partners are all in the run; the lags are a few rows, at most one of them negative.
     let from = inside.0.max(run.base.saturating_add_signed(last_lag.max(0)));
@@ -168,22 +210,14 @@ fn add_run(sums: &mut [WeightedSum; TAPS], run: View<'_>, inside: (u64, u64), ze
         return;
     }
     let now = run.rows(from, to);
-    let partner = |lag: i64| run.rows(from.saturating_add_signed(-lag), to.saturating_add_signed(-lag));
-    let products = |lag: [i64; TAPS]| {
-        if lags.current_is_late {
-            let partners = lag.map(|lag| partner(lag).current);
-            sum_products(now.voltage, zeros.voltage, partners, zeros.current)
-        } else {
-            let partners = lag.map(|lag| partner(lag).voltage);
-            sum_products(now.current, zeros.current, partners, zeros.voltage)
-        }
-    };
-    let first = lags.first_lag;
-    let found = if lags.count == 1 {
-        let [only] = one_product(now, partner(first), zeros, lags.current_is_late);
-        [only, 0, 0, 0]
+    // From the oldest partner of the first row to the newest of the last.
+    let partners = run.rows(from.saturating_add_signed(-last_lag), to.saturating_add_signed(-lags.first_lag));
+    let voltage = |counts| Side { counts, zero: zeros.voltage };
+    let current = |counts| Side { counts, zero: zeros.current };
+    let found = if lags.current_is_late {
+        products(voltage(now.voltage), current(partners.current), lags.count)
     } else {
-        products([first, first + 1, first + 2, first + 3])
+        products(current(now.current), voltage(partners.voltage), lags.count)
     };
     for (sum, found) in sums.iter_mut().zip(found).take(lags.count) {
         sum.weight += ((to - from) << WEIGHT_BITS) as i64;
@@ -191,8 +225,31 @@ fn add_run(sums: &mut [WeightedSum; TAPS], run: View<'_>, inside: (u64, u64), ze
     }
 }
 
-fn one_product(now: View<'_>, partner: View<'_>, zeros: Zeros, current_is_late: bool) -> [i64; 1] {
-    let (voltage, current) =
-        if current_is_late { (now.voltage, partner.current) } else { (partner.voltage, now.current) };
-    sum_products(voltage, zeros.voltage, [current], zeros.current)
+/// One channel's counts with their zero.
+#[derive(Clone, Copy)]
+struct Side<'a> {
+    counts: &'a [i32],
+    zero: i32,
+}
+
+/// Of `now` with each of `count` partners, the newest first.
+fn sum_of_products(now: Side<'_>, partners: Side<'_>, count: usize) -> [i64; TAPS] {
+    let (rows, zero) = (now.counts.len(), partners.zero);
+    let partner = |lag: usize| {
+        let newest = partners.counts.len() - rows;
+        partners.counts.get(newest - lag..).and_then(|counts| counts.get(..rows)).unwrap_or(&[])
+    };
+    if count == TAPS {
+        return sum_products(now.counts, now.zero, [0, 1, 2, 3].map(partner), zero);
+    }
+    let [only] = sum_products(now.counts, now.zero, [partner(0)], zero);
+    [only, 0, 0, 0]
+}
+
+/// The same where all are known to be narrow.
+fn narrow_sum_of_products(now: Side<'_>, partners: Side<'_>, count: usize) -> [i64; TAPS] {
+    if count == TAPS {
+        return narrow_products(now.counts, now.zero, partners.counts, partners.zero);
+    }
+    [narrow_product(now.counts, now.zero, partners.counts, partners.zero), 0, 0, 0]
 }

@@ -9,15 +9,13 @@
 use crate::dsp::eight::{COUNT as HALF, Eight};
 use crate::dsp::moments::weight_of;
 use crate::dsp::rotation::{BITS, Phasor};
+use crate::dsp::scaling::{ROW_LIMIT, Scaling};
 use crate::history::View;
 use crate::position::{FRACTION_BITS, Position, WEIGHT_BITS, WEIGHT_ONE};
 use crate::reading::MAX_ORDER;
 
 /// Rows a block: two of the kernels' blocks, folded onto each other.
 const BLOCK: usize = 2 * HALF;
-/// Largest scaled row. The residual is at most 1 + 4/pi = 2.2733 times as large (a square wave's fundamental is
-/// 4/pi of its peak), twice that after folding: it must fit 16 bits.
-const ROW_LIMIT: i32 = 7200;
 /// Bits of the twiddle factors: eight products of folded residual and twiddle must fit 32 bits.
 const TWIDDLE_BITS: u32 = 13;
 const _: () = {
@@ -68,11 +66,16 @@ impl Bin {
         }
     }
 
+    #[inline(always)]
+    fn dots(&self, folded: &Folded) -> Dots {
+        Dots { even: folded.even.dot(self.cosines), odd: folded.odd.dot(self.sines) }
+    }
+
     /// The block's share of the sum, turned to its place.
     #[inline(always)]
-    fn turn(&self, folded: &Folded) -> (i64, i64) {
-        let re = i64::from(folded.even.dot(self.cosines));
-        let im = -i64::from(folded.odd.dot(self.sines));
+    fn turn(&self, dots: Dots) -> (i64, i64) {
+        let re = i64::from(dots.even);
+        let im = -i64::from(dots.odd);
         let (at_re, at_im) = (i64::from(self.at.re), i64::from(self.at.im));
         ((re * at_re - im * at_im) >> DROP, (re * at_im + im * at_re) >> DROP)
     }
@@ -130,45 +133,31 @@ struct Folded {
     odd: Eight,
 }
 
-/// One channel's way from raw counts to scaled rows.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Scaling {
-    /// Counts that become 0: zero and mean.
-    offset: i32,
-    /// Left shift; negative: to the right, rounding.
-    shift: i32,
+/// What a block's even part makes with cosines, and its odd part with sines.
+#[derive(Clone, Copy)]
+struct Dots {
+    even: i32,
+    odd: i32,
+}
+
+/// A block of a window.
+enum Block<'a> {
+    /// All rows are there and have full weight.
+    Whole(&'a [i32; BLOCK], &'a [i32; BLOCK]),
+    /// Scaled, edge rows by their share, missing rows as 0.
+    Edge(Rows, Rows),
 }
 
 impl Scaling {
-    /// For rows between `least` and `greatest` about `zero`, centred on `mean`.
-    pub(crate) fn new(zero: i32, mean: f64, least: i32, greatest: i32) -> Self {
-        let mean = libm::round(mean) as i32;
-        let peak = (greatest - mean).max(mean - least).max(1);
-        let shift = if peak > ROW_LIMIT {
-            let mut right = 1;
-            while (peak >> right) + 1 > ROW_LIMIT {
-                right += 1;
-            }
-            -right
-        } else {
-            let mut left = 0;
-            while left < 12 && peak << (left + 1) <= ROW_LIMIT {
-                left += 1;
-            }
-            left
-        };
-        Self { offset: zero + mean, shift }
-    }
-
+    /// A whole block, scaled, folded and multiplied.
     #[inline(always)]
-    fn row(self, raw: i32) -> i32 {
-        let value = raw.wrapping_sub(self.offset);
-        if self.shift >= 0 { value << self.shift } else { (value + (1 << (-self.shift - 1))) >> -self.shift }
-    }
-
-    fn counts(self, scaled: f64) -> f64 {
-        let unit = f64::from(1_u32 << self.shift.unsigned_abs());
-        if self.shift >= 0 { scaled / unit } else { scaled * unit }
+    fn dots(self, raw: &[i32; BLOCK], bin: &Bin) -> Dots {
+        if self.shift >= 0 {
+            // Scaled afterwards: that is two numbers and not sixteen.
+            let (even, odd) = Eight::fold_dots(raw, self.offset, (&bin.cosines, &bin.sines));
+            return Dots { even: even << self.shift, odd: odd << self.shift };
+        }
+        bin.dots(&Rows::scaled(raw, self).fold())
     }
 }
 
@@ -204,7 +193,7 @@ struct Sums {
 
 impl Sums {
     #[inline(always)]
-    fn add(&mut self, bin: &Bin, voltage: &Folded, current: &Folded) {
+    fn add(&mut self, bin: &Bin, voltage: Dots, current: Dots) {
         let (re, im) = bin.turn(voltage);
         self.voltage.0 += re;
         self.voltage.1 += im;
@@ -215,7 +204,8 @@ impl Sums {
 }
 
 impl<'a> Spectrum<'a> {
-    /// `cycles` whole cycles between the edges; `weight` is the sum of the rows' weights.
+    /// `cycles` whole cycles between the edges; `weight` is the sum of the rows' weights; `is_complete`: no row is
+    /// known to be missing.
     pub(crate) fn new(
         view: View<'a>,
         (first, last): (Position, Position),
@@ -223,6 +213,7 @@ impl<'a> Spectrum<'a> {
         weight: i64,
         voltage: Scaling,
         current: Scaling,
+        is_complete: bool,
     ) -> Self {
         let length = u128::from(last.since(first).max(1));
         // Turns a row: cycles / (length / 2^20), in 2^-64; half of it is exact in 2^-64 again.
@@ -231,7 +222,8 @@ impl<'a> Spectrum<'a> {
         let start = half.wrapping_mul(BLOCK as u64 - 1).wrapping_sub(edge);
         let rows = weight as f64 / WEIGHT_ONE as f64;
         let view = view.rows(first.row(), last.row() + 2);
-        Self { view, first, last, voltage, current, half, start, rows, has_losses: view.has_losses() }
+        let has_losses = !is_complete && view.has_losses();
+        Self { view, first, last, voltage, current, half, start, rows, has_losses }
     }
 
     /// Phase of one row at the fundamental, in turns of 2^-64.
@@ -246,8 +238,14 @@ impl<'a> Spectrum<'a> {
     pub(crate) fn fundamental(&self) -> Both {
         let mut bin = Bin::new(1, self.half, self.start);
         let mut sums = Sums::default();
-        self.blocks(|voltage, current| {
-            sums.add(&bin, &voltage.fold(), &current.fold());
+        self.blocks(|block| {
+            let (voltage, current) = match block {
+                Block::Whole(voltage, current) => {
+                    (self.voltage.dots(voltage, &bin), self.current.dots(current, &bin))
+                }
+                Block::Edge(voltage, current) => (bin.dots(&voltage.fold()), bin.dots(&current.fold())),
+            };
+            sums.add(&bin, voltage, current);
             bin.advance();
         });
         let found = self.amplitudes(&sums, bin.gain);
@@ -272,7 +270,7 @@ impl<'a> Spectrum<'a> {
             }
             self.residual_blocks(fundamental, |voltage, current| {
                 for (bin, sums) in &mut work {
-                    sums.add(bin, voltage, current);
+                    sums.add(bin, bin.dots(voltage), bin.dots(current));
                     bin.advance();
                 }
             });
@@ -287,7 +285,7 @@ impl<'a> Spectrum<'a> {
         let mut bin = Bin::new(1, self.half, self.start);
         let mut sums = Sums::default();
         self.residual_blocks(fundamental, |voltage, current| {
-            sums.add(&bin, voltage, current);
+            sums.add(&bin, bin.dots(voltage), bin.dots(current));
             bin.advance();
         });
         *rest = [self.amplitudes(&sums, bin.gain)];
@@ -306,24 +304,21 @@ impl<'a> Spectrum<'a> {
         }
     }
 
-    /// Calls `take` with the scaled rows of each block, edge rows by their share, missing rows as 0.
+    /// Calls `take` with each block.
     #[inline(always)]
-    fn blocks(&self, mut take: impl FnMut(Rows, Rows)) {
+    fn blocks(&self, mut take: impl FnMut(Block<'_>)) {
         let mut base = self.view.base;
-        let (voltage, voltage_rest) = self.view.voltage.as_chunks::<BLOCK>();
-        let (current, current_rest) = self.view.current.as_chunks::<BLOCK>();
-        for (voltage, current) in voltage.iter().zip(current) {
-            if self.is_whole(base) {
-                take(Rows::scaled(voltage, self.voltage), Rows::scaled(current, self.current));
-            } else {
-                let (voltage, current) = self.weigh(base, voltage, current);
-                take(voltage, current);
-            }
+        // One place that calls: the loop's body is large.
+        for (voltage, current) in self.view.voltage.chunks(BLOCK).zip(self.view.current.chunks(BLOCK)) {
+            let block = match (voltage.first_chunk(), current.first_chunk()) {
+                (Some(voltage), Some(current)) if self.is_whole(base) => Block::Whole(voltage, current),
+                _ => {
+                    let (voltage, current) = self.weigh(base, voltage, current);
+                    Block::Edge(voltage, current)
+                }
+            };
+            take(block);
             base += BLOCK as u64;
-        }
-        if !voltage_rest.is_empty() {
-            let (voltage, current) = self.weigh(base, voltage_rest, current_rest);
-            take(voltage, current);
         }
     }
 
@@ -350,12 +345,16 @@ impl<'a> Spectrum<'a> {
         let voltage = Removal::new(fundamental.voltage, self.voltage, self.half);
         let current = Removal::new(fundamental.current, self.current, self.half);
         let mut base = self.view.base;
-        self.blocks(|v, i| {
-            if self.is_whole(base) {
-                take(&voltage.fold(v, at), &current.fold(i, at));
-            } else {
-                let weights = self.weights(base);
-                take(&voltage.fold_weighted(v, at, &weights), &current.fold_weighted(i, at, &weights));
+        self.blocks(|block| {
+            match block {
+                Block::Whole(v, i) => {
+                    let (v, i) = (Rows::scaled(v, self.voltage), Rows::scaled(i, self.current));
+                    take(&voltage.fold(v, at), &current.fold(i, at));
+                }
+                Block::Edge(v, i) => {
+                    let weights = self.weights(base);
+                    take(&voltage.fold_weighted(v, at, &weights), &current.fold_weighted(i, at, &weights));
+                }
             }
             at = at.times(step);
             base += BLOCK as u64;
