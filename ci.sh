@@ -3,7 +3,7 @@
 set -euo pipefail
 cd "$(dirname "$0")"
 
-verbs="format lint test doc no_std web browser fuzz"
+verbs="format lint test doc no_std virt web browser fuzz"
 
 usage() {
   cat <<TEXT
@@ -13,12 +13,13 @@ usage: ./ci.sh [VERB...]
   test     cargo test --workspace
   doc      rustdoc without a warning
   no_std   metering and plug compile for riscv32imc-unknown-none-elf
+  virt     the plug as a riscv32 program in QEMU, driven from outside, and its instructions a sample pair
   web      the page's types, format and unit tests; the committed output is current
   browser  the page in Debian's Chromium, driven against the real program
   fuzz     every fuzz target for FUZZ_SECONDS (20)
   bench    pairs a second through the meter (not part of the default)
   install  what the other verbs need and a bare Debian lacks (apt, npm, cargo; not part of the default)
-  long     what takes longer: fuzzing for an hour each
+  long     what takes longer: five minutes in QEMU, fuzzing for an hour each
 Without a verb: $verbs
 TEXT
 }
@@ -46,6 +47,15 @@ no_std() {
     RUSTC_BOOTSTRAP=1 CARGO_TARGET_DIR=target/no_std cargo +debian check --locked -p metering -p plug \
       -Z build-std=core,alloc --target "$target"
   fi
+}
+
+# OSSP_VIRT_SECONDS is how long it is used (60); OSSP_TOOLCHAIN=debian forces Debian's compiler.
+virt() {
+  (cd firmware/shared && cargo fmt --check && cargo clippy --locked --all-targets -- -D warnings && cargo test --locked)
+  (cd firmware/virt && cargo fmt --check && ./build.sh)
+  cargo build --release --locked
+  node --test --test-reporter=tap firmware/virt/test/virt.mjs
+  firmware/virt/run-bench.sh
 }
 
 web() {
@@ -84,19 +94,22 @@ install() {
   if command -v apt-get >/dev/null; then
     apt-get update -q
     DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends \
-      chromium fonts-dejavu-core rustc-web cargo-web rust-web-src clang
+      chromium fonts-dejavu-core rustc-web cargo-web rust-web-src clang qemu-system-misc
   fi
   command -v cargo-fuzz >/dev/null || cargo install cargo-fuzz --locked
 }
 
-long() { FUZZ_SECONDS=3600 fuzz; }
+long() {
+  OSSP_VIRT_SECONDS=300 virt
+  FUZZ_SECONDS=3600 fuzz
+}
 
 [ $# -gt 0 ] || set -- $verbs
 for verb in "$@"; do
   case $verb in
     -h | --help | help) usage ;;
     test) say test && test_ ;;
-    format | lint | doc | no_std | web | browser | fuzz | bench | install | long) say "$verb" && $verb ;;
+    format | lint | doc | no_std | virt | web | browser | fuzz | bench | install | long) say "$verb" && $verb ;;
     *) usage >&2 && exit 2 ;;
   esac
 done

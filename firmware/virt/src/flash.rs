@@ -30,7 +30,7 @@ impl RamFlash {
     /// The bytes from `from` to `to`, if they are whole units of `unit`.
     fn range(&mut self, from: u32, to: usize, unit: usize) -> Result<&mut [u8], NorFlashErrorKind> {
         let from = from as usize;
-        if from % unit != 0 || to % unit != 0 {
+        if !from.is_multiple_of(unit) || !to.is_multiple_of(unit) {
             return Err(NorFlashErrorKind::NotAligned);
         }
         self.0.get_mut(from..to).ok_or(NorFlashErrorKind::OutOfBounds)

@@ -13,6 +13,10 @@ const PAINT: u32 = 0x5afe_57ac;
 const PAINTER_BYTES: usize = 512;
 
 unsafe extern "C" {
+    /// Where code begins, which is where the image begins.
+    safe static __stext: u32;
+    /// Where constants end, which is where it ends.
+    safe static __erodata: u32;
     /// Start of the RAM.
     safe static __sdata: u32;
     /// The lowest word that the stack may use, which ends where statics do (named after the linker script's view of
@@ -74,6 +78,12 @@ pub fn paint_stack() {
             word = word.add(1);
         }
     }
+}
+
+/// What would lie in a chip's flash.
+#[must_use]
+pub fn image_bytes() -> usize {
+    addr_of!(__erodata) as usize - addr_of!(__stext) as usize
 }
 
 /// RAM in use, in bytes.

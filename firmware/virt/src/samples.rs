@@ -22,8 +22,8 @@ pub const LOOP_FROM: usize = include!(concat!(env!("OUT_DIR"), "/loop_from.rs"))
 const RATE: f64 = 2000.0;
 /// Pairs that come with each tick of a millisecond.
 const PAIRS_A_TICK: u32 = 2;
-/// Pairs that wait for the core at the most: 0.1 s. A fifth of what the chip has, where erases stop everything.
-const RING: u32 = 200;
+/// Pairs that wait for the core at the most: half a second, as on the chip.
+const RING: u32 = 1000;
 /// Pairs in a block: 2 ms.
 const BLOCK: usize = 4;
 

@@ -22,7 +22,7 @@ use ossp_virt::HEAP;
 use ossp_virt::clock;
 use ossp_virt::console::{Console, exit};
 use ossp_virt::flash::RamFlash;
-use ossp_virt::memory::{Usage, paint_stack};
+use ossp_virt::memory::{Usage, image_bytes, paint_stack};
 use ossp_virt::network::Network;
 use ossp_virt::samples::{self, Recording, VirtRelay};
 use plug::app::{Link, Rest, run_core, run_rest};
@@ -37,8 +37,9 @@ use plug::state::State;
 use plug::update::NoSlots;
 use static_cell::{ConstStaticCell, StaticCell};
 
-/// Web workers' buffers and futures, the capture buffer.
-const HEAP_BYTES: usize = 80 * 1024;
+/// Web workers' buffers and futures and the capture buffer take 60 KB for good; on top come answers under construction,
+/// [`limits::ANSWER_HEAP`] at the most.
+const HEAP_BYTES: usize = 90 * 1024;
 /// Rows that a meter needs at 2 kHz.
 const ROWS: usize = 1364;
 /// A socket for each worker, and DHCP's.
@@ -103,6 +104,8 @@ async fn application(stack: Stack<'static>) -> ! {
     let (voltage, current) = (VOLTAGE.take(), CURRENT.take());
     let found = checksum(Storage { voltage: &mut *voltage, current: &mut *current });
     let _ = writeln!(Console, "checksum 0x{:016x}", found.value());
+    // What it takes to build the endless recording on a PC.
+    let _ = writeln!(Console, "after pair {} comes pair {}", samples::length() - 1, samples::LOOP_FROM);
     stack.wait_config_up().await;
     if let Some(config) = stack.config_v4() {
         let _ = writeln!(Console, "http://{}/", config.address.address());
@@ -163,6 +166,7 @@ async fn main(spawner: Spawner) {
     static RESOURCES: StaticCell<StackResources<SOCKETS>> = StaticCell::new();
     paint_stack();
     HEAP.init(MEMORY.take());
+    let _ = writeln!(Console, "image: {} bytes of code and constants", image_bytes());
     clock::start();
     let Some(found) = Network::find() else { exit(false) };
     let card = NETWORK.init(found).listen();

@@ -1,0 +1,222 @@
+// The plug as a riscv32 program, driven from outside: `node --test firmware/virt/test/virt.mjs`.
+//
+//   OSSP_BIN=PATH           the program for the PC (default target/release/ossp), which has to agree with it
+//   OSSP_VIRT_SECONDS=N     how long it is used before its memory is compared (60)
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { after, before, describe, it } from "node:test";
+import { gunzipSync } from "node:zlib";
+import { resetAtOnce, resetBeforeTheAnswer, slow, stall, use } from "./hardship.mjs";
+import { Machine, PATIENCE_MS, ROOT } from "./machine.mjs";
+
+const OSSP = resolve(ROOT, process.env.OSSP_BIN ?? join(process.env.CARGO_TARGET_DIR ?? "target", "release/ossp"));
+const RECORDING = join(ROOT, "crates/metering/tests/data/kettle_start_2k.csv");
+const IDENTITY = join(ROOT, "crates/metering/tests/identity.rs");
+const SECONDS = Number(process.env.OSSP_VIRT_SECONDS ?? 60);
+const SAMPLE_RATE = 2000;
+const LSB_V = 1e-4;
+const LSB_A = 1e-5;
+/** What the C3 leaves an application. */
+const RAM = 200 * 1024;
+/** Below this the kettle is off, above the other it is on; the recording has 8.2 A. */
+const OFF_A = 0.01;
+const ON_A = 8;
+
+let plug;
+const folder = mkdtempSync(join(tmpdir(), "ossp-virt-"));
+
+before(async () => {
+  plug = await Machine.boot();
+});
+
+after(async () => {
+  await plug?.end();
+  rmSync(folder, { recursive: true });
+});
+
+/** What the program for the PC makes of a recording. */
+function replay(name, text) {
+  const file = join(folder, name);
+  writeFileSync(file, text);
+  const output = execFileSync(OSSP, ["replay", "--format", "json", file], { maxBuffer: 1 << 28 });
+  return JSON.parse(output);
+}
+
+/** The recording as the plug plays it, in the counts that it has (build.rs); after its end it goes on, for ever. */
+async function endless(seconds) {
+  const [, last, next] = (await plug.says(/^after pair /)).match(/^after pair (\d+) comes pair (\d+)$/).map(Number);
+  const count = (text, lsb) => Math.sign(text) * Math.round(Math.abs(text / lsb));
+  const lines = readFileSync(RECORDING, "utf8").trimEnd().split("\n");
+  const rows = lines
+    .slice(lines.findIndex((line) => line.startsWith("voltage_v")) + 1)
+    .map((line) => line.split(",").map(Number))
+    .map(([voltage, current]) => `${count(voltage, LSB_V)},${count(current, LSB_A)}`);
+  assert.equal(rows.length, last + 1);
+  for (let at = next; rows.length < seconds * SAMPLE_RATE; at = at === last ? next : at + 1) rows.push(rows[at]);
+  const head = [`sample_rate_hz: ${SAMPLE_RATE}`, `voltage_lsb_v: ${LSB_V}`, `current_lsb_a: ${LSB_A}`];
+  const zeros = ["voltage_zero_raw: 0", "current_zero_raw: 0"];
+  const header = [...head, ...zeros].map((line) => `# ${line}`);
+  return [...header, "voltage_raw,current_raw", ...rows, ""].join("\n");
+}
+
+async function collect(count) {
+  const readings = [];
+  for await (const reading of plug.readings()) {
+    if (readings.push(reading) === count) break;
+  }
+  assert.equal(readings.length, count, "the stream ended");
+  return readings;
+}
+
+const sequences = (readings) => readings.map((reading) => reading.sequence);
+const consecutive = (readings) => readings.map((_, index) => readings[0].sequence + index);
+
+/** Waits for a reading that is as it should be. */
+async function reading(fits) {
+  const end = Date.now() + PATIENCE_MS;
+  for await (const reading of plug.readings()) {
+    if (fits(reading)) return reading;
+    assert.ok(Date.now() < end, `still ${JSON.stringify(reading)}`);
+  }
+  assert.fail("the stream ended");
+}
+
+describe("what it measures", () => {
+  it("says the checksum that the PC's test freezes", async () => {
+    const [, frozen] = readFileSync(IDENTITY, "utf8").match(/kettle_start_2k\.csv"\),\s*(0x[0-9a-f_]+)/);
+    assert.equal(await plug.says(/^checksum /), `checksum ${frozen.replaceAll("_", "")}`);
+  });
+
+  it("tells who it is", async () => {
+    const info = await plug.json("/api/v1/info");
+    assert.equal(info.board, "qemu-virt");
+    assert.equal(info.chip, "riscv32");
+    assert.equal(info.sample_rate_hz, SAMPLE_RATE);
+    assert.equal(info.lost_samples, 0);
+    assert.ok(info.uptime_s > 0);
+    assert.equal(info.starts, 1, "its flash is in RAM and was empty");
+    assert.equal(info.last_fault, null);
+    assert.ok(info.vitals.memory.heap_least_free_bytes > 0);
+    assert.ok(info.vitals.memory.stack_least_free_bytes > 0);
+  });
+
+  it("streams ten readings in a row, each the same to the last bit as on the PC", async () => {
+    const readings = await collect(10);
+    assert.deepEqual(sequences(readings), consecutive(readings));
+    const { readings: expected } = replay("endless.csv", await endless(Math.ceil(readings.at(-1).uptime_s) + 1));
+    for (const { relay, quality, ...measured } of readings) {
+      // A recording knows neither the relay, which the plug closed at the start, nor that the clock is not set.
+      assert.equal(relay, true);
+      assert.ok(quality.includes("clock_untrusted"));
+      const ours = ["clock_untrusted", "relay_changed"];
+      const { relay: _, ...same } = expected[measured.sequence];
+      assert.deepEqual({ ...measured, quality: quality.filter((flag) => !ours.includes(flag)) }, same);
+    }
+  });
+
+  it("gives its newest window away so that the PC gets the same reading from it", async () => {
+    const newest = await plug.json("/api/v1/reading");
+    assert.ok(newest.current_a > ON_A);
+    const answer = await plug.askPatiently("/api/v1/waveform?window=last");
+    assert.equal(answer.status, 200);
+    const again = replay("window.csv", answer.body);
+    assert.equal(again.reproduced, true);
+    assert.equal(again.readings.length, 1);
+    assert.ok(again.readings[0].current_a > ON_A);
+  });
+});
+
+describe("what it does", () => {
+  it("switches, and the current follows", async () => {
+    const switched = async (on) => {
+      const status = await plug.json("/api/v1/relay", { method: "PUT", body: { on } });
+      assert.equal(status.on, on);
+    };
+    await switched(false);
+    const off = await reading(({ relay, current_a }) => !relay && current_a < OFF_A);
+    assert.ok(off.voltage_v > 200, "the voltage stays");
+    await switched(true);
+    await reading(({ relay, current_a }) => relay && current_a > ON_A);
+    const { changes } = await plug.json("/api/v1/relay/log");
+    assert.ok(changes.length >= 2, "both are in the log");
+  });
+
+  it("answers at every address of its description", async () => {
+    const { paths } = await plug.json("/api/v1/openapi.json");
+    for (const [path, { get }] of Object.entries(paths)) {
+      assert.ok(get, `${path} can be looked at`);
+      if (path === "/api/v1/events") continue;
+      const { status, headers, body } = await plug.askPatiently(path);
+      assert.equal(status, 200, path);
+      const [type] = headers["content-type"].split(";");
+      assert.ok(Object.keys(get.responses["200"].content).some((known) => known.startsWith(type)), `${path}: ${type}`);
+      assert.ok(body.length > 0, path);
+    }
+  });
+
+  it("serves its page with all that it names", async () => {
+    const page = await plug.askPatiently("/", { headers: { "accept-encoding": "identity" } });
+    const text = page.headers["content-encoding"] === "gzip" ? gunzipSync(page.body) : page.body;
+    const names = [...text.toString().matchAll(/(?:href|src)="(\/[^"]*)"/g)].map(([, name]) => name);
+    assert.ok(names.length >= 3, `${names}`);
+    for (const name of new Set(names)) assert.equal((await plug.askPatiently(name)).status, 200, name);
+    assert.equal((await plug.askPatiently("/no-such-page")).status, 404);
+  });
+});
+
+describe("what it endures", () => {
+  it("measures on while clients stall, crawl and break off, and serves again afterwards", async () => {
+    const { web_workers: workers } = await plug.json("/api/v1/info");
+    const stream = plug.readings();
+    const readings = [];
+    let watching = true;
+    const watch = (async () => {
+      for await (const reading of stream) {
+        readings.push(reading);
+        if (!watching) break;
+      }
+    })();
+    const stalled = await stall(plug, 3 * workers);
+    await Promise.all([slow(plug, workers, 12), resetAtOnce(plug, 300), resetBeforeTheAnswer(plug, 100)]);
+    for (const socket of stalled) socket.destroy();
+    watching = false;
+    await watch;
+    assert.ok(readings.length > 20, `${readings.length} readings`);
+    for (const [index, { sequence, unmeasured_s, window }] of readings.entries()) {
+      // A stream that is late may leave one out; measuring may not.
+      assert.ok(index === 0 || sequence > readings[index - 1].sequence);
+      assert.equal(window.lost, 0);
+      assert.equal(unmeasured_s, 0);
+    }
+    assert.equal((await plug.json("/api/v1/info")).lost_samples, 0);
+    await plug.json("/api/v1/reading");
+  });
+
+  it(`holds no more memory after ${SECONDS} s of use than before`, async (test) => {
+    const { paths } = await plug.json("/api/v1/openapi.json");
+    const all = Object.keys(paths).filter((path) => path !== "/api/v1/events");
+    // Whatever is allocated once, at first use, is allocated by now: everything was used.
+    const before = await plug.quietMemory();
+    const answers = await use(plug, all, SECONDS * 1000);
+    const after = await plug.quietMemory();
+    assert.equal(after.heap, before.heap);
+    assert.ok(after.statics + after.heapSize + after.stackSize <= RAM);
+    assert.ok(after.stackMost < after.stackSize);
+    assert.ok(answers > SECONDS, `${answers} answers`);
+    const info = await plug.json("/api/v1/info");
+    assert.equal(info.lost_samples, 0);
+    test.diagnostic(`${answers} answers; ${plug.lines.find((line) => line.startsWith("image"))}`);
+    test.diagnostic(plug.lines.findLast((line) => line.startsWith("memory")));
+  });
+
+  it("never panicked", () => {
+    assert.ok(plug.runs);
+    assert.deepEqual(
+      plug.lines.filter((line) => line.includes("panic")),
+      [],
+    );
+  });
+});
