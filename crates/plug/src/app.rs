@@ -388,8 +388,9 @@ where
             None => pending().await,
         }
     };
+    // The web last: whoever is first to ask already finds what the others had to say.
     let (never, ..) =
-        join5(follow_core(state, web.link), serve(acceptor, web), network, addresses, probation).await;
+        join5(follow_core(state, web.link), network, addresses, probation, serve(acceptor, web)).await;
     never
 }
 

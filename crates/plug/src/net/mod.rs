@@ -248,6 +248,7 @@ impl<C: Clock> Log<'_, C> {
         if result.is_ok() {
             self.line(format_args!("access point \"{}\" is {word}", self.own.ssid));
         } else if !self.access_point_refused {
+            let word = if open { "opened" } else { "closed" };
             self.line(format_args!("access point \"{}\" cannot be {word} now", self.own.ssid));
         }
         self.access_point_refused = result.is_err();

@@ -1,0 +1,277 @@
+//! The network task with a radio that refuses, hangs and loses, in simulated time.
+
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests may fail loudly")]
+
+use std::cell::{Cell, RefCell};
+use std::future::{Future, pending, poll_fn};
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use metering::calibration::Calibration;
+use plug::core::Core;
+use plug::limits;
+use plug::net::{LinkState, WifiStatus, factory_access_point, run};
+use plug::platform::{Address, Clock, Credentials, Instant, LinkError, Network, Security, Wifi};
+use plug::state::State;
+
+/// Time that goes on when everybody waits.
+#[derive(Default)]
+struct IdleClock {
+    now: Cell<Duration>,
+    next: Cell<Option<Duration>>,
+}
+
+impl Clock for IdleClock {
+    fn now(&self) -> Instant {
+        Instant::from_start(self.now.get())
+    }
+
+    async fn sleep_until(&self, moment: Instant) {
+        let due = moment.since_start();
+        poll_fn(|_| {
+            if due <= self.now.get() {
+                return Poll::Ready(());
+            }
+            self.next.set(Some(self.next.get().map_or(due, |next| next.min(due))));
+            Poll::Pending
+        })
+        .await;
+    }
+
+    fn time_of_day(&self) -> Option<f64> {
+        None
+    }
+}
+
+/// What the radio does at a second.
+#[derive(Clone, Copy, PartialEq)]
+enum Mood {
+    Good,
+    WrongPassword,
+    Absent,
+    OpenTwinOnly,
+    ScanHangs,
+    JoinHangs,
+}
+
+struct Radio<'a> {
+    clock: &'a IdleClock,
+    mood: &'a dyn Fn(u64) -> Mood,
+    joined: bool,
+    access_point: bool,
+    refuse_access_point: bool,
+    calls: &'a RefCell<Vec<(u64, &'static str)>>,
+}
+
+impl Radio<'_> {
+    fn second(&self) -> u64 {
+        self.clock.now.get().as_secs()
+    }
+
+    fn mood(&self) -> Mood {
+        (self.mood)(self.second())
+    }
+
+    fn call(&self, name: &'static str) {
+        self.calls.borrow_mut().push((self.second(), name));
+    }
+
+    async fn takes(&self, seconds: u64) {
+        self.clock.sleep_until(self.clock.now().after(Duration::from_secs(seconds))).await;
+    }
+}
+
+impl Wifi for Radio<'_> {
+    async fn scan(&mut self) -> Result<heapless::Vec<Network, { limits::NETWORKS }>, LinkError> {
+        self.call("scan");
+        self.takes(2).await;
+        let network = |security| Network { ssid: ssid("home"), signal_dbm: -50, security, channel: 6 };
+        let mut found = heapless::Vec::new();
+        match self.mood() {
+            Mood::ScanHangs => pending().await,
+            Mood::Absent => {}
+            Mood::OpenTwinOnly => found.push(network(Security::Open)).unwrap(),
+            _ => found.extend([network(Security::Open), network(Security::Wpa2)]),
+        }
+        Ok(found)
+    }
+
+    async fn join(&mut self, network: &Credentials) -> Result<Address, LinkError> {
+        self.call("join");
+        assert_eq!(network, &known());
+        self.takes(3).await;
+        match self.mood() {
+            Mood::JoinHangs => pending().await,
+            Mood::WrongPassword => Err(LinkError::WrongPassword),
+            _ => {
+                self.joined = true;
+                Ok(Address { ip: [10, 0, 0, 7].into(), prefix: 24, gateway: None })
+            }
+        }
+    }
+
+    async fn leave(&mut self) {
+        self.call("leave");
+        self.joined = false;
+    }
+
+    async fn lost(&mut self) -> LinkError {
+        while self.joined && self.mood() == Mood::Good {
+            self.takes(1).await;
+        }
+        LinkError::Lost
+    }
+
+    fn signal_dbm(&self) -> Option<i8> {
+        self.joined.then_some(-50 - (self.second() / 10 % 20) as i8)
+    }
+
+    async fn open_access_point(&mut self, network: &Credentials) -> Result<(), LinkError> {
+        self.call("open");
+        assert_eq!((network.ssid.as_str(), network.password.as_deref()), ("OSSP", Some("justepourtester")));
+        if self.refuse_access_point {
+            pending::<()>().await;
+        }
+        self.access_point = true;
+        Ok(())
+    }
+
+    async fn close_access_point(&mut self) -> Result<(), LinkError> {
+        self.call("close");
+        self.access_point = false;
+        Ok(())
+    }
+}
+
+fn ssid(name: &str) -> plug::platform::Ssid {
+    name.try_into().unwrap()
+}
+
+fn known() -> Credentials {
+    Credentials { ssid: ssid("home"), password: Some("very-secret".try_into().unwrap()) }
+}
+
+struct Outcome {
+    calls: Vec<(u64, &'static str)>,
+    status: WifiStatus,
+    log: Vec<String>,
+}
+
+impl Outcome {
+    fn when(&self, name: &str) -> Vec<u64> {
+        self.calls.iter().filter(|(_, call)| *call == name).map(|(second, _)| *second).collect()
+    }
+}
+
+/// Runs the task to `end`, in seconds.
+fn play(end: u64, known: Option<&Credentials>, refuse: bool, mood: impl Fn(u64) -> Mood) -> Outcome {
+    let (clock, calls) = (IdleClock::default(), RefCell::default());
+    let relay = Core::new(false).relay_status(clock.now(), None);
+    let state = State::new(relay, Calibration::ideal(1.0, 0.0, 1.0, 0.0));
+    let mut radio = Radio {
+        clock: &clock,
+        mood: &mood,
+        joined: false,
+        access_point: false,
+        refuse_access_point: refuse,
+        calls: &calls,
+    };
+    let own = factory_access_point();
+    let mut log: Vec<String> = Vec::new();
+    {
+        let task = run(&mut radio, &clock, &state, known, &own);
+        // Two lists of a scan's networks, and little else: memory of a chip.
+        assert!(size_of_val(&task) <= 3 * 1024, "the task has {} bytes", size_of_val(&task));
+        let mut task = pin!(task);
+        let mut context = Context::from_waker(Waker::noop());
+        let mut told = 0;
+        while clock.now.get().as_secs() <= end {
+            assert!(task.as_mut().poll(&mut context).is_pending());
+            for line in state.log.borrow().iter().filter(|line| line.sequence >= told) {
+                log.push(line.message.to_string());
+            }
+            told = log.len() as u32;
+            let Some(next) = clock.next.take() else { break };
+            clock.now.set(next);
+        }
+    }
+    let status = state.wifi.borrow().clone().unwrap();
+    assert_eq!(status.access_point_open, radio.access_point);
+    for line in &log {
+        assert!(!line.contains("secret") && !line.contains("justepourtester"), "{line}");
+    }
+    Outcome { calls: calls.take(), status, log }
+}
+
+#[test]
+fn a_good_network_is_joined_and_its_signal_followed() {
+    let outcome = play(101, Some(&known()), false, |_| Mood::Good);
+    assert_eq!(outcome.calls, [(0, "scan"), (2, "join")]);
+    assert_eq!(outcome.status.link, LinkState::Joined);
+    assert_eq!(outcome.status.address.unwrap().ip.to_string(), "10.0.0.7");
+    assert_eq!(outcome.status.signal_dbm, Some(-60));
+    assert_eq!(outcome.log, ["Wi-Fi \"home\": joined as 10.0.0.7 (-50 dBm)"]);
+}
+
+#[test]
+fn without_a_network_there_is_the_access_point_and_peace() {
+    let outcome = play(100_000, None, false, |_| Mood::Good);
+    assert_eq!(outcome.calls, [(0, "open")]);
+    assert_eq!(outcome.status.link, LinkState::NoNetworkKnown);
+    assert_eq!(outcome.log, ["access point \"OSSP\" is open"]);
+}
+
+#[test]
+fn a_wrong_password_is_told_once_and_tried_for_ever() {
+    let outcome = play(2000, Some(&known()), false, |_| Mood::WrongPassword);
+    assert_eq!(outcome.calls[..4], [(0, "scan"), (2, "join"), (5, "leave"), (5, "open")]);
+    assert_eq!(outcome.when("scan")[..4], [0, 10, 25, 50]);
+    assert_eq!(outcome.log, ["Wi-Fi \"home\": wrong password", "access point \"OSSP\" is open"]);
+    assert_eq!(outcome.status.last_error, Some(LinkError::WrongPassword));
+    assert!(outcome.status.retry_at.is_some());
+}
+
+#[test]
+fn a_radio_that_hangs_is_given_up_each_time() {
+    let scans = play(600, Some(&known()), false, |_| Mood::ScanHangs);
+    assert_eq!(scans.when("scan")[..2], [0, 15]);
+    assert_eq!(scans.status.last_error, Some(LinkError::Radio));
+    let joins = play(600, Some(&known()), false, |_| Mood::JoinHangs);
+    assert_eq!(joins.when("leave")[0], 2 + limits::JOIN_TIMEOUT.as_secs());
+    assert_eq!(joins.status.last_error, Some(LinkError::Lost));
+    let access_point = play(600, Some(&known()), true, |_| Mood::Absent);
+    assert_eq!(access_point.when("open")[..2], [2, 12]);
+    assert!(access_point.when("scan").len() > 4, "joining goes on");
+    assert_eq!(
+        access_point.log,
+        ["Wi-Fi \"home\": not in range", "access point \"OSSP\" cannot be opened now"]
+    );
+}
+
+#[test]
+fn an_open_twin_is_never_joined() {
+    let outcome = play(3600, Some(&known()), false, |_| Mood::OpenTwinOnly);
+    assert_eq!(outcome.when("join"), []);
+    assert_eq!(outcome.status.last_error, Some(LinkError::ScansAsOpen));
+}
+
+#[test]
+fn a_day_with_a_router_that_restarts_at_noon() {
+    let noon = 43_200..43_200 + 900;
+    let outcome =
+        play(
+            86_400,
+            Some(&known()),
+            false,
+            |second| if noon.contains(&second) { Mood::Absent } else { Mood::Good },
+        );
+    assert_eq!(outcome.status.link, LinkState::Joined);
+    assert_eq!((outcome.when("open").len(), outcome.when("close").len()), (1, 1));
+    let (open, close) = (outcome.when("open")[0], outcome.when("close")[0]);
+    assert!((43_500..43_520).contains(&open), "{open}");
+    let joined = *outcome.when("join").last().unwrap() + 3;
+    assert!(joined < noon.end + 310 && close == joined + 60, "{joined} {close}");
+    assert_eq!((outcome.status.last_error, outcome.status.access_point_open), (None, false));
+    assert_eq!(outcome.log.len(), 6, "{:?}", outcome.log);
+}
