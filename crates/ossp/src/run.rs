@@ -18,12 +18,13 @@ use plug::core::protection::DEFAULT_LIMIT;
 use plug::defaults::Defaults;
 use plug::net::{NoWifi, factory_access_point};
 use plug::platform::{Clock, Identity};
-use plug::starts::Starts;
+use plug::starts::{self, Starts, Trouble};
 use plug::state::State;
-use plug::update::NoSlots;
 
 use crate::failure::Failure;
-use crate::host::{Listener, Pc, RealClock, Simulated, SimulatedClock, StateFolder};
+use crate::host::{
+    DATA_PARTITION, FileFlash, FileSlots, Listener, Pc, RealClock, Simulated, SimulatedClock, StateFolder,
+};
 use crate::sim::Scenario;
 
 /// Options of `ossp run`.
@@ -123,6 +124,9 @@ async fn serve(
     let state = State::new(core.relay_status(clock.now(), None), calibration);
     let link: Link<NoopRawMutex> = Link::new();
     let identity = identity(folder, scenario);
+    let mut flash = flash(folder);
+    let starts = count_start(flash.as_mut(), &identity).await;
+    let mut slots = slots(folder);
     let web = plug::web::Plug {
         clock: &clock,
         network_clock: &RealClock::start(),
@@ -131,7 +135,7 @@ async fn serve(
         identity: &identity,
         front_end: &front_end,
         machine: &Pc,
-        starts: &Starts::default(),
+        starts: &starts,
         defaults: &Defaults::default(),
     };
     let (mut samples, mut relay) = (simulated.samples(clock.clone()), simulated.relay());
@@ -143,7 +147,7 @@ async fn serve(
         known: None,
         own: &factory_access_point(),
         access_point_udp: None::<&NoopNet>,
-        slots: None::<&mut NoSlots>,
+        slots: slots.as_mut(),
     };
     match select(select(measuring, run_rest(rest)), signals.next()).await {
         Either::Second(_) => {
@@ -151,6 +155,35 @@ async fn serve(
             Ok(())
         }
         Either::First(_) => Err(Failure::failed("the samples ended".to_owned())),
+    }
+}
+
+/// The plug's data partition. A plug runs without one too; it forgets more then.
+fn flash(folder: &StateFolder) -> Option<FileFlash> {
+    let path = folder.path().join("flash.bin");
+    match FileFlash::open(&path, DATA_PARTITION) {
+        Ok(flash) => Some(flash),
+        Err(error) => {
+            note(&format!("{} cannot be used ({error}); nothing is kept in it this time", path.display()));
+            None
+        }
+    }
+}
+
+async fn count_start(flash: Option<&mut FileFlash>, identity: &Identity) -> Starts {
+    match flash {
+        Some(flash) => starts::count(flash, identity.reset_reason, &identity.reset_detail).await,
+        None => Starts { trouble: Some(Trouble::Flash), ..Starts::default() },
+    }
+}
+
+fn slots(folder: &StateFolder) -> Option<FileSlots> {
+    match FileSlots::boot(folder.path()) {
+        Ok(slots) => Some(slots),
+        Err(error) => {
+            note(&format!("the firmware slots in {} cannot be used ({error})", folder.path().display()));
+            None
+        }
     }
 }
 

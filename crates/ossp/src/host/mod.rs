@@ -1,13 +1,19 @@
-//! A PC as a platform for the plug: its clocks, its sockets, its state folder, and the simulation as samples and relay.
+//! A PC as a platform for the plug: its clocks, its sockets, its state folder with flash and slots, and the simulation as samples and relay.
 
 mod clock;
+mod flash;
 mod listener;
 mod machine;
+#[cfg(test)]
+mod scratch;
 mod simulated;
+mod slots;
 mod state_folder;
 
 pub use clock::{RealClock, SimulatedClock};
+pub use flash::{DATA_PARTITION, FileFlash, FileFlashError};
 pub use listener::Listener;
 pub use machine::Pc;
 pub use simulated::{SimRelay, SimSamples, Simulated};
+pub use slots::{FileSlots, SlotError};
 pub use state_folder::{StateFolder, StateFolderError};
