@@ -41,12 +41,13 @@ fn destination(sender: SocketAddr) -> SocketAddr {
     if sender.ip().is_unspecified() { NOBODY_YET } else { sender }
 }
 
-/// Who has which address.
-struct Pool<F>(Server<F, { limits::ACCESS_POINT_POOL }>);
+/// Who has which address: what a packet is answered with, without a socket (and so what is fuzzed).
+pub struct Pool<F>(Server<F, { limits::ACCESS_POINT_POOL }>);
 
 impl<F: FnMut() -> u64> Pool<F> {
     /// All free; `now` gives seconds.
-    fn new(now: F) -> Self {
+    #[must_use]
+    pub fn new(now: F) -> Self {
         let mut server = Server::new(now, limits::ACCESS_POINT_ADDRESS);
         let first = u32::from(limits::ACCESS_POINT_ADDRESS) + 1;
         server.range_start = first.into();
@@ -56,7 +57,7 @@ impl<F: FnMut() -> u64> Pool<F> {
 
     /// Answers the first `length` bytes of `packet` in its place; returns the answer's length, or `None` where
     /// nothing is to be said.
-    fn answer(&mut self, packet: &mut [u8], length: usize) -> Option<usize> {
+    pub fn answer(&mut self, packet: &mut [u8], length: usize) -> Option<usize> {
         let own = [limits::ACCESS_POINT_ADDRESS];
         let mut options = ServerOptions::new(limits::ACCESS_POINT_ADDRESS, None);
         options.gateways = &own;
