@@ -2,47 +2,26 @@
 // jump from the interrupt's entry and fails if one leads into flash, goes where nobody knows, or if an address of
 // the flash is made on the way. While the flash is erased neither code nor constants in it can be read.
 // usage: node check-ram.mjs PROGRAM [ROOT...]
-import { readFileSync } from "node:fs";
+import { readElf } from "./elf.mjs";
 
 const [program, ...named] = process.argv.slice(2);
 const roots = named.length > 0 ? named : ["ossp_sampling_entry", "ossp_sampling_tick"];
-const bytes = readFileSync(program);
-const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-const u32 = (at) => view.getUint32(at, true);
-const u16 = (at) => view.getUint16(at, true);
-
-/** ELF32, little endian: the sections that are loaded, and the functions' names. */
-function read() {
-  if (u32(0) !== 0x464c457f) throw new Error(`${program} is not an ELF file`);
-  const [table, size, count] = [u32(32), u16(46), u16(48)];
-  const sections = Array.from({ length: count }, (_, n) => {
-    const at = table + n * size;
-    return { type: u32(at + 4), flags: u32(at + 8), address: u32(at + 12), offset: u32(at + 16), size: u32(at + 20), link: u32(at + 24) };
-  });
-  const symbols = new Map();
-  for (const { offset, size: length, link } of sections.filter((section) => section.type === 2)) {
-    for (let at = offset; at < offset + length; at += 16) {
-      const start = sections[link].offset + u32(at);
-      symbols.set(bytes.toString("latin1", start, bytes.indexOf(0, start)), u32(at + 4));
-    }
-  }
-  return { code: sections.filter((section) => section.flags & 4 && section.type === 1), symbols };
-}
-
 // ESP32-C3 technical reference manual, "System and Memory": what the cache maps, and what is RAM.
 const inFlash = (address) => (address >= 0x3c000000 && address < 0x3c800000) || (address >= 0x42000000 && address < 0x42800000);
 const inRam = (address) => address >= 0x4037c000 && address < 0x403e0000;
 const signed = (value, bits) => (value << (32 - bits)) >> (32 - bits);
 const hex = (address) => `0x${(address >>> 0).toString(16)}`;
 
-const { code, symbols } = read();
+const { bytes, sections, symbols } = readElf(program);
+const code = sections.filter((section) => section.executable && section.loaded);
 const nameOf = new Map([...symbols].map(([name, address]) => [address, name]));
 
 function fetch(address) {
   const section = code.find((section) => address >= section.address && address < section.address + section.size);
   if (!section) throw new Error(`no code at ${hex(address)}`);
   const at = section.offset + address - section.address;
-  return (u16(at) & 3) === 3 ? { word: u32(at), length: 4 } : { word: u16(at), length: 2 };
+  const half = bytes.readUInt16LE(at);
+  return (half & 3) === 3 ? { word: bytes.readUInt32LE(at), length: 4 } : { word: half, length: 2 };
 }
 
 /** Where an instruction may lead, as far as control flow goes (RISC-V unprivileged specification, RV32I and C). */

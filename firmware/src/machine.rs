@@ -1,13 +1,11 @@
 //! The platform's machine: heap, converter and flash in numbers, and the watchdog.
 
-use core::sync::atomic::{AtomicU32, Ordering};
-
 use embassy_time::{Duration, Timer};
 use esp_hal::rtc_cntl::{Rtc, RwdtStage, RwdtStageAction};
-use plug::platform::{Machine, Memory, Vitals};
+use plug::platform::{Machine, Vitals};
 
 use crate::boards::BOARD;
-use crate::{analog, flash, reset};
+use crate::{analog, flash, memory, reset};
 
 /// A task that has not shown life for so long is hung: longer than the longest erase and the longest window's work
 /// together, short enough that nobody waits for a dead plug.
@@ -15,23 +13,13 @@ const WATCHDOG: esp_hal::time::Duration = esp_hal::time::Duration::from_secs(8);
 /// How often the watchdog is fed.
 const FEED: Duration = Duration::from_millis(500);
 
-static LEAST_FREE: AtomicU32 = AtomicU32::new(u32::MAX);
-
-/// Reads the heap, and remembers the least that was free.
-fn memory() -> Memory {
-    let (used, free) = (esp_alloc::HEAP.used() as u32, esp_alloc::HEAP.free() as u32);
-    let least = LEAST_FREE.load(Ordering::Relaxed).min(free);
-    LEAST_FREE.store(least, Ordering::Relaxed);
-    Memory { heap_used_bytes: used, heap_free_bytes: free, heap_least_free_bytes: least, stack_least_free_bytes: None }
-}
-
 /// The chip.
 pub struct EspMachine;
 
 impl Machine for EspMachine {
     fn vitals(&self) -> Vitals {
         let sampling = BOARD.analog.is_some().then(analog::sampling);
-        Vitals { memory: Some(memory()), sampling, flash: Some(flash::flash_use()) }
+        Vitals { memory: Some(memory::memory()), sampling, flash: Some(flash::flash_use()) }
     }
 }
 
@@ -49,7 +37,7 @@ pub async fn feed_watchdog(mut rtc: Rtc<'static>) -> ! {
         if reset::rest_is_alive() {
             rtc.rwdt.feed();
         }
-        memory();
+        memory::note();
         Timer::after(FEED).await;
     }
 }

@@ -8,28 +8,27 @@ extern crate alloc;
 #[cfg_attr(not(feature = "esp32c3"), path = "no_analog.rs")]
 mod analog;
 mod boards;
+mod core_thread;
 mod defaults;
 mod flash;
 mod identity;
 mod machine;
+mod memory;
 mod network;
 mod random;
 mod relay;
 mod reset;
+mod rest;
 mod samples;
 mod slots;
-mod tasks;
 mod wifi;
 
 use embassy_executor::Spawner;
 use embassy_sync::mutex::Mutex;
 use esp_hal::clock::CpuClock;
-use esp_hal::interrupt::Priority;
-use esp_hal::ram;
 use esp_hal::rtc_cntl::Rtc;
 use esp_hal::timer::timg::TimerGroup;
 use esp_println::println;
-use esp_rtos::embassy::InterruptExecutor;
 use esp_storage::FlashStorage;
 use plug::starts::{self, Starts};
 use static_cell::StaticCell;
@@ -37,18 +36,14 @@ use static_cell::StaticCell;
 use boards::BOARD;
 use flash::{EspFlash, Shared};
 use random::EspRandom;
+use rest::Rest;
 use slots::EspSlots;
 use wifi::EspWifi;
 
 esp_bootloader_esp_idf::esp_app_desc!();
 
-/// Memory that the second-stage bootloader leaves behind.
-const RECLAIMED_HEAP: usize = 64 * 1024;
-/// The rest of the heap: the driver of the radio takes about 60 KB with both networks, the web workers 60 KB.
-const MORE_HEAP: usize = 72 * 1024;
-
 #[esp_rtos::main]
-async fn main(spawner: Spawner) -> ! {
+async fn main(spawner: Spawner) {
     let chip = esp_hal::init(esp_hal::Config::default().with_cpu_clock(CpuClock::max()));
     relay::set_up();
     let start = reset::take();
@@ -61,8 +56,7 @@ async fn main(spawner: Spawner) -> ! {
     );
     let mut rtc = Rtc::new(chip.RTC_TIMER);
     machine::start_watchdog(&mut rtc);
-    esp_alloc::heap_allocator!(#[ram(reclaimed)] size: RECLAIMED_HEAP);
-    esp_alloc::heap_allocator!(size: MORE_HEAP);
+    memory::set_up();
     esp_rtos::start(TimerGroup::new(chip.TIMG0).timer0, chip.FROM_CPU_INTR0);
 
     // Only the C3's converter can be read without waiting for it.
@@ -86,19 +80,15 @@ async fn main(spawner: Spawner) -> ! {
     let networks = network::start(spawner, &mut EspRandom::with_radio(&radio));
     let listener = network::listen(networks);
 
-    static CORE: StaticCell<InterruptExecutor<2>> = StaticCell::new();
-    // Above the radio's interrupts, below the one that wakes it and the one that samples.
-    let core = CORE.init(InterruptExecutor::new(chip.FROM_CPU_INTR2)).start(Priority::Priority2);
-    let shared = tasks::start_core(core);
     spawner.spawn(machine::feed_watchdog(rtc).expect("spawned once"));
-    tasks::rest(tasks::Rest {
-        shared,
+    let parts = Rest {
+        shared: core_thread::start(),
         identity: identity::identity(&start),
         starts,
         networks,
         listener,
         wifi: EspWifi::new(radio, networks.station, listener),
         slots: EspSlots::find(flash).await,
-    })
-    .await
+    };
+    spawner.spawn(rest::rest(parts).expect("spawned once"));
 }

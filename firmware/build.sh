@@ -1,0 +1,38 @@
+#!/usr/bin/env bash
+# Builds the firmware for the chips that need no toolchain of their own, checks it, and leaves the flashable images in
+# images/. OSSP_BOARD, OSSP_WIFI_SSID and others (docs/boards.md) give a build its board and defaults.
+# usage: build.sh [CHIP...] (esp32c3 esp32c6)
+set -euo pipefail
+cd "$(dirname "$0")"
+. ./toolchain.sh
+[ $# -gt 0 ] || set -- esp32c3 esp32c6
+command -v espflash >/dev/null || { echo "espflash is missing: cargo install espflash --locked" >&2; exit 1; }
+mkdir -p images
+
+# The application alone (what an update over the air sends), and all of the flash (what a cable writes).
+images() {
+  local chip=$1 program=$2
+  for kind in application merged; do
+    local options=()
+    [ $kind = merged ] && options=(--merge --skip-padding)
+    espflash save-image --skip-update-check --chip "$chip" --flash-size 4mb --partition-table partitions.csv \
+      "${options[@]}" "$program" "images/ossp-$chip-$kind.bin" >/dev/null
+  done
+}
+
+for chip; do
+  case $chip in
+    esp32c3) target=riscv32imc-unknown-none-elf ;;
+    esp32c6) target=riscv32imac-unknown-none-elf ;;
+    *) echo "$chip needs Espressif's own toolchain: docs/boards.md says how" >&2; exit 2 ;;
+  esac
+  echo "== $chip" >&2
+  cargo_for "$target" build --no-default-features --features "$chip"
+  program=${CARGO_TARGET_DIR:-target}/$target/release/ossp-firmware
+  images "$chip" "$program"
+  if [ "$chip" = esp32c3 ]; then
+    node check-ram.mjs "$program"
+    node size.mjs "$program" "images/ossp-$chip-application.bin"
+  fi
+done
+ls -l images

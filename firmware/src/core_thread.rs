@@ -1,0 +1,107 @@
+//! The core on a thread of its own, above all others: whatever the rest of the plug does, a block of samples is taken
+//! when it comes. Only interrupts are more urgent, so that the radio is not held up by a window's arithmetic.
+//!
+//! Not on an interrupt executor: there the core would run on the stack of whatever thread it interrupts, and a
+//! window's arithmetic takes more than the radio's threads have (docs/decisions/0005).
+
+use alloc::boxed::Box;
+use core::ffi::c_void;
+
+use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
+use esp_radio_rtos_driver::{max_task_priority, task_create};
+use esp_rtos::embassy::Executor;
+use metering::calibration::Calibration;
+use metering::front_end::{ChannelRange, FrontEnd};
+use metering::history::Storage;
+use metering::meter::Meter;
+use metering::units::{Amperes, Hertz, Seconds};
+use ossp_embassy::EmbassyClock;
+use plug::app::{Link, run_core};
+use plug::core::Core;
+use plug::core::protection::DEFAULT_LIMIT;
+use plug::platform::Clock;
+use plug::state::State;
+use static_cell::{ConstStaticCell, StaticCell};
+
+use crate::boards::BOARD;
+use crate::relay::EspRelay;
+use crate::samples::EspSamples;
+use crate::{analog, memory};
+
+/// Rows that a meter needs at 4 kHz; `Meter::new` refuses fewer.
+const ROWS: usize = 2664;
+/// A window's arithmetic goes down 13.5 KB, as measured; interrupts come on top.
+pub const STACK: usize = 18 * 1024;
+
+/// What the core and the rest share.
+#[derive(Clone, Copy)]
+pub struct Shared {
+    pub link: &'static Link<CriticalSectionRawMutex>,
+    pub front_end: &'static FrontEnd,
+    pub state: &'static State,
+}
+
+/// What the thread begins with.
+struct Parts {
+    meter: Meter<'static>,
+    core: Core,
+    link: &'static Link<CriticalSectionRawMutex>,
+}
+
+/// A board without a front end has none of these numbers; nothing is ever measured with them.
+fn no_front_end() -> (FrontEnd, Calibration) {
+    let range = ChannelRange { lowest: 0, highest: 4095, dc_coupled: false };
+    let front_end = FrontEnd {
+        sample_rate: Hertz(4000.0),
+        voltage: range,
+        current: range,
+        channel_skew: Seconds(0.0),
+        nominal_voltage: BOARD.nominal_voltage,
+    };
+    (front_end, Calibration { version: 0, ..Calibration::ideal(1.0, 0.0, 1.0, 0.0) })
+}
+
+/// Begins to measure and to protect. Once; the scheduler runs.
+pub fn start() -> Shared {
+    static LINK: ConstStaticCell<Link<CriticalSectionRawMutex>> = ConstStaticCell::new(Link::new());
+    static VOLTAGE: ConstStaticCell<[i32; ROWS]> = ConstStaticCell::new([0; ROWS]);
+    static CURRENT: ConstStaticCell<[i32; ROWS]> = ConstStaticCell::new([0; ROWS]);
+    static FRONT_END: StaticCell<FrontEnd> = StaticCell::new();
+    static STATE: StaticCell<State> = StaticCell::new();
+    let reference = analog::reference();
+    let (front_end, calibration) =
+        BOARD.front_end(reference).zip(BOARD.calibration(reference)).unwrap_or_else(no_front_end);
+    let storage = Storage { voltage: VOLTAGE.take(), current: CURRENT.take() };
+    let meter = match Meter::new(front_end, calibration.clone(), storage) {
+        Ok(meter) => meter,
+        Err(error) => panic!("the board's front end cannot be measured: {error}"),
+    };
+    let core = Core::new(true);
+    let state = STATE.init(State::new(core.relay_status(EmbassyClock.now(), None), calibration));
+    let link: &'static Link<_> = LINK.take();
+    let parts = Box::into_raw(Box::new(Parts { meter, core, link }));
+    // SAFETY: `run` takes a pointer to `Parts` and makes the box of it again.
+    unsafe { task_create("core", run, parts.cast(), max_task_priority(), None, STACK) };
+    Shared { link, front_end: FRONT_END.init(front_end), state }
+}
+
+extern "C" fn run(parts: *mut c_void) {
+    static EXECUTOR: StaticCell<Executor> = StaticCell::new();
+    memory::paint_core(STACK);
+    // SAFETY: `start` made it of a box of this type, and this runs once.
+    let parts = unsafe { Box::from_raw(parts.cast::<Parts>()) };
+    EXECUTOR.init(Executor::new()).run(|spawner| {
+        if let Ok(task) = measure(parts) {
+            spawner.spawn(task);
+        }
+    })
+}
+
+#[embassy_executor::task]
+async fn measure(parts: Box<Parts>) -> ! {
+    let Parts { mut meter, core, link } = *parts;
+    let mut samples = EspSamples::new(*meter.front_end());
+    let limit = Amperes(DEFAULT_LIMIT.value().min(BOARD.maximum_current.value()));
+    run_core(&mut samples, &mut EspRelay, &EmbassyClock, &mut meter, core, limit, link).await;
+    unreachable!("the samples of a converter have no end")
+}

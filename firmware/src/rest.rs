@@ -1,0 +1,95 @@
+//! Everything that is not the core: network, web, console. It runs on the main thread, below the core's.
+
+use edge_nal_embassy::{Udp, UdpBuffers};
+use embassy_futures::join::join;
+use embassy_time::{Duration, Instant, Timer};
+use esp_println::println;
+use ossp_embassy::{EmbassyClock, Listener};
+use plug::app::{self, run_rest};
+use plug::net::factory_access_point;
+use plug::platform::Identity;
+use plug::starts::Starts;
+use plug::state::State;
+use static_cell::ConstStaticCell;
+
+use crate::analog;
+use crate::core_thread::Shared;
+use crate::defaults;
+use crate::machine::EspMachine;
+use crate::memory;
+use crate::network::Networks;
+use crate::slots::EspSlots;
+use crate::wifi::EspWifi;
+
+/// Between two lines on the console that say how the plug is.
+const STATUS: Duration = Duration::from_secs(10);
+/// How often the log is looked at.
+const LOOK: Duration = Duration::from_millis(200);
+
+/// What the rest lives on.
+pub struct Rest {
+    pub shared: Shared,
+    pub identity: Identity,
+    pub starts: Starts,
+    pub networks: Networks,
+    pub listener: &'static Listener<2>,
+    pub wifi: EspWifi,
+    pub slots: Option<EspSlots<'static>>,
+}
+
+/// Runs for ever.
+#[embassy_executor::task]
+pub async fn rest(rest: Rest) -> ! {
+    static UDP: ConstStaticCell<UdpBuffers<1, 1024, 1024, 2>> = ConstStaticCell::new(UdpBuffers::new());
+    let Rest { shared, identity, starts, networks, listener, mut wifi, mut slots } = rest;
+    let Shared { link, front_end, state } = shared;
+    let (defaults, own) = (defaults::of_this_build(), factory_access_point());
+    let udp = Udp::new(networks.access_point, UDP.take());
+    let web = plug::web::Plug {
+        clock: &EmbassyClock,
+        network_clock: &EmbassyClock,
+        state,
+        link,
+        identity: &identity,
+        front_end,
+        machine: &EspMachine,
+        starts: &starts,
+        defaults: &defaults,
+    };
+    let running = run_rest(app::Rest {
+        acceptor: listener,
+        web: &web,
+        wifi: Some(&mut wifi),
+        known: defaults.wifi.as_ref(),
+        own: &own,
+        access_point_udp: Some(&udp),
+        slots: slots.as_mut(),
+    });
+    join(running, tell(state)).await.0
+}
+
+/// The log's lines on the console as they come, and now and then how the plug is.
+async fn tell(state: &State) -> ! {
+    let (mut next, mut due) = (0, Instant::now());
+    loop {
+        for line in state.log.borrow().iter() {
+            if line.sequence >= next {
+                println!("{:10.3} {}", line.uptime_s, line.message);
+                next = line.sequence + 1;
+            }
+        }
+        if Instant::now() >= due {
+            due += STATUS;
+            let (heap, stack) = (memory::memory(), memory::stack_most_used());
+            println!(
+                "heap: {} used, {} free, {} at the least; stack: {stack} at the most, core's: {} left; pairs lost: {}",
+                heap.heap_used_bytes,
+                heap.heap_free_bytes,
+                heap.heap_least_free_bytes,
+                memory::core_stack_least_free(),
+                analog::lost_pairs()
+            );
+        }
+        Timer::after(LOOK).await;
+    }
+}
