@@ -122,11 +122,11 @@ struct Radio<'a, W, C> {
 
 impl<W: Wifi, C: Clock> Radio<'_, W, C> {
     async fn access_point(&mut self, open: bool) -> Result<(), LinkError> {
-        let (clock, limit, late) = (self.clock, limits::RADIO_TIMEOUT, LinkError::Radio);
+        let (clock, late) = (self.clock, LinkError::Radio);
         if open {
-            bounded(clock, limit, late, self.wifi.open_access_point(self.own)).await
+            bounded(clock, limits::RADIO_TIMEOUT, late, self.wifi.open_access_point(self.own)).await
         } else {
-            bounded(clock, limit, late, self.wifi.close_access_point()).await
+            bounded(clock, limits::JOIN_TIMEOUT, late, self.wifi.close_access_point()).await
         }
     }
 

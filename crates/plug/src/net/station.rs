@@ -80,12 +80,19 @@ enum State {
     Joined(Joined),
 }
 
-/// The access point: as it is, and when that is to change.
+/// The access point: as it is, and what it is to be when.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct AccessPoint {
     open: bool,
-    /// When it is to be what it is not.
-    change_at: Option<Instant>,
+    /// It was told to change and said that it did not: a driver that starts anew for it may be anywhere.
+    doubtful: bool,
+    next: Option<(bool, Instant)>,
+}
+
+impl AccessPoint {
+    fn is_surely_open(self) -> bool {
+        self.open && !self.doubtful
+    }
 }
 
 /// The machine drawn above.
@@ -125,8 +132,8 @@ impl<'k> Station<'k> {
             (_, Event::AccessPoint(open, result)) => self.access_point_done(now, open, result),
             _ => None,
         };
-        let due = self.access_point.change_at.is_some_and(|due| due <= now);
-        Actions { access_point: due.then_some(!self.access_point.open), errand }
+        let due = self.access_point.next.filter(|(_, due)| *due <= now);
+        Actions { access_point: due.map(|(open, _)| open), errand }
     }
 
     /// When [`Event::Tick`] is due; `None`: not until something else happens.
@@ -138,7 +145,7 @@ impl<'k> Station<'k> {
             State::Joined(joined) => self.last_error.map(|_| held_at(joined)),
             State::Idle | State::Looking | State::Joining => None,
         };
-        [station, self.access_point.change_at].into_iter().flatten().min()
+        [station, self.access_point.next.map(|(_, due)| due)].into_iter().flatten().min()
     }
 
     /// How it stands.
@@ -212,8 +219,9 @@ impl<'k> Station<'k> {
             Ok(address) => {
                 let joined = Joined { address, since: now };
                 self.state = State::Joined(joined);
-                // Open: it lingers. To be opened: not any more.
-                self.access_point.change_at = self.access_point.open.then(|| held_at(joined));
+                // Open, or perhaps: it lingers. To be opened: not any more.
+                let lingers = self.access_point.open || self.access_point.doubtful;
+                self.access_point.next = lingers.then(|| (false, held_at(joined)));
                 None
             }
             Err(error) => self.fail(now, error),
@@ -227,9 +235,9 @@ impl<'k> Station<'k> {
         self.failures = self.failures.saturating_add(1);
         self.last_error = Some(error);
         self.state = State::Waiting(Waiting { until: now.after(wait) });
-        if self.access_point.open {
-            self.access_point.change_at = None;
-        } else if self.access_point.change_at.is_none() {
+        if self.access_point.is_surely_open() {
+            self.access_point.next = None;
+        } else if !matches!(self.access_point.next, Some((true, _))) {
             self.open_access_point(now);
         }
         None
@@ -242,9 +250,8 @@ impl<'k> Station<'k> {
         }
         self.failures = 0;
         self.last_error = Some(error);
-        if self.access_point.open {
-            // It would not close, and is wanted again.
-            self.access_point.change_at = None;
+        if self.access_point.is_surely_open() {
+            self.access_point.next = None;
         } else {
             self.open_access_point(now.after(limits::ACCESS_POINT_AFTER_LOSS));
         }
@@ -261,7 +268,7 @@ impl<'k> Station<'k> {
     }
 
     fn open_access_point(&mut self, at: Instant) {
-        self.access_point.change_at = Some(at);
+        self.access_point.next = Some((true, at));
     }
 
     fn access_point_done(
@@ -271,9 +278,13 @@ impl<'k> Station<'k> {
         result: Result<(), LinkError>,
     ) -> Option<Errand> {
         self.access_point = match result {
-            Ok(()) => AccessPoint { open, change_at: None },
-            // As it was; once more.
-            Err(_) => AccessPoint { change_at: Some(now.after(ACCESS_POINT_RETRY)), ..self.access_point },
+            Ok(()) => AccessPoint { open, doubtful: false, next: None },
+            // As it was, as far as is known; once more.
+            Err(_) => AccessPoint {
+                doubtful: true,
+                next: Some((open, now.after(ACCESS_POINT_RETRY))),
+                ..self.access_point
+            },
         };
         None
     }
