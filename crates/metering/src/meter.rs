@@ -375,16 +375,17 @@ impl<'a> Meter<'a> {
         loop {
             let fresh = self.unsearched.cast_signed() - margin.cast_signed();
             let is_due = fresh >= self.patience;
-            let count = fresh.min(self.patience).max(0);
-            if count == 0 && !is_due {
-                return;
-            }
-            let counts = self.history.newest_voltage(self.unsearched, count.cast_unsigned());
-            let closed = if let Some(crossing) = self.tracker.find(counts) {
+            let count = if is_due { self.patience } else { fresh }.max(0).cast_unsigned();
+            let found = if count > 0 {
+                self.tracker.find(self.history.newest_voltage(self.unsearched, count))
+            } else {
+                None
+            };
+            let closed = if let Some(crossing) = found {
                 self.crossing(crossing)
             } else {
-                self.unsearched -= count.cast_unsigned();
-                self.patience -= count;
+                self.unsearched -= count;
+                self.patience -= count.cast_signed();
                 if !is_due {
                     return;
                 }

@@ -104,7 +104,8 @@ impl Setup {
             ),
         };
         let lost = if narrow { 0 } else { view.rows(rows.0 + 1, rows.1 + 1).losses() };
-        Analysis { setup: self, view, span, moments, extremes, lost, narrow }.reading(harmonics)
+        let means = [&moments.voltage, &moments.current].map(|channel| channel.mean(moments.weight));
+        Analysis { setup: self, view, span, moments, means, extremes, lost, narrow }.reading(harmonics)
     }
 }
 
@@ -125,6 +126,9 @@ struct Analysis<'a> {
     view: View<'a>,
     span: Span,
     moments: Moments,
+    /// Of voltage and current in counts about their integer zeros: worked out once, as a division without floating
+    /// point is dear.
+    means: [f64; 2],
     /// Of the half-cycle sums.
     extremes: Option<Extremes>,
     lost: u32,
@@ -259,8 +263,9 @@ impl Analysis<'_> {
 
     fn direct(&self) -> Direct {
         let Setup { front_end, calibration, zeros, .. } = self.setup;
-        let voltage = self.dc(&calibration.voltage, &self.moments.voltage, zeros.voltage);
-        let current = self.dc(&calibration.current, &self.moments.current, zeros.current);
+        let [voltage, current] = self.means;
+        let voltage = self.dc(&calibration.voltage, voltage, zeros.voltage);
+        let current = self.dc(&calibration.current, current, zeros.current);
         Direct {
             voltage: voltage.filter(|_| front_end.voltage.dc_coupled),
             current: current.filter(|_| front_end.current.dc_coupled),
@@ -269,8 +274,7 @@ impl Analysis<'_> {
 
     /// Largest distance of the current from its mean, in counts.
     fn peak(&self) -> f64 {
-        let current = &self.moments.current;
-        let mean = current.mean(self.moments.weight);
+        let (current, [_, mean]) = (&self.moments.current, self.means);
         (f64::from(current.greatest) - mean).max(mean - f64::from(current.least))
     }
 
@@ -327,13 +331,8 @@ impl Analysis<'_> {
     }
 
     /// Mean of a channel against its calibrated zero, which may lie between two counts.
-    fn dc(
-        &self,
-        calibration: &crate::calibration::ChannelCalibration,
-        moments: &crate::dsp::moments::ChannelMoments,
-        zero: i32,
-    ) -> Option<f64> {
-        let mean = moments.mean(self.moments.weight) + (f64::from(zero) - calibration.zero_raw);
+    fn dc(&self, calibration: &crate::calibration::ChannelCalibration, mean: f64, zero: i32) -> Option<f64> {
+        let mean = mean + (f64::from(zero) - calibration.zero_raw);
         (self.moments.weight > 0).then_some(calibration.gain * mean)
     }
 
@@ -342,7 +341,9 @@ impl Analysis<'_> {
         let moments = &self.moments;
         let weight = i128::from(moments.weight);
         let means = moments.voltage.sum * moments.current.sum;
+        let [voltage_mean, current_mean] = self.means;
         let weight_f = moments.weight as f64;
+        let square = weight_f * weight_f;
         moments
             .products
             .iter()
@@ -351,11 +352,10 @@ impl Analysis<'_> {
                 if moments.weight == 0 {
                     0.0
                 } else if product.weight == moments.weight {
-                    tap * ((weight * product.sum - means) as f64 / (weight_f * weight_f))
+                    tap * ((weight * product.sum - means) as f64 / square)
                 } else {
                     // Products across a gap are missing: their own weight, no exact cancellation.
-                    tap * (product.mean()
-                        - moments.voltage.mean(moments.weight) * moments.current.mean(moments.weight))
+                    tap * (product.mean() - voltage_mean * current_mean)
                 }
             })
             .sum()
@@ -364,16 +364,17 @@ impl Analysis<'_> {
     fn spectrum(&self) -> Option<Spectrum<'_>> {
         let cycles = self.span.cycles.filter(|&cycles| cycles > 0)?;
         let weight = self.moments.weight;
-        let scaling = |moments: &crate::dsp::moments::ChannelMoments, zero| {
-            Scaling::new(zero, moments.mean(weight), moments.least, moments.greatest)
+        let scaling = |moments: &crate::dsp::moments::ChannelMoments, mean, zero| {
+            Scaling::new(zero, mean, moments.least, moments.greatest)
         };
+        let [voltage_mean, current_mean] = self.means;
         Some(Spectrum::new(
             self.view,
             (self.span.first, self.span.last),
             cycles,
             weight,
-            scaling(&self.moments.voltage, self.setup.zeros.voltage),
-            scaling(&self.moments.current, self.setup.zeros.current),
+            scaling(&self.moments.voltage, voltage_mean, self.setup.zeros.voltage),
+            scaling(&self.moments.current, current_mean, self.setup.zeros.current),
             self.narrow,
         ))
     }

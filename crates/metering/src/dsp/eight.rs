@@ -78,13 +78,14 @@ mod vector {
             Self(self.0 - other.0)
         }
 
-        /// Sixteen rows about `offset`, folded about their middle: the even part's product with `cosines` and the odd
-        /// part's with `sines`. As with [`Self::dot`] the caller knows that everything fits.
+        /// Sixteen rows about `offset`, folded about their middle: the even part's product with `cosines` (whose sum is
+        /// `cosines_sum`) and the odd part's with `sines`. As with [`Self::dot`] the caller knows that everything fits.
         #[inline(always)]
         pub(crate) fn fold_dots(
             raw: &[i32; 2 * COUNT],
             offset: i32,
             (cosines, sines): (&Self, &Self),
+            _cosines_sum: i32,
         ) -> (i32, i32) {
             let [r7, r6, r5, r4, r3, r2, r1, r0, after @ ..] = *raw;
             let before = Self::scaled([r0, r1, r2, r3, r4, r5, r6, r7], offset, 0);
@@ -215,17 +216,23 @@ mod plain {
             raw: &[i32; 2 * COUNT],
             offset: i32,
             (cosines, sines): (&Self, &Self),
+            cosines_sum: i32,
         ) -> (i32, i32) {
             let [before @ .., _, _, _, _, _, _, _, _] = raw;
             let [_, _, _, _, _, _, _, _, after @ ..] = raw;
             let rows = before.iter().rev().zip(after).zip(cosines.0.iter().zip(&sines.0));
-            rows.fold((0_i32, 0_i32), |(even, odd), ((&before, &after), (&cosine, &sine))| {
-                let sum = after.wrapping_add(before).wrapping_sub(2 * offset);
-                (
-                    even.wrapping_add(sum.wrapping_mul(cosine)),
-                    odd.wrapping_add((after - before).wrapping_mul(sine)),
-                )
-            })
+            // The offset is taken off once: what is too much on the way comes round again, as the result fits.
+            let offset = offset.wrapping_mul(2).wrapping_mul(cosines_sum);
+            rows.fold(
+                (0_i32.wrapping_sub(offset), 0_i32),
+                |(even, odd), ((&before, &after), (&cosine, &sine))| {
+                    let (sum, difference) = (after.wrapping_add(before), after.wrapping_sub(before));
+                    (
+                        even.wrapping_add(sum.wrapping_mul(cosine)),
+                        odd.wrapping_add(difference.wrapping_mul(sine)),
+                    )
+                },
+            )
         }
 
         #[inline(always)]
@@ -423,11 +430,12 @@ mod tests {
             let mut raw = [0; 16];
             raw.iter_mut().zip(before.iter().chain(&after)).for_each(|(to, from)| *to = *from);
             let sines = twiddles.map(|twiddle| 8192 - twiddle.abs());
+            let sum = twiddles.iter().copied().map(i32::from).sum();
             let v = (vector::Eight::new(twiddles), vector::Eight::new(sines));
             let p = (plain::Eight::new(twiddles), plain::Eight::new(sines));
             prop_assert_eq!(
-                vector::Eight::fold_dots(&raw, offset, (&v.0, &v.1)),
-                plain::Eight::fold_dots(&raw, offset, (&p.0, &p.1))
+                vector::Eight::fold_dots(&raw, offset, (&v.0, &v.1), sum),
+                plain::Eight::fold_dots(&raw, offset, (&p.0, &p.1), sum)
             );
         }
     }

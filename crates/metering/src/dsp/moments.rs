@@ -98,13 +98,21 @@ impl ChannelMoments {
 }
 
 /// A product of two samples by its weight.
+#[inline(always)]
 fn weighted(product: i64, weight: i64) -> i128 {
     // Of small samples it fits 64 bits, which a chip without them multiplies several times as fast.
     if product.unsigned_abs() < 1 << (62 - WEIGHT_BITS) {
         i128::from(product * weight)
     } else {
-        i128::from(product) * i128::from(weight)
+        weighted_wide(product, weight)
     }
+}
+
+/// Apart, or it would be computed every time.
+#[cold]
+#[inline(never)]
+fn weighted_wide(product: i64, weight: i64) -> i128 {
+    i128::from(product) * i128::from(weight)
 }
 
 /// The weight of a row in the window between two edges.

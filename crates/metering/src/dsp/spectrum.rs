@@ -38,6 +38,7 @@ pub(crate) struct Amplitude {
 struct Bin {
     cosines: Eight,
     sines: Eight,
+    cosines_sum: i32,
     /// From one block to the next.
     step: Phasor,
     /// Where the block stands.
@@ -59,6 +60,7 @@ impl Bin {
         Self {
             cosines: Eight::new(cosines),
             sines: Eight::new(sines),
+            cosines_sum: cosines.iter().copied().map(i32::from).sum(),
             step: Phasor::at((2 * BLOCK as u64 * order).wrapping_mul(half).wrapping_neg()),
             at: Phasor::at(order.wrapping_mul(start).wrapping_neg()),
             gain: response as f64
@@ -154,7 +156,7 @@ impl Scaling {
     fn dots(self, raw: &[i32; BLOCK], bin: &Bin) -> Dots {
         if self.shift >= 0 {
             // Scaled afterwards: that is two numbers and not sixteen.
-            let (even, odd) = Eight::fold_dots(raw, self.offset, (&bin.cosines, &bin.sines));
+            let (even, odd) = Eight::fold_dots(raw, self.offset, (&bin.cosines, &bin.sines), bin.cosines_sum);
             return Dots { even: even << self.shift, odd: odd << self.shift };
         }
         bin.dots(&Rows::scaled(raw, self).fold())

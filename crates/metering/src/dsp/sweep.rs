@@ -75,13 +75,52 @@ impl Ring {
     }
 }
 
-/// The least value and the distance to the greatest, taking in one more. Apart, so that the loop stays a branch.
-#[cold]
-#[inline(never)]
-fn widened(least: i32, width: u32, value: i32) -> (i32, u32) {
-    let greatest = least.wrapping_add_unsigned(width).max(value);
-    let least = least.min(value);
-    (least, greatest.wrapping_sub(least).cast_unsigned())
+/// The least of some numbers and how far from it the greatest is: whether one more lies between is one comparison.
+#[derive(Clone, Copy)]
+struct Extent {
+    least: u32,
+    width: u32,
+}
+
+impl Extent {
+    fn of(value: u32) -> Self {
+        Self { least: value, width: 0 }
+    }
+
+    fn greatest(self) -> u32 {
+        self.least.wrapping_add(self.width)
+    }
+
+    #[inline(always)]
+    fn take(&mut self, value: u32) {
+        if value.wrapping_sub(self.least) > self.width {
+            *self = self.widened(value);
+        }
+    }
+
+    /// Of numbers with a sign.
+    #[inline(always)]
+    fn take_signed(&mut self, value: i32) {
+        if value.cast_unsigned().wrapping_sub(self.least) > self.width {
+            *self = self.widened_signed(value);
+        }
+    }
+
+    /// Apart, as it is seldom called, so that the loop stays a chain of branches.
+    #[cold]
+    #[inline(never)]
+    fn widened(self, value: u32) -> Self {
+        let least = self.least.min(value);
+        Self { least, width: self.greatest().max(value) - least }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn widened_signed(self, value: i32) -> Self {
+        let least = self.least.cast_signed().min(value);
+        let greatest = self.greatest().cast_signed().max(value);
+        Self { least: least.cast_unsigned(), width: greatest.wrapping_sub(least).cast_unsigned() }
+    }
 }
 
 /// The spread of the rows `from..ends.last` of a narrow channel and its half-cycle extremes at the `ends`, `STEP`
@@ -104,15 +143,18 @@ fn sweep<const STEP: usize>(
         sum = ring.enter(at, sum, about(raw));
         at += 1;
     }
-    let first = ring.half_cycle(at, sum, length);
-    let (mut lowest, mut highest) = (first, first);
+    let mut half_cycles = Extent::of(ring.half_cycle(at, sum, length));
     let mut spread = Spread::EMPTY;
     spread.add_wide(rows(from, ends.first), zero);
 
     let (steps, rest) = rows(ends.first, ends.last).as_chunks::<STEP>();
     // At most 2^14 rows of 2^13.
     let mut total = 0_i32;
-    let (mut least, mut width) = (spread.least, spread.greatest.wrapping_sub(spread.least).cast_unsigned());
+    let mut values = Extent {
+        least: spread.least.cast_unsigned(),
+        width: spread.greatest.wrapping_sub(spread.least).cast_unsigned(),
+    };
+    let (start, mut wraps) = (sum, 0_u32);
     for step in steps {
         let before = sum;
         let (chunks, _) = ring.0.as_chunks_mut::<STEP>();
@@ -122,20 +164,17 @@ fn sweep<const STEP: usize>(
                 *entry = sum;
                 sum = sum.wrapping_add(value.wrapping_mul(value).cast_unsigned());
                 total += value;
-                // One comparison a row: nearly all lie between the extremes so far.
-                if value.wrapping_sub(least).cast_unsigned() > width {
-                    (least, width) = widened(least, width, value);
-                }
+                values.take_signed(value);
             }
         }
-        spread.squares += i64::from(sum.wrapping_sub(before));
+        // Eight squares of 26 bits do not come round to where they began.
+        wraps += u32::from(sum < before);
         at += STEP;
-        let half_cycle = ring.half_cycle(at, sum, length);
-        lowest = lowest.min(half_cycle);
-        highest = highest.max(half_cycle);
+        half_cycles.take(ring.half_cycle(at, sum, length));
     }
     spread.sum += i64::from(total);
-    (spread.least, spread.greatest) = (least, least.wrapping_add_unsigned(width));
+    spread.squares += (i64::from(wraps) << 32) + i64::from(sum) - i64::from(start);
+    (spread.least, spread.greatest) = (values.least.cast_signed(), values.greatest().cast_signed());
     spread.add_wide(rest, zero);
     // The last half cycle may end with rows after those.
     let last = rows(ends.last - rest.len(), ends.until);
@@ -144,12 +183,10 @@ fn sweep<const STEP: usize>(
             sum = ring.enter(at, sum, about(raw));
             at += 1;
         }
-        let half_cycle = ring.half_cycle(at, sum, length);
-        lowest = lowest.min(half_cycle);
-        highest = highest.max(half_cycle);
+        half_cycles.take(ring.half_cycle(at, sum, length));
     }
     let of = |sum: u32| SumOfSquares::new(sum.into(), length);
-    (spread, Range { least: of(lowest), greatest: of(highest) })
+    (spread, Range { least: of(half_cycles.least), greatest: of(half_cycles.greatest()) })
 }
 
 #[cfg(test)]
