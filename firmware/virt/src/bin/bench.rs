@@ -5,6 +5,7 @@
 use core::fmt::Write;
 
 use metering::calibration::Calibration;
+use metering::checksum::Checksum;
 use metering::front_end::{ChannelRange, FrontEnd, Pair};
 use metering::history::Storage;
 use metering::meter::Meter;
@@ -56,7 +57,7 @@ struct Cost {
     readings: u32,
 }
 
-fn measure(skew: f64, harmonics: bool) -> Cost {
+fn with_meter<T>(skew: f64, harmonics: bool, run: impl FnOnce(&mut Meter<'_>, &mut Load) -> T) -> T {
     static mut VOLTAGE: [i32; ROWS] = [0; ROWS];
     static mut CURRENT: [i32; ROWS] = [0; ROWS];
     // SAFETY: one hart, no interrupts, and the borrows end with the meter in this function.
@@ -72,7 +73,10 @@ fn measure(skew: f64, harmonics: bool) -> Cost {
     let calibration = Calibration::ideal(0.2, 2048.0, 0.0147, 2048.0);
     let Ok(mut meter) = Meter::new(front_end, calibration, storage) else { exit(false) };
     meter.set_harmonics(harmonics);
-    let mut load = Load { sine: (1 << 30, 0), third: (1 << 30, 0), n: 1 };
+    run(&mut meter, &mut Load { sine: (1 << 30, 0), third: (1 << 30, 0), n: 1 })
+}
+
+fn measure(meter: &mut Meter<'_>, load: &mut Load) -> Cost {
     let mut cost = Cost { total: 0, window: 0, plain: u64::MAX, readings: 0 };
     for block in 0..(RATE + COUNTED) / BLOCK {
         let pairs: [Pair; BLOCK] = core::array::from_fn(|_| load.next());
@@ -89,20 +93,41 @@ fn measure(skew: f64, harmonics: bool) -> Cost {
     cost
 }
 
+/// Of a second's readings, not counted.
+fn fingerprint(meter: &mut Meter<'_>, load: &mut Load) -> u64 {
+    let mut checksum = Checksum::default();
+    for _ in 0..RATE {
+        meter.push(0, &[load.next()], |reading, harmonics| checksum.add(reading, harmonics));
+    }
+    let mut whole = Checksum::default();
+    for _ in 0..RATE / BLOCK {
+        let pairs: [Pair; BLOCK] = core::array::from_fn(|_| load.next());
+        meter.push(0, &pairs, |reading, harmonics| whole.add(reading, harmonics));
+    }
+    checksum.value() ^ whole.value().rotate_left(1)
+}
+
 #[entry]
 fn main() -> ! {
-    for (name, skew, harmonics) in [
-        ("always-on, simultaneous sampling", 0.0, false),
-        ("always-on, 50 us skew", 50e-6, false),
-        ("with harmonics, 50 us skew", 50e-6, true),
+    // With the fingerprints that a PC finds.
+    let mut same = true;
+    for (name, skew, harmonics, bits) in [
+        ("always-on, simultaneous sampling", 0.0, false, 0x4a03_12c6_d6f6_b86e),
+        ("always-on, 50 us skew", 50e-6, false, 0x5f93_5a4b_5f1c_0bc0),
+        ("with harmonics, 50 us skew", 50e-6, true, 0x52ac_003d_dcaf_3468),
     ] {
-        let Cost { total, window, plain, readings } = measure(skew, harmonics);
+        let Cost { total, window, plain, readings } = with_meter(skew, harmonics, measure);
         let a_pair = total / COUNTED as u64;
         let block = plain / BLOCK as u64;
         let _ = writeln!(
             Console,
             "{name}: {a_pair} instructions a pair; of them {block} as they come; {window} for a window of 800 ({readings} readings)"
         );
+        let found = with_meter(skew, harmonics, fingerprint);
+        if found != bits {
+            same = false;
+            let _ = writeln!(Console, "{name}: the readings are not those of a PC: {found:#018x}");
+        }
     }
-    exit(true)
+    exit(same)
 }
