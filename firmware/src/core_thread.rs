@@ -2,7 +2,7 @@
 //! when it comes. Only interrupts are more urgent, so that the radio is not held up by a window's arithmetic.
 //!
 //! Not on an interrupt executor: there the core would run on the stack of whatever thread it interrupts, and a
-//! window's arithmetic takes more than the radio's threads have (docs/decisions/0005).
+//! window's arithmetic takes more than the radio's threads have (docs/decisions/0006).
 
 use alloc::boxed::Box;
 use core::ffi::c_void;

@@ -2,6 +2,7 @@
 //! a beacon, and the converter shares the supply.
 
 use embassy_net::Stack;
+use embassy_time::{Duration, with_timeout};
 use esp_hal::peripherals::WIFI;
 use esp_radio::wifi::ap::{AccessPointConfig, AccessPointInfo};
 use esp_radio::wifi::scan::ScanConfig;
@@ -30,7 +31,8 @@ const STATIONS: u16 = 4;
 /// A country whose rules hold nearly everywhere: channels 1 to 11, and more where other access points announce them.
 const COUNTRY: [u8; 2] = *b"01";
 
-/// The radio.
+/// The radio. A network that offers less than what is asked of it (an open one beside a password) is refused by the
+/// driver itself, whatever the scan said before: `StationConfig` sets its least protection.
 pub struct EspWifi {
     controller: WifiController<'static>,
     station: Stack<'static>,
@@ -83,7 +85,8 @@ impl EspWifi {
             ConnectionError::Failed(info) => reason(info.reason),
             _ => LinkError::Radio,
         })?;
-        self.station.wait_config_up().await;
+        let limit = Duration::from_millis(limits::ADDRESS_TIMEOUT.as_millis() as u64);
+        with_timeout(limit, self.station.wait_config_up()).await.map_err(|_| LinkError::NoAddress)?;
         let config = self.station.config_v4().ok_or(LinkError::NoAddress)?;
         let (ip, prefix) = (config.address.address(), config.address.prefix_len());
         Ok(Address { ip, prefix, gateway: config.gateway })
@@ -143,8 +146,9 @@ impl Wifi for EspWifi {
         self.own = None;
         self.configure()?;
         if joined {
-            // The driver starts anew as a station alone and has to be told to join again.
-            self.connect().await?;
+            // The driver starts anew as a station alone and has to be told to join again. Where that fails, `lost`
+            // tells it: the access point is closed all the same.
+            let _ = self.connect().await;
         }
         Ok(())
     }
