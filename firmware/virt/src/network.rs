@@ -5,7 +5,6 @@ use core::sync::atomic::{AtomicUsize, Ordering};
 use core::task::Context;
 
 use embassy_net_driver::{Capabilities, Driver, HardwareAddress, LinkState, RxToken, TxToken};
-use static_cell::ConstStaticCell;
 use virtio_drivers::device::net::VirtIONetRaw;
 use virtio_drivers::transport::mmio::{MmioTransport, VirtIOHeader};
 use virtio_drivers::transport::{DeviceType, Transport};
@@ -15,9 +14,10 @@ use virtio_drivers::{BufferDirection, Hal, PAGE_SIZE, PhysAddr};
 const MMIO: usize = 0x1000_1000;
 const MMIO_STEP: usize = 0x1000;
 const MMIO_DEVICES: usize = 8;
-/// The rings want whole pages: memory of their own beyond the 200 KB, since the chip has no such rings.
-const RINGS: usize = 0x8090_0000;
-const RINGS_END: usize = RINGS + 0x1_0000;
+/// What the card shares with the program, rings (which want whole pages) and frames, lies beyond the 200 KB: the chip has
+/// no such rings, and its frames are in Wi-Fi's share.
+const SHARED: usize = 0x8090_0000;
+const SHARED_END: usize = SHARED + 0x2_0000;
 const QUEUE: usize = 8;
 /// Ethernet frame with virtio's header.
 const FRAME: usize = 1514 + 12;
@@ -26,19 +26,34 @@ const POLL_MICROSECONDS: u64 = 1000;
 
 struct RingMemory;
 
-static RINGS_USED: AtomicUsize = AtomicUsize::new(0);
+static SHARED_USED: AtomicUsize = AtomicUsize::new(0);
+
+/// Pages of the shared memory, zeroed; each is handed out once.
+fn pages(count: usize) -> NonNull<u8> {
+    let at = SHARED + SHARED_USED.load(Ordering::Relaxed);
+    let end = at + count * PAGE_SIZE;
+    assert!(end <= SHARED_END, "the card outgrows its memory");
+    SHARED_USED.store(end - SHARED, Ordering::Relaxed);
+    let start = at as *mut u8;
+    // SAFETY: the pages lie in the region and were not handed out before.
+    unsafe { start.write_bytes(0, count * PAGE_SIZE) };
+    NonNull::new(start).expect("the region does not begin at 0")
+}
+
+type Frames = &'static mut [[u8; FRAME]; QUEUE];
+
+fn frames() -> Frames {
+    let start = pages((QUEUE * FRAME).div_ceil(PAGE_SIZE)).cast();
+    // SAFETY: zeroed memory of that size that nobody else has; bytes need no alignment.
+    unsafe { &mut *start.as_ptr() }
+}
 
 // SAFETY: memory is handed out once, in pages, from a region that nothing else uses; addresses are the same for the
 // device and for the processor.
 unsafe impl Hal for RingMemory {
-    fn dma_alloc(pages: usize, _: BufferDirection) -> (PhysAddr, NonNull<u8>) {
-        let at = RINGS + RINGS_USED.load(Ordering::Relaxed);
-        RINGS_USED.store(at - RINGS + pages * PAGE_SIZE, Ordering::Relaxed);
-        assert!(at + pages * PAGE_SIZE <= RINGS_END, "the rings outgrow their memory");
-        let start = at as *mut u8;
-        // SAFETY: the pages lie in the region and were not handed out before.
-        unsafe { start.write_bytes(0, pages * PAGE_SIZE) };
-        (at as PhysAddr, NonNull::new(start).expect("the region does not begin at 0"))
+    fn dma_alloc(pages_wanted: usize, _: BufferDirection) -> (PhysAddr, NonNull<u8>) {
+        let start = pages(pages_wanted);
+        (start.as_ptr() as usize as PhysAddr, start)
     }
 
     unsafe fn dma_dealloc(_: PhysAddr, _: NonNull<u8>, _: usize) -> i32 {
@@ -62,14 +77,16 @@ type Device = VirtIONetRaw<RingMemory, MmioTransport<'static>, QUEUE>;
 /// The network card.
 pub struct Network {
     device: Device,
-    received: &'static mut [[u8; FRAME]; QUEUE],
-    /// Which buffer each of the device's tokens stands for.
-    tokens: [Option<usize>; QUEUE],
-    sent: &'static mut [u8; FRAME],
+    received: Frames,
+    /// Which frame each of the device's tokens for receiving stands for.
+    lent: [Option<usize>; QUEUE],
+    sent: Frames,
+    /// Of each frame to be sent its token and length, as long as the device has it.
+    under_way: [Option<(u16, usize)>; QUEUE],
 }
 
 impl Network {
-    /// Finds the card; `None` if the machine has none, or if it was found before.
+    /// Finds the card; `None` if the machine has none. Call it once.
     #[must_use]
     pub fn find() -> Option<Self> {
         let device = (0..MMIO_DEVICES).find_map(|slot| {
@@ -79,9 +96,13 @@ impl Network {
             (transport.device_type() == DeviceType::Network).then_some(transport)
         })?;
         let device = Device::new(device).ok()?;
-        static RECEIVED: ConstStaticCell<[[u8; FRAME]; QUEUE]> = ConstStaticCell::new([[0; FRAME]; QUEUE]);
-        static SENT: ConstStaticCell<[u8; FRAME]> = ConstStaticCell::new([0; FRAME]);
-        Some(Self { device, received: RECEIVED.try_take()?, tokens: [None; QUEUE], sent: SENT.try_take()? })
+        Some(Self {
+            device,
+            received: frames(),
+            lent: [None; QUEUE],
+            sent: frames(),
+            under_way: [None; QUEUE],
+        })
     }
 
     /// Gives the device its receive buffers.
@@ -95,8 +116,25 @@ impl Network {
     fn lend(&mut self, buffer: usize) {
         // SAFETY: the buffers are static and are not touched until the device gives them back.
         if let Ok(token) = unsafe { self.device.receive_begin(&mut self.received[buffer]) } {
-            self.tokens[usize::from(token)] = Some(buffer);
+            self.lent[usize::from(token)] = Some(buffer);
         }
+    }
+
+    /// A frame for sending. Never waits for the device: one with its cable cut sends nothing for ever.
+    fn free_frame(&mut self) -> Option<usize> {
+        while let Some(done) = self.device.poll_transmit() {
+            let index =
+                self.under_way.iter().position(|frame| frame.is_some_and(|(token, _)| token == done))?;
+            let (token, length) = self.under_way[index].take()?;
+            // SAFETY: the same token and buffer as when it was sent.
+            unsafe { self.device.transmit_complete(token, &self.sent[index][..length]) }.ok()?;
+        }
+        self.under_way.iter().position(Option::is_none)
+    }
+
+    fn look_again_soon(context: &Context<'_>) {
+        let clock = embassy_time::Instant::now().as_micros();
+        embassy_time_driver::schedule_wake(clock + POLL_MICROSECONDS, context.waker());
     }
 }
 
@@ -104,30 +142,34 @@ impl Network {
 pub struct Received<'a>(&'a mut Network, usize, core::ops::Range<usize>);
 
 /// A frame to be sent.
-pub struct Sending<'a>(&'a mut Network);
+pub struct Sending<'a>(&'a mut Network, usize);
 
 impl Driver for &'static mut Network {
     type RxToken<'a> = Received<'a>;
     type TxToken<'a> = Sending<'a>;
 
     fn receive(&mut self, context: &mut Context<'_>) -> Option<(Received<'_>, Sending<'_>)> {
-        let Some(token) = self.device.poll_receive() else {
-            let clock = embassy_time::Instant::now().as_micros();
-            embassy_time_driver::schedule_wake(clock + POLL_MICROSECONDS, context.waker());
+        // Without a frame for an answer nothing is taken in.
+        let (Some(answer), Some(token)) = (self.free_frame(), self.device.poll_receive()) else {
+            Network::look_again_soon(context);
             return None;
         };
-        let buffer = self.tokens[usize::from(token)].take()?;
+        let buffer = self.lent[usize::from(token)].take()?;
         // SAFETY: this is the buffer that was lent under this token.
         let (header, length) =
             unsafe { self.device.receive_complete(token, &mut self.received[buffer]) }.ok()?;
         let network: *mut Network = &raw mut **self;
         // SAFETY: embassy-net uses one token at a time: the one for sending after that for receiving is consumed.
         let (first, second) = unsafe { (&mut *network, &mut *network) };
-        Some((Received(first, buffer, header..header + length), Sending(second)))
+        Some((Received(first, buffer, header..header + length), Sending(second, answer)))
     }
 
-    fn transmit(&mut self, _: &mut Context<'_>) -> Option<Sending<'_>> {
-        Some(Sending(self))
+    fn transmit(&mut self, context: &mut Context<'_>) -> Option<Sending<'_>> {
+        let Some(frame) = self.free_frame() else {
+            Network::look_again_soon(context);
+            return None;
+        };
+        Some(Sending(self, frame))
     }
 
     fn link_state(&mut self, _: &mut Context<'_>) -> LinkState {
@@ -156,17 +198,15 @@ impl RxToken for Received<'_> {
 
 impl TxToken for Sending<'_> {
     fn consume<R, F: FnOnce(&mut [u8]) -> R>(self, length: usize, fill: F) -> R {
-        let Network { device, sent, .. } = self.0;
-        let header = device.fill_buffer_header(&mut sent[..]).unwrap_or(0);
-        let result = fill(&mut sent[header..header + length]);
+        let Network { device, sent, under_way, .. } = self.0;
+        let frame = &mut sent[self.1];
+        let header = device.fill_buffer_header(&mut frame[..]).unwrap_or(0);
+        let length = header + length;
+        let result = fill(&mut frame[header..length]);
         // A frame that the device does not take is lost, as on any wire.
-        let sent: &[u8] = &sent[..header + length];
-        // SAFETY: the buffer stays where it is until the device is done, which is waited for here.
-        if let Ok(token) = unsafe { device.transmit_begin(sent) } {
-            while device.poll_transmit() != Some(token) {}
-            // SAFETY: the same token and buffer.
-            let _ = unsafe { device.transmit_complete(token, sent) };
-        }
+        // SAFETY: the buffer is static and is not touched until the device is done with it (`free_frame`).
+        under_way[self.1] =
+            unsafe { device.transmit_begin(&frame[..length]) }.ok().map(|token| (token, length));
         result
     }
 }

@@ -34,23 +34,36 @@ export function memoryOf(line) {
   return Number.isInteger(statics) ? { statics, heap, heapSize, heapMost, stackMost, stackSize, waited } : null;
 }
 
+/** What it says, likewise, of its windows. */
+export function measuredOf(line) {
+  const [, windows, lost] = (line.match(/^measured: (\d+) windows, (\d+) pairs lost$/) ?? []).map(Number);
+  return Number.isInteger(windows) ? { windows, lost } : null;
+}
+
 export class Machine extends EventEmitter {
   #child;
   lines = [];
   port;
 
-  /** Builds the plug, boots it and waits until it says its address. */
-  static async boot() {
+  /** Builds the plug, boots it and waits until it says something that matches: its address, unless told otherwise. */
+  static async boot(pattern = /^http:/, environment = {}) {
     const machine = new Machine();
     machine.port = await freePort();
-    const child = spawn("./run.sh", [String(machine.port)], { cwd: VIRT, stdio: ["ignore", "pipe", "inherit"] });
+    const env = { ...process.env, ...environment };
+    const options = { cwd: VIRT, stdio: ["ignore", "pipe", "inherit"], env };
+    const child = spawn("./run.sh", [String(machine.port)], options);
     machine.#child = child;
     createInterface({ input: child.stdout }).on("line", (line) => {
       machine.lines.push(line);
       machine.emit("line", line);
     });
     child.on("error", (error) => machine.lines.push(`cannot run: ${error.message}`));
-    await machine.says(/^http:/, START_MS);
+    try {
+      await machine.says(pattern, START_MS);
+    } catch (error) {
+      await machine.end();
+      throw error;
+    }
     return machine;
   }
 

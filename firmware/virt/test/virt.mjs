@@ -10,7 +10,7 @@ import { join, resolve } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { gunzipSync } from "node:zlib";
 import { resetAtOnce, resetBeforeTheAnswer, slow, stall, use } from "./hardship.mjs";
-import { Machine, PATIENCE_MS, ROOT } from "./machine.mjs";
+import { Machine, PATIENCE_MS, ROOT, measuredOf } from "./machine.mjs";
 
 const OSSP = resolve(ROOT, process.env.OSSP_BIN ?? join(process.env.CARGO_TARGET_DIR ?? "target", "release/ossp"));
 const RECORDING = join(ROOT, "crates/metering/tests/data/kettle_start_2k.csv");
@@ -210,6 +210,20 @@ describe("what it endures", () => {
     assert.equal(info.lost_samples, 0);
     test.diagnostic(`${answers} answers; ${plug.lines.find((line) => line.startsWith("image"))}`);
     test.diagnostic(plug.lines.findLast((line) => line.startsWith("memory")));
+  });
+
+  it("measures without a network, where nobody answers its request for an address", async () => {
+    const alone = await Machine.boot(/^measured: /, { OSSP_VIRT_NETDEV: "hubport,id=net,hubid=0" });
+    try {
+      const first = await alone.hears(measuredOf);
+      const later = await alone.hears(measuredOf);
+      // Five seconds are 25 windows of ten cycles; a busy machine may make fewer of them.
+      assert.ok(later.windows >= first.windows + 5, `${first.windows}, then ${later.windows}`);
+      assert.equal(later.lost, 0);
+      assert.ok(!alone.lines.some((line) => line.startsWith("http:")));
+    } finally {
+      await alone.end();
+    }
   });
 
   it("never panicked", () => {

@@ -9,7 +9,7 @@ use core::fmt::Write;
 
 use edge_nal::NoopNet;
 use embassy_executor::Spawner;
-use embassy_futures::join::join;
+use embassy_futures::join::join3;
 use embassy_net::{Config, Runner, Stack, StackResources};
 use embassy_sync::blocking_mutex::raw::NoopRawMutex;
 use embassy_time::{Duration, Timer};
@@ -47,19 +47,44 @@ const SOCKETS: usize = limits::WEB_WORKERS + 1;
 const SEND: usize = 2048;
 const RECEIVE: usize = 1024;
 const PORT: u16 = 80;
+const REPORT_INTERVAL: Duration = Duration::from_secs(5);
 
 #[embassy_executor::task]
 async fn network(mut runner: Runner<'static, &'static mut Network>) -> ! {
     runner.run().await
 }
 
-/// Says every few seconds what the memory holds: a test compares.
+/// Says the address as soon as there is one; measuring does not wait for it.
 #[embassy_executor::task]
-async fn watch_memory() -> ! {
+async fn say_address(stack: Stack<'static>) {
+    stack.wait_config_up().await;
+    if let Some(config) = stack.config_v4() {
+        let _ = writeln!(Console, "http://{}/", config.address.address());
+    }
+}
+
+/// Says every few seconds what was measured and what the memory holds: a test compares.
+async fn report(state: &State) -> ! {
     loop {
+        let windows = state.reading.borrow().as_ref().map_or(0, |reading| reading.sequence + 1);
+        let lost = state.lost_samples.get();
+        let _ = writeln!(Console, "measured: {windows} windows, {lost} pairs lost");
         let waiting = samples::most_waiting();
         let _ = writeln!(Console, "memory: {}; samples at most {waiting} waited", Usage::now(&HEAP));
-        Timer::after(Duration::from_secs(5)).await;
+        Timer::after(REPORT_INTERVAL).await;
+    }
+}
+
+fn identity() -> Identity {
+    Identity {
+        id: heapless::String::try_from("525400123456").unwrap_or_default(),
+        board: "qemu-virt",
+        chip: "riscv32",
+        git: "unknown",
+        build: "release riscv32imc-unknown-none-elf",
+        reset_reason: "power_on",
+        reset_detail: heapless::String::new(),
+        source: heapless::String::try_from("recording kettle_start_2k.csv").unwrap_or_default(),
     }
 }
 
@@ -106,10 +131,6 @@ async fn application(stack: Stack<'static>) -> ! {
     let _ = writeln!(Console, "checksum 0x{:016x}", found.value());
     // What it takes to build the endless recording on a PC.
     let _ = writeln!(Console, "after pair {} comes pair {}", samples::length() - 1, samples::LOOP_FROM);
-    stack.wait_config_up().await;
-    if let Some(config) = stack.config_v4() {
-        let _ = writeln!(Console, "http://{}/", config.address.address());
-    }
 
     let storage = Storage { voltage, current };
     let front_end = samples::front_end();
@@ -118,16 +139,7 @@ async fn application(stack: Stack<'static>) -> ! {
     let clock = EmbassyClock;
     let state = STATE.init(State::new(core.relay_status(clock.now(), None), samples::calibration()));
     let link = LINK.init(Link::new());
-    let identity = Identity {
-        id: heapless::String::try_from("525400123456").unwrap_or_default(),
-        board: "qemu-virt",
-        chip: "riscv32",
-        git: "unknown",
-        build: "release riscv32imc-unknown-none-elf",
-        reset_reason: "power_on",
-        reset_detail: heapless::String::new(),
-        source: heapless::String::try_from("recording kettle_start_2k.csv").unwrap_or_default(),
-    };
+    let identity = identity();
     let closed = Cell::new(false);
     let (mut recording, mut relay) = (Recording::new(&closed), VirtRelay(&closed));
     let acceptor = Listener::new(PORT, BUFFERS.take(), [(stack, limits::WEB_WORKERS)]);
@@ -155,7 +167,7 @@ async fn application(stack: Stack<'static>) -> ! {
         slots: None::<&mut NoSlots>,
     };
     let measuring = run_core(&mut recording, &mut relay, &clock, &mut meter, core, DEFAULT_LIMIT, link);
-    let _ = join(measuring, run_rest(rest)).await;
+    let _ = join3(measuring, run_rest(rest), report(state)).await;
     exit(false)
 }
 
@@ -173,6 +185,6 @@ async fn main(spawner: Spawner) {
     let config = Config::dhcpv4(Default::default());
     let (stack, runner) = embassy_net::new(card, config, RESOURCES.init(StackResources::new()), 1);
     spawner.spawn(network(runner).expect("one of each"));
-    spawner.spawn(watch_memory().expect("one of each"));
+    spawner.spawn(say_address(stack).expect("one of each"));
     spawner.spawn(application(stack).expect("one of each"));
 }
