@@ -13,7 +13,7 @@ awk -F ': ' '
     seen[$1] = 1
     split($2, part, " ")
     change = 100 * (part[1] - limit[$1]) / limit[$1]
-    if (change > 1) { printf "%s: %d instead of %d, %.1f %% more\n", $1, part[1], limit[$1], change; failed = 1 }
+    if (change > 2) { printf "%s: %d instead of %d, %.1f %% more\n", $1, part[1], limit[$1], change; failed = 1 }
     if (change < -1) printf "%s: %d instead of %d: write that down in instructions.txt\n", $1, part[1], limit[$1]
   }
   END {
