@@ -3,7 +3,7 @@
 set -euo pipefail
 cd "$(dirname "$0")"
 
-verbs="format lint test doc no_std virt web browser fuzz"
+verbs="format lint test doc no_std firmware virt web browser fuzz"
 
 usage() {
   cat <<TEXT
@@ -13,6 +13,7 @@ usage: ./ci.sh [VERB...]
   test     cargo test --workspace
   doc      rustdoc without a warning
   no_std   metering and plug compile for riscv32imc-unknown-none-elf
+  firmware the images for ESP32-C3 and ESP32-C6 in firmware/images, their sizes, the sampling path in RAM
   virt     the plug as a riscv32 program in QEMU, driven from outside, and its instructions a sample pair
   web      the page's types, format and unit tests; the committed output is current
   browser  the page in Debian's Chromium, driven against the real program
@@ -34,22 +35,21 @@ test_() { cargo test --workspace --locked; }
 
 doc() { RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked; }
 
-# A toolchain that can build core for the chip: rustup's target where it can be had, else Debian's rustc with its
-# sources (packages rustc-web, cargo-web, rust-web-src).
+# firmware/toolchain.sh chooses the compiler for the chips here and below; OSSP_TOOLCHAIN=debian forces Debian's.
 no_std() {
-  local target=riscv32imc-unknown-none-elf
-  if rustup target list --installed 2>/dev/null | grep -qx "$target" || rustup target add "$target" >/dev/null 2>&1; then
-    echo "with rustup's $target"
-    cargo check --locked -p metering -p plug --target "$target"
-  else
-    echo "with Debian's rustc and core built from its sources"
-    rustup toolchain list | grep -q '^debian' || rustup toolchain link debian /usr
-    RUSTC_BOOTSTRAP=1 CARGO_TARGET_DIR=target/no_std cargo +debian check --locked -p metering -p plug \
-      -Z build-std=core,alloc --target "$target"
-  fi
+  (. firmware/toolchain.sh && cargo_for riscv32imc-unknown-none-elf check -p metering -p plug)
 }
 
-# OSSP_VIRT_SECONDS is how long it is used (60); OSSP_TOOLCHAIN=debian forces Debian's compiler.
+# The images for the chips, with their sizes against firmware/size.txt, and the sampling path in RAM.
+firmware() {
+  (cd firmware && cargo fmt --check)
+  firmware/build.sh
+  # Debian's compiler comes without clippy.
+  [ "${OSSP_TOOLCHAIN:-}" = debian ] || ! (. firmware/toolchain.sh && rustup_has riscv32imc-unknown-none-elf) ||
+    (cd firmware && cargo clippy --locked --release --target riscv32imc-unknown-none-elf -- -D warnings)
+}
+
+# OSSP_VIRT_SECONDS is how long it is used (60).
 virt() {
   (cd firmware/shared && cargo fmt --check && cargo clippy --locked --all-targets -- -D warnings && cargo test --locked)
   (cd firmware/virt && cargo fmt --check && ./build.sh)
@@ -97,6 +97,7 @@ install() {
       chromium fonts-dejavu-core rustc-web cargo-web rust-web-src clang qemu-system-misc
   fi
   command -v cargo-fuzz >/dev/null || cargo install cargo-fuzz --locked
+  command -v espflash >/dev/null || cargo install espflash --locked
 }
 
 long() {
@@ -109,7 +110,7 @@ for verb in "$@"; do
   case $verb in
     -h | --help | help) usage ;;
     test) say test && test_ ;;
-    format | lint | doc | no_std | virt | web | browser | fuzz | bench | install | long) say "$verb" && $verb ;;
+    format | lint | doc | no_std | firmware | virt | web | browser | fuzz | bench | install | long) say "$verb" && $verb ;;
     *) usage >&2 && exit 2 ;;
   esac
 done

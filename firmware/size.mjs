@@ -15,7 +15,7 @@ const RECLAIMED = 0x3fcde710 - (0x3fc80000 + RAM);
 // What must stay free with Wi-Fi running.
 const FREE = 60 * 1024;
 // A different compiler makes a slightly different program: so much is not growth.
-const TOLERANCE = 0.01;
+const TOLERANCE = 0.02;
 
 const [program, image, write] = process.argv.slice(2);
 const { sections, sizes } = readElf(program);

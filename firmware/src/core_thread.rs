@@ -30,8 +30,8 @@ use crate::{analog, memory};
 
 /// Rows that a meter needs at 4 kHz; `Meter::new` refuses fewer.
 const ROWS: usize = 2664;
-/// A window's arithmetic goes down 13.5 KB, as measured; interrupts come on top.
-pub const STACK: usize = 18 * 1024;
+/// A window's arithmetic goes down 13.5 KB, as measured, interrupts included.
+pub const STACK: usize = 16 * 1024;
 
 /// What the core and the rest share.
 #[derive(Clone, Copy)]
@@ -43,8 +43,8 @@ pub struct Shared {
 
 /// What the thread begins with.
 struct Parts {
-    meter: Meter<'static>,
-    core: Core,
+    front_end: FrontEnd,
+    calibration: Calibration,
     link: &'static Link<CriticalSectionRawMutex>,
 }
 
@@ -61,25 +61,22 @@ fn no_front_end() -> (FrontEnd, Calibration) {
     (front_end, Calibration { version: 0, ..Calibration::ideal(1.0, 0.0, 1.0, 0.0) })
 }
 
+/// The relay's state after power-up.
+const POWER_ON: bool = true;
+
 /// Begins to measure and to protect. Once; the scheduler runs.
+#[inline(never)]
 pub fn start() -> Shared {
     static LINK: ConstStaticCell<Link<CriticalSectionRawMutex>> = ConstStaticCell::new(Link::new());
-    static VOLTAGE: ConstStaticCell<[i32; ROWS]> = ConstStaticCell::new([0; ROWS]);
-    static CURRENT: ConstStaticCell<[i32; ROWS]> = ConstStaticCell::new([0; ROWS]);
     static FRONT_END: StaticCell<FrontEnd> = StaticCell::new();
     static STATE: StaticCell<State> = StaticCell::new();
     let reference = analog::reference();
     let (front_end, calibration) =
         BOARD.front_end(reference).zip(BOARD.calibration(reference)).unwrap_or_else(no_front_end);
-    let storage = Storage { voltage: VOLTAGE.take(), current: CURRENT.take() };
-    let meter = match Meter::new(front_end, calibration.clone(), storage) {
-        Ok(meter) => meter,
-        Err(error) => panic!("the board's front end cannot be measured: {error}"),
-    };
-    let core = Core::new(true);
-    let state = STATE.init(State::new(core.relay_status(EmbassyClock.now(), None), calibration));
+    let status = Core::new(POWER_ON).relay_status(EmbassyClock.now(), None);
+    let state = STATE.init_with(|| State::new(status, calibration.clone()));
     let link: &'static Link<_> = LINK.take();
-    let parts = Box::into_raw(Box::new(Parts { meter, core, link }));
+    let parts = Box::into_raw(Box::new(Parts { front_end, calibration, link }));
     // SAFETY: `run` takes a pointer to `Parts` and makes the box of it again.
     unsafe { task_create("core", run, parts.cast(), max_task_priority(), None, STACK) };
     Shared { link, front_end: FRONT_END.init(front_end), state }
@@ -90,18 +87,32 @@ extern "C" fn run(parts: *mut c_void) {
     memory::paint_core(STACK);
     // SAFETY: `start` made it of a box of this type, and this runs once.
     let parts = unsafe { Box::from_raw(parts.cast::<Parts>()) };
+    let link = parts.link;
+    let meter = make_meter(*parts);
     EXECUTOR.init(Executor::new()).run(|spawner| {
-        if let Ok(task) = measure(parts) {
+        if let Ok(task) = measure(meter, link) {
             spawner.spawn(task);
         }
     })
 }
 
+/// Not inlined: what stands on the stack while a meter is made is gone when it begins to measure.
+#[inline(never)]
+fn make_meter(parts: Parts) -> &'static mut Meter<'static> {
+    static VOLTAGE: ConstStaticCell<[i32; ROWS]> = ConstStaticCell::new([0; ROWS]);
+    static CURRENT: ConstStaticCell<[i32; ROWS]> = ConstStaticCell::new([0; ROWS]);
+    static METER: StaticCell<Meter<'static>> = StaticCell::new();
+    let storage = Storage { voltage: VOLTAGE.take(), current: CURRENT.take() };
+    METER.init_with(|| match Meter::new(parts.front_end, parts.calibration, storage) {
+        Ok(meter) => meter,
+        Err(error) => panic!("the board's front end cannot be measured: {error}"),
+    })
+}
+
 #[embassy_executor::task]
-async fn measure(parts: Box<Parts>) -> ! {
-    let Parts { mut meter, core, link } = *parts;
+async fn measure(meter: &'static mut Meter<'static>, link: &'static Link<CriticalSectionRawMutex>) -> ! {
     let mut samples = EspSamples::new(*meter.front_end());
-    let limit = Amperes(DEFAULT_LIMIT.value().min(BOARD.maximum_current.value()));
-    run_core(&mut samples, &mut EspRelay, &EmbassyClock, &mut meter, core, limit, link).await;
+    let (core, limit) = (Core::new(POWER_ON), DEFAULT_LIMIT.value().min(BOARD.maximum_current.value()));
+    run_core(&mut samples, &mut EspRelay, &EmbassyClock, meter, core, Amperes(limit), link).await;
     unreachable!("the samples of a converter have no end")
 }

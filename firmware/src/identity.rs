@@ -9,6 +9,7 @@ use crate::boards::BOARD;
 use crate::reset::Start;
 
 /// Of this plug, this time.
+#[inline(never)]
 pub fn identity(start: &Start) -> Identity {
     let mut id = String::new();
     for byte in esp_hal::efuse::base_mac_address().as_bytes() {

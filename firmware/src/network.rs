@@ -10,8 +10,10 @@ use static_cell::{ConstStaticCell, StaticCell};
 
 /// A socket for each web worker, DHCP's, DNS's; and one for the way out (Emoncms).
 const STATION_SOCKETS: usize = limits::WEB_WORKERS + 3;
-/// A socket for each web worker, and the DHCP server's.
-const ACCESS_POINT_SOCKETS: usize = limits::WEB_WORKERS + 2;
+/// Web workers that may wait on the access point at once: half of them, the others stay with the joined network.
+const ACCESS_POINT_ROOM: usize = limits::WEB_WORKERS / 2;
+/// A socket for each of them, and the DHCP server's.
+const ACCESS_POINT_SOCKETS: usize = ACCESS_POINT_ROOM + 1;
 const ACCESS_POINT_PREFIX: u8 = 24;
 
 /// The access point's stack as the listener numbers it; the station's is 0.
@@ -35,17 +37,19 @@ const RECEIVE: usize = 1024;
 const HTTP: u16 = 80;
 
 /// Lets web clients in on both.
+#[inline(never)]
 pub fn listen(networks: Networks) -> &'static Listener<2> {
     static BUFFERS: ConstStaticCell<Pool<{ limits::WEB_WORKERS }, SEND, RECEIVE>> =
         ConstStaticCell::new(Pool::new());
     static LISTENER: StaticCell<Listener<2>> = StaticCell::new();
-    let stacks = [(networks.station, limits::WEB_WORKERS), (networks.access_point, limits::WEB_WORKERS)];
+    let stacks = [(networks.station, limits::WEB_WORKERS), (networks.access_point, ACCESS_POINT_ROOM)];
     let listener = LISTENER.init(Listener::new(HTTP, BUFFERS.take(), stacks));
     listener.set_active(ACCESS_POINT, false);
     listener
 }
 
 /// Starts both; they wait until the radio has a link.
+#[inline(never)]
 pub fn start(spawner: Spawner, random: &mut impl Random) -> Networks {
     static STATION_MEMORY: StaticCell<StackResources<STATION_SOCKETS>> = StaticCell::new();
     static ACCESS_POINT_MEMORY: StaticCell<StackResources<ACCESS_POINT_SOCKETS>> = StaticCell::new();

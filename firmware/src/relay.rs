@@ -17,8 +17,7 @@ pub fn set_up() {
     // SAFETY: the board's table names each pin once (a host test sees to it), and nothing else takes this one.
     let pin = unsafe { AnyPin::steal(PIN.gpio) };
     let level = if PIN.active_high { Level::Low } else { Level::High };
-    // It stays an output for ever.
-    core::mem::forget(Output::new(pin, level, OutputConfig::default()));
+    Output::new(pin, level, OutputConfig::default());
 }
 
 #[inline(always)]

@@ -39,6 +39,7 @@ pub struct Start {
 }
 
 /// Finds out, and forgets it for the next time. Once, at the start.
+#[inline(never)]
 pub fn take() -> Start {
     // SAFETY: nothing else runs yet.
     let (last, ages) = unsafe { (&mut *addr_of_mut!(LAST), &mut *addr_of_mut!(AGES)) };

@@ -21,9 +21,9 @@ use crate::network::ACCESS_POINT;
 /// Frames that wait for the network stacks, and buffers of the driver: half of the library's defaults, since a plug
 /// sends a page of 50 KB now and then and a reading five times a second.
 const RECEIVE_QUEUE: usize = 4;
-const STATIC_RECEIVE_BUFFERS: u8 = 6;
-const DYNAMIC_RECEIVE_BUFFERS: u16 = 12;
-const DYNAMIC_TRANSMIT_BUFFERS: u16 = 12;
+const STATIC_RECEIVE_BUFFERS: u8 = 4;
+const DYNAMIC_RECEIVE_BUFFERS: u16 = 10;
+const DYNAMIC_TRANSMIT_BUFFERS: u16 = 8;
 /// Frames that the other side may send before it waits: at most the static buffers.
 const BLOCK_ACKNOWLEDGE_WINDOW: u8 = 4;
 /// Stations that may use the access point: a phone, a laptop, two more.
@@ -45,6 +45,7 @@ pub struct EspWifi {
 ///
 /// # Errors
 /// If the driver does not start: out of memory, as a rule.
+#[inline(never)]
 pub fn start(device: WIFI<'static>) -> Result<WifiController<'static>, WifiError> {
     let config = ControllerConfig::default()
         .with_country_info(COUNTRY)

@@ -22,6 +22,7 @@ use metering::reading::{Harmonics, Reading};
 use metering::units::Amperes;
 use metering::window::Span;
 
+use crate::apart::apart;
 use crate::core::protection::{OverCurrent, Trip};
 use crate::core::relay::{RelayChange, RelayCommand, RelayStatus};
 use crate::core::{Actions, Core, Event, Moment};
@@ -370,27 +371,28 @@ where
     let Rest { acceptor, web, wifi, known, own, access_point_udp, slots } = rest;
     let (clock, state) = (web.clock, web.state);
     starts::tell(web.starts, clock, state);
-    let network = async {
+    let network = apart(|| async {
         match wifi {
             Some(wifi) => net::run(wifi, clock, state, known, own).await,
             None => pending().await,
         }
-    };
-    let addresses = async {
+    });
+    let addresses = apart(|| async {
         match access_point_udp {
             Some(sockets) => net::addresses::serve(sockets, clock, net::addresses::PORT).await,
             None => pending().await,
         }
-    };
-    let probation = async {
+    });
+    let probation = apart(|| async {
         match slots {
             Some(slots) => confirm::run(slots, clock, state).await,
             None => pending().await,
         }
-    };
+    });
+    let core = apart(|| follow_core(state, web.link));
+    let web = apart(|| serve(acceptor, web));
     // The web last: whoever is first to ask already finds what the others had to say.
-    let (never, ..) =
-        join5(follow_core(state, web.link), network, addresses, probation, serve(acceptor, web)).await;
+    let (never, ..) = join5(core, network, addresses, probation, web).await;
     never
 }
 

@@ -6,6 +6,7 @@
 
 extern crate alloc;
 
+mod apart;
 pub mod app;
 pub mod board;
 pub mod core;

@@ -3,8 +3,8 @@
 use core::net::Ipv4Addr;
 use core::time::Duration;
 
-/// Windows that wait for `run_rest`: 1.6 s at five a second, so that a second's stall loses none.
-pub const READING_QUEUE: usize = 8;
+/// Windows that wait for `run_rest`: 1.2 s at five a second, so that a second's stall loses none.
+pub const READING_QUEUE: usize = 6;
 /// Relay changes that wait for `run_rest`; protection cannot switch faster than that in a second.
 pub const RELAY_QUEUE: usize = 8;
 /// Commands that wait for the core: one for each web worker and one for the button.
@@ -41,7 +41,7 @@ pub const EVENT_KEEP_ALIVE: Duration = Duration::from_secs(3);
 /// Ethernet takes 1460 bytes).
 pub const WEB_OUTPUT: usize = 1460;
 /// Heap that answers under construction may take together; over it, the next one is a 503.
-pub const ANSWER_HEAP: usize = 24 * 1024;
+pub const ANSWER_HEAP: usize = 20 * 1024;
 /// Cycles in a waveform when nobody says how many.
 pub const WAVEFORM_CYCLES: u32 = 4;
 /// How long a client may take to end a connection by itself once it has its answer: it then carries the wait

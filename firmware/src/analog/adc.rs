@@ -28,8 +28,8 @@ pub fn set_up(adc: ADC1<'static>, gpios: [u8; 2]) {
     for gpio in gpios {
         // SAFETY: the board's table names each pin once (a host test sees to it), and nothing else takes this one.
         let pin = unsafe { AnyPin::steal(gpio) };
-        // A pin that is neither input nor output and has no pull belongs to the converter. It stays so for ever.
-        core::mem::forget(Flex::new(pin));
+        // A pin that is neither input nor output and has no pull belongs to the converter.
+        Flex::new(pin);
     }
     // The code that makes 0 V a count of 0: from the factory, or measured with the input at ground.
     let code = rtc_calib_init_code(AdcCalibUnit::ADC1, ATTENUATION)

@@ -342,7 +342,6 @@ pub fn start(alarm: Alarm<'static>, waking: FROM_CPU_INTR3<'static>, channels: [
     timer.listen();
     // 125 us are a period that the timer has.
     let _ = timer.start(Duration::from_micros(TICK_MICROSECONDS));
-    core::mem::forget(timer);
 }
 
 /// Waits until the ring holds a block, or anything if a block has been waited for.

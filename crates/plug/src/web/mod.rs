@@ -19,9 +19,7 @@ mod socket;
 mod waveform;
 mod wifi;
 
-use alloc::boxed::Box;
 use alloc::vec;
-use core::pin::Pin;
 use core::time::Duration;
 
 use edge_nal::TcpAccept;
@@ -32,6 +30,7 @@ use picoserve::{Config, Router, Server, Timeouts};
 
 pub use routes::{Methods, ROUTES, Route};
 
+use crate::apart::apart;
 use crate::app::Link;
 use crate::defaults::Defaults;
 use crate::limits;
@@ -98,8 +97,8 @@ where
     let core = CoreDesk::new(plug.link, plug.state, plug.front_end);
     let budget = Budget::new();
     let tags = Tags::new();
-    let workers: [Pin<Box<_>>; limits::WEB_WORKERS] =
-        core::array::from_fn(|_| Box::pin(worker(acceptor, plug, &core, &budget, &tags)));
+    let workers: [_; limits::WEB_WORKERS] =
+        core::array::from_fn(|_| apart(|| worker(acceptor, plug, &core, &budget, &tags)));
     let (never, _) = join(core.run(), join_array(workers)).await;
     never
 }
