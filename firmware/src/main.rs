@@ -65,6 +65,9 @@ async fn main(spawner: Spawner) {
         analog::start(board, chip.ADC1, chip.SYSTIMER, chip.FROM_CPU_INTR3);
     }
 
+    // Measuring and protecting come first: nothing below has to work for them.
+    let shared = core_thread::start();
+
     static FLASH: StaticCell<Shared> = StaticCell::new();
     let flash: &'static Shared = FLASH.init(Mutex::new(FlashStorage::new(chip.FLASH)));
     let data = flash::find(&mut *flash.lock().await, "data");
@@ -73,22 +76,25 @@ async fn main(spawner: Spawner) {
         None => Starts { trouble: Some(starts::Trouble::Flash), ..Starts::default() },
     };
 
-    let radio = match wifi::start(chip.WIFI) {
-        Ok(radio) => radio,
-        Err(error) => panic!("the radio does not start: {error:?}"),
-    };
-    let networks = network::start(spawner, &mut EspRandom::with_radio(&radio));
+    let radio = wifi::start(chip.WIFI);
+    if let Err(error) = &radio {
+        // A restart would switch the load and change nothing: go on without a network.
+        println!("the radio does not start: {error:?}");
+    }
+    let networks = network::start(spawner, &mut EspRandom::new());
     let listener = network::listen(networks);
-
-    spawner.spawn(machine::feed_watchdog(rtc).expect("spawned once"));
     let parts = Rest {
-        shared: core_thread::start(),
+        shared,
         identity: identity::identity(&start),
         starts,
         networks,
         listener,
-        wifi: EspWifi::new(radio, networks.station, listener),
+        wifi: radio.ok().map(|radio| EspWifi::new(radio, networks.station, listener)),
         slots: EspSlots::find(flash).await,
     };
-    spawner.spawn(rest::rest(parts).expect("spawned once"));
+    // Each is spawned once: there is room for it.
+    if let (Ok(watchdog), Ok(rest)) = (machine::feed_watchdog(rtc), rest::rest(parts)) {
+        spawner.spawn(watchdog);
+        spawner.spawn(rest);
+    }
 }

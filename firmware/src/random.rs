@@ -1,7 +1,6 @@
 //! The platform's random numbers: the chip's generator, which is fed by noise while the radio runs.
 
 use esp_hal::rng::Rng;
-use esp_radio::wifi::WifiController;
 use plug::platform::Random;
 
 /// The hardware generator. Fit for secrets only once Wi-Fi has started (ESP32-C3 technical reference manual,
@@ -9,8 +8,8 @@ use plug::platform::Random;
 pub struct EspRandom(Rng);
 
 impl EspRandom {
-    /// The radio runs.
-    pub fn with_radio(_: &WifiController<'static>) -> Self {
+    /// To be made once the radio was started.
+    pub fn new() -> Self {
         Self(Rng::new())
     }
 }

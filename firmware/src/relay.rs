@@ -22,10 +22,11 @@ pub fn set_up() {
 
 #[inline(always)]
 fn drive(high: bool) {
-    // SAFETY: every bit of these registers is a pin, and only the relay's is written.
     if high {
+        // SAFETY: every bit of this register is a pin, and only the relay's is set.
         GPIO::regs().out_w1ts().write(|w| unsafe { w.bits(MASK) });
     } else {
+        // SAFETY: every bit of this register is a pin, and only the relay's is cleared.
         GPIO::regs().out_w1tc().write(|w| unsafe { w.bits(MASK) });
     }
 }

@@ -33,7 +33,8 @@ pub struct Rest {
     pub starts: Starts,
     pub networks: Networks,
     pub listener: &'static Listener<2>,
-    pub wifi: EspWifi,
+    /// `None` if the radio does not start.
+    pub wifi: Option<EspWifi>,
     pub slots: Option<EspSlots<'static>>,
 }
 
@@ -59,7 +60,7 @@ pub async fn rest(rest: Rest) -> ! {
     let running = run_rest(app::Rest {
         acceptor: listener,
         web: &web,
-        wifi: Some(&mut wifi),
+        wifi: wifi.as_mut(),
         known: defaults.wifi.as_ref(),
         own: &own,
         access_point_udp: Some(&udp),

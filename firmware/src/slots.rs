@@ -49,8 +49,9 @@ impl<'a> EspSlots<'a> {
         let mut buffer = [0; PARTITION_TABLE_MAX_LEN];
         let table = alone(|| read_partition_table(&mut storage, &mut buffer)).ok()?;
         let booted = table.booted_partition().ok()??;
-        let running = u8::from(booted.label_as_str() == SLOTS[1]);
-        let other = find(&mut storage, SLOTS[usize::from(1 - running)])?;
+        let [first, second] = SLOTS;
+        let (running, other) = if booted.label_as_str() == second { (1, first) } else { (0, second) };
+        let other = find(&mut storage, other)?;
         drop(storage);
         Some(Self { flash, running, other })
     }

@@ -30,6 +30,7 @@ const CHIP: &str = if cfg!(feature = "esp32c3") {
 pub const BOARD: &Board = choose(option_env!("OSSP_BOARD"));
 
 /// At build time: a wrong name or a board for another chip does not compile.
+#[expect(clippy::indexing_slicing, reason = "computed while building: what is out of range does not compile")]
 const fn choose(name: Option<&str>) -> &'static Board {
     let mut at = 0;
     while at < ALL.len() {
@@ -46,6 +47,7 @@ const fn choose(name: Option<&str>) -> &'static Board {
     panic!("no such board for this chip: see OSSP_BOARD in docs/boards.md")
 }
 
+#[expect(clippy::indexing_slicing, reason = "computed while building: what is out of range does not compile")]
 const fn same(one: &str, other: &str) -> bool {
     let (one, other) = (one.as_bytes(), other.as_bytes());
     let mut at = 0;
