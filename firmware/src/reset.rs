@@ -8,7 +8,6 @@ use core::fmt::Write;
 use core::ptr::{addr_of, addr_of_mut};
 
 use esp_hal::ram;
-use esp_hal::rtc_cntl::SocResetReason;
 use heapless::String;
 use plug::limits;
 
@@ -47,23 +46,20 @@ pub fn take() -> Start {
     let [core_age, rest_age] = *ages;
     *last = [0; 3 + TEXT];
     *ages = [0; 2];
-    let (reason, detail) = match (esp_hal::system::reset_reason(), words) {
-        (Some(SocResetReason::CoreSw | SocResetReason::Cpu0Sw), Some(words)) => ("panic", words),
-        (Some(SocResetReason::CoreSw | SocResetReason::Cpu0Sw), None) => ("software", String::new()),
-        (Some(reason), words) if is_watchdog(reason) => {
+    let cause = esp_hal::system::reset_reason().map(|reason| say(format_args!("{reason:?}")));
+    // Each chip has causes of its own; how they are called is the same on all.
+    let (reason, detail) = match (cause.as_deref(), words) {
+        (Some(cause), Some(words)) if cause.ends_with("Sw") => ("panic", words),
+        (Some(cause), None) if cause.ends_with("Sw") => ("software", String::new()),
+        (Some(cause), words) if cause.contains("Wdt") => {
             ("watchdog", words.unwrap_or_else(|| hung(core_age, rest_age)))
         }
-        (Some(SocResetReason::SysBrownOut), _) => ("brownout", String::new()),
-        (Some(SocResetReason::ChipPowerOn), _) => ("power_on", String::new()),
-        (Some(reason), _) => ("other", say(format_args!("{reason:?}"))),
+        (Some("SysBrownOut"), _) => ("brownout", String::new()),
+        (Some("ChipPowerOn"), _) => ("power_on", String::new()),
+        (Some(cause), _) => ("other", say(format_args!("{cause}"))),
         (None, _) => ("unknown", String::new()),
     };
     Start { reason, detail }
-}
-
-fn is_watchdog(reason: SocResetReason) -> bool {
-    use SocResetReason::{CoreMwdt0, CoreMwdt1, CoreRtcWdt, Cpu0Mwdt0, Cpu0RtcWdt, SysRtcWdt, SysSuperWdt};
-    matches!(reason, CoreMwdt0 | CoreMwdt1 | CoreRtcWdt | Cpu0Mwdt0 | Cpu0RtcWdt | SysRtcWdt | SysSuperWdt)
 }
 
 fn hung(core_age: u32, rest_age: u32) -> String<{ limits::RESET_DETAIL }> {
@@ -73,9 +69,7 @@ fn hung(core_age: u32, rest_age: u32) -> String<{ limits::RESET_DETAIL }> {
         (false, true) => {
             say(format_args!("the tasks for web and network showed no life for {} s", seconds(rest_age)))
         }
-        (false, false) => {
-            say(format_args!("the processor stood still: even the sampling interrupt did not come"))
-        }
+        (false, false) => say(format_args!("the processor stood still, or hung while it started")),
     }
 }
 
