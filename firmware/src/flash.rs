@@ -31,14 +31,13 @@ const BELOW_HIGHEST: Priority = Priority::Priority2;
 
 static ERASES: AtomicU32 = AtomicU32::new(0);
 static LONGEST_MICROSECONDS: AtomicU32 = AtomicU32::new(0);
-static LOST: AtomicU32 = AtomicU32::new(0);
 
 /// What the flash cost the samples since the start.
 pub fn flash_use() -> FlashUse {
     FlashUse {
         erases: ERASES.load(Ordering::Relaxed),
         longest_erase_s: f64::from(LONGEST_MICROSECONDS.load(Ordering::Relaxed)) * 1e-6,
-        lost_pairs: LOST.load(Ordering::Relaxed),
+        lost_pairs: analog::lost_in_erases(),
     }
 }
 
@@ -54,13 +53,12 @@ pub fn alone<R>(action: impl FnOnce() -> R) -> R {
 
 /// Runs `action`, which erases, and counts what it cost.
 pub fn counted<R>(sectors: u32, action: impl FnOnce() -> R) -> R {
-    let (lost, began) = (analog::lost_pairs(), Instant::now());
+    analog::erasing();
+    let began = Instant::now();
     let result = alone(action);
     let took = u32::try_from(began.elapsed().as_micros()).unwrap_or(u32::MAX);
     ERASES.store(ERASES.load(Ordering::Relaxed).wrapping_add(sectors), Ordering::Relaxed);
     LONGEST_MICROSECONDS.store(LONGEST_MICROSECONDS.load(Ordering::Relaxed).max(took), Ordering::Relaxed);
-    let lost = analog::lost_pairs().wrapping_sub(lost);
-    LOST.store(LOST.load(Ordering::Relaxed).wrapping_add(lost), Ordering::Relaxed);
     result
 }
 

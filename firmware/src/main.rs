@@ -65,7 +65,13 @@ async fn main(spawner: Spawner) {
         analog::start(board, chip.ADC1, chip.SYSTIMER, chip.FROM_CPU_INTR3);
     }
 
-    // Measuring and protecting come first: nothing below has to work for them.
+    // The radio calibrates itself with all interrupts off: nothing is switched on before that is over.
+    let radio = wifi::start(chip.WIFI);
+    if let Err(error) = &radio {
+        // A restart would change nothing: go on without a network.
+        println!("the radio does not start: {error:?}");
+    }
+    // Measuring and protecting need nothing of what comes now.
     let shared = core_thread::start();
 
     static FLASH: StaticCell<Shared> = StaticCell::new();
@@ -76,11 +82,6 @@ async fn main(spawner: Spawner) {
         None => Starts { trouble: Some(starts::Trouble::Flash), ..Starts::default() },
     };
 
-    let radio = wifi::start(chip.WIFI);
-    if let Err(error) = &radio {
-        // A restart would switch the load and change nothing: go on without a network.
-        println!("the radio does not start: {error:?}");
-    }
     let networks = network::start(spawner, &mut EspRandom::new());
     let listener = network::listen(networks);
     let parts = Rest {

@@ -2,8 +2,7 @@
 //! without a guard. `/api/v1/info` says so in `source`.
 
 use plug::board::ReferencePoint;
-use plug::core::instant::Seen;
-use plug::platform::{InstantLimit, Sampling};
+use plug::platform::{InstantLimit, InstantTrip, Sampling};
 
 use crate::relay;
 
@@ -44,8 +43,23 @@ pub fn command(closed: bool) {
     if closed { relay::close_now() } else { relay::open_at_once() }
 }
 
-pub fn tripped() -> Option<Seen> {
+/// Nothing trips here.
+pub enum Tripped {}
+
+impl Tripped {
+    pub fn trip(self) -> InstantTrip {
+        match self {}
+    }
+}
+
+pub fn tripped() -> Option<Tripped> {
     None
+}
+
+pub fn erasing() {}
+
+pub fn lost_in_erases() -> u32 {
+    0
 }
 
 pub fn lost_pairs() -> u32 {

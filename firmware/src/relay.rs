@@ -52,6 +52,6 @@ impl Relay for EspRelay {
     }
 
     fn tripped(&self) -> Option<InstantTrip> {
-        analog::tripped().map(plug::core::instant::Seen::trip)
+        analog::tripped().map(|tripped| tripped.trip())
     }
 }

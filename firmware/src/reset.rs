@@ -6,6 +6,7 @@
 
 use core::fmt::Write;
 use core::ptr::{addr_of, addr_of_mut};
+use core::sync::atomic::{AtomicBool, Ordering};
 
 use esp_hal::ram;
 use heapless::String;
@@ -15,9 +16,9 @@ use crate::relay;
 
 /// Says that there are last words.
 const WORDS: u32 = 0x4f53_5350;
-/// Pairs a second, to tell ages in seconds.
-const RATE: u32 = 4000;
-/// So long without life and a task counts as hung, in pairs.
+/// Ticks of the sampling interrupt a second, to tell ages in seconds.
+const RATE: u32 = 8000;
+/// So long without life and a task counts as hung, in ticks.
 const HUNG: u32 = 2 * RATE;
 
 /// Mark, length, check sum, text.
@@ -25,7 +26,7 @@ const TEXT: usize = limits::RESET_DETAIL / 4;
 
 #[ram(unstable(rtc_fast, persistent))]
 static mut LAST: [u32; 3 + TEXT] = [0; 3 + TEXT];
-/// Pairs since the core and since the rest showed life.
+/// Ticks since the core and since the rest showed life.
 #[ram(unstable(rtc_fast, persistent))]
 static mut AGES: [u32; 2] = [0; 2];
 
@@ -138,10 +139,18 @@ pub fn tell_age() {
     }
 }
 
+static PANICKING: AtomicBool = AtomicBool::new(false);
+
 #[panic_handler]
 fn panic(info: &core::panic::PanicInfo<'_>) -> ! {
-    relay::open_at_once();
+    // Nobody closes the relay again from here on.
     critical_section::with(|_| {
+        relay::open_at_once();
+        if PANICKING.load(Ordering::Relaxed) {
+            // A panic about the panic: the first words stay.
+            esp_hal::system::software_reset()
+        }
+        PANICKING.store(true, Ordering::Relaxed);
         let place = info.location();
         let (file, line) = place.map_or(("?", 0), |place| (place.file(), place.line()));
         // The end of the path tells most.

@@ -4,6 +4,7 @@ use metering::front_end::{FrontEnd, Pair};
 use plug::platform::{Block, InstantLimit, Samples};
 
 use crate::analog::{self, Entry};
+use crate::boards::BOARD;
 use crate::reset;
 
 /// What the converter sees.
@@ -24,8 +25,9 @@ impl Samples for EspSamples {
     }
 
     async fn next(&mut self) -> Option<Block<'_>> {
-        analog::block().await;
+        // The core comes here after each block, and twice a second without any.
         reset::core_is_alive();
+        analog::block().await;
         let (mut lost_before, mut length) = (0, 0);
         // Losses stand before pairs: a block ends where the next loss begins.
         while length < self.block.len() {
@@ -42,6 +44,10 @@ impl Samples for EspSamples {
             analog::RING.drop_oldest();
         }
         Some(Block { lost_before, pairs: self.block.get(..length).unwrap_or(&[]) })
+    }
+
+    fn measures(&self) -> bool {
+        BOARD.analog.is_some()
     }
 
     fn set_instant_limit(&mut self, limit: InstantLimit) {

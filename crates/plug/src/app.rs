@@ -7,7 +7,7 @@ use core::future::pending;
 
 use edge_nal::{TcpAccept, UdpBind};
 use embassy_futures::join::join5;
-use embassy_futures::select::{Either, Either4, select, select4};
+use embassy_futures::select::{Either3, Either4, select3, select4};
 use embassy_futures::yield_now;
 use embassy_sync::blocking_mutex::raw::RawMutex;
 use embassy_sync::channel::Channel;
@@ -28,7 +28,7 @@ use crate::core::relay::{RelayChange, RelayCommand, RelayStatus};
 use crate::core::{Actions, Core, Event, Moment};
 use crate::limits;
 use crate::net;
-use crate::platform::{Block, Clock, Credentials, Relay, Samples, UpdateSlots, Wifi};
+use crate::platform::{Block, Clock, Credentials, Instant, Relay, Samples, UpdateSlots, Wifi};
 use crate::starts;
 use crate::state::State;
 use crate::update::confirm;
@@ -216,19 +216,43 @@ pub async fn run_core<S: Samples, R: Relay, C: Clock, M: RawMutex>(
     samples.set_instant_limit(instant_limit);
     let mut task = CoreTask { relay, clock, meter, core, protection, link, newest: None };
     task.act(|core, now| core.handle(now, Event::Start));
+    let mut newest_block = clock.now();
     loop {
-        match select(samples.next(), link.commands.receive()).await {
-            Either::First(Some(block)) => {
+        let missing = samples.measures().then(|| newest_block.after(limits::SAMPLES_MISSING));
+        let due = earliest(task.core.poll_at(), missing);
+        match select3(samples.next(), link.commands.receive(), sleep(clock, due)).await {
+            Either3::First(Some(block)) => {
                 task.block(block);
+                newest_block = clock.now();
                 let limit = task.protection.instant_limit(task.meter);
                 if limit != instant_limit {
                     instant_limit = limit;
                     samples.set_instant_limit(limit);
                 }
             }
-            Either::First(None) => return,
-            Either::Second(command) => task.command(command),
+            Either3::First(None) => return,
+            Either3::Second(command) => task.command(command),
+            Either3::Third(()) => {
+                let silent = missing.is_some_and(|due| due <= clock.now());
+                if silent {
+                    newest_block = clock.now();
+                }
+                task.idle(silent);
+            }
         }
+    }
+}
+
+/// The earlier of two moments that may not be.
+fn earliest(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
+    one.into_iter().chain(other).min()
+}
+
+/// Until `due`, for ever without one.
+async fn sleep<C: Clock>(clock: &C, due: Option<Instant>) {
+    match due {
+        Some(due) => clock.sleep_until(due).await,
+        None => pending().await,
     }
 }
 
@@ -273,21 +297,35 @@ impl<R: Relay, C: Clock, M: RawMutex> CoreTask<'_, '_, R, C, M> {
         }
         // A new calibration says anew what a count means.
         self.protection = self.protection.with_gain(self.meter.setup().calibration().current.gain);
+        self.obey_instant_trip();
         if self.core.is_on()
-            && let Some(trip) = self.trip()
+            && let Some(trip) = self.protection.check(&self.meter.half_cycle())
         {
             self.act(|core, now| core.handle(now, Event::Trip(trip)));
         }
+        self.tick();
+    }
+
+    /// No block came: time goes on all the same, and what is not measured is not protected.
+    fn idle(&mut self, silent: bool) {
+        self.obey_instant_trip();
+        if silent && self.core.is_on() {
+            self.act(|core, now| core.handle(now, Event::Trip(Trip::NoSamples)));
+        }
+        self.tick();
+    }
+
+    fn tick(&mut self) {
         if self.core.poll_at().is_some_and(|due| due <= self.clock.now()) {
             self.act(|core, now| core.handle(now, Event::Tick));
         }
     }
 
-    /// What asks for an open relay: something below the core that has opened it already, or the newest block.
-    fn trip(&self) -> Option<Trip> {
-        match self.relay.tripped() {
-            Some(trip) => Some(self.protection.instant_trip(trip)),
-            None => self.protection.check(&self.meter.half_cycle()),
+    /// Something below the core has opened the relay: the core locks out and says why, before anything else is heard.
+    fn obey_instant_trip(&mut self) {
+        if let Some(trip) = self.relay.tripped() {
+            let trip = self.protection.instant_trip(trip);
+            self.act(|core, now| core.handle(now, Event::Trip(trip)));
         }
     }
 
@@ -297,6 +335,7 @@ impl<R: Relay, C: Clock, M: RawMutex> CoreTask<'_, '_, R, C, M> {
     }
 
     fn command(&mut self, command: Command) {
+        self.obey_instant_trip();
         let answer = match command {
             Command::Relay(command) => {
                 self.act(|core, now| core.handle(now, Event::Command(command)));

@@ -101,3 +101,6 @@ pub const PROBATION_INTERVAL: Duration = Duration::from_secs(1);
 pub const PROBATION_STALL: Duration = Duration::from_secs(2);
 /// Errors of `accept()` in a row from which on nobody can be said to be served: two for each worker.
 pub const ACCEPT_ERRORS: u32 = 2 * WEB_WORKERS as u32;
+/// How long no sample may come before the core opens the relay: longer than an erase of the flash (0.4 s), in which the
+/// interrupt below the core goes on watching.
+pub const SAMPLES_MISSING: Duration = Duration::from_millis(500);

@@ -72,6 +72,10 @@ pub trait Samples {
     /// [`crate::core::instant`]). Called at the start and with each change. Where nothing stands below the core, as
     /// on a PC, there is nothing to do: the core looks at every block anyway.
     fn set_instant_limit(&mut self, _limit: InstantLimit) {}
+    /// Whether samples can be expected at all. If so, and none come, the core opens the relay.
+    fn measures(&self) -> bool {
+        true
+    }
 }
 
 /// The instant trip's limit in raw counts: what an interrupt can compare with.
@@ -89,24 +93,26 @@ pub struct InstantLimit {
     pub highest: i32,
 }
 
-/// What the instant trip saw when it opened the relay.
+/// Why something below the core opened the relay.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct InstantTrip {
-    /// RMS current of the half cycle, in counts.
-    pub current_counts: u32,
-    /// The newest sample was clipped: the current was larger than that.
-    pub clipped: bool,
+pub enum InstantTrip {
+    /// The RMS current of a half cycle, in counts.
+    OverCurrent(u32),
+    /// The newest sample was clipped: the current was larger than any number.
+    Clipped,
+    /// The converter gave no current for some 10 ms: nobody would see an over-current.
+    NoSamples,
 }
 
 /// The switch.
 pub trait Relay {
-    /// Commands the contact; takes effect after the relay's own delay. Closing it forgets an instant trip.
+    /// Commands the contact; takes effect after the relay's own delay. Any command forgets an instant trip.
     fn set(&mut self, closed: bool);
     /// Whether the contact was seen closed, where the hardware can tell.
     fn measured(&self) -> Option<bool> {
         None
     }
-    /// What made something below the core open the relay since it was last closed; `None` if nothing did.
+    /// Why something below the core opened the relay since the last command; `None` if nothing did.
     fn tripped(&self) -> Option<InstantTrip> {
         None
     }

@@ -31,11 +31,11 @@ pub fn set_up(adc: ADC1<'static>, gpios: [u8; 2]) {
         // A pin that is neither input nor output and has no pull belongs to the converter.
         Flex::new(pin);
     }
+    // The driver powers the converter and keeps its clock while it lives: for ever.
+    core::mem::forget(Adc::new(adc, AdcConfig::new()));
     // The code that makes 0 V a count of 0: from the factory, or measured with the input at ground.
     let code = rtc_calib_init_code(AdcCalibUnit::ADC1, ATTENUATION)
         .unwrap_or_else(|| AdcConfig::<ADC1<'static>>::adc_calibrate(ATTENUATION, AdcCalSource::Gnd));
-    // The driver powers the converter and keeps its clock while it lives: for ever.
-    core::mem::forget(Adc::new(adc, AdcConfig::new()));
     ADC1::calibration_init();
     ADC1::set_init_code(code);
 }

@@ -10,7 +10,9 @@ use plug::board::Analog;
 
 pub use adc::reference;
 pub use ring::Entry;
-pub use sampler::{BLOCK, RING, block, command, lost_pairs, sampling, set_limit, tripped};
+pub use sampler::{
+    BLOCK, RING, block, command, erasing, lost_in_erases, lost_pairs, sampling, set_limit, tripped,
+};
 
 /// Sets the converter up and begins to sample. Once, before the radio starts: both use the same analogue bus, and
 /// this is the converter's last time there.

@@ -13,7 +13,7 @@
 //! timer ----> entry ---> fetch, choose channel, ring, guard ---> until 3 us are over ---> start
 //!            1..2 us                1..2 us                       (bounded)
 //! ```
-//! A conversion starts 3 us after the timer and not when the work happens to be done: what the interrupt's entry and
+//! A conversion starts 3 us after the earliest entry there ever was, and not when the work happens to be done: what the interrupt's entry and
 //! its branches cost does not become jitter. That is the only wait in here, it is bounded, and it costs about 1 % of
 //! the processor. A conversion that is not finished at the next tick is a lost pair.
 
@@ -28,7 +28,7 @@ use esp_hal::time::Duration;
 use esp_hal::timer::PeriodicTimer;
 use esp_hal::timer::systimer::Alarm;
 use plug::core::instant::{InstantGuard, Seen};
-use plug::platform::{InstantLimit, Sampling};
+use plug::platform::{InstantLimit, InstantTrip, Sampling};
 
 use super::adc;
 use super::ring::Ring;
@@ -51,6 +51,8 @@ const MOST_LOOKS: u32 = 64;
 pub const BLOCK: u32 = 8;
 /// Pairs between two statements of the skew: about a second.
 const SKEW_PAIRS: u32 = 4096;
+/// Without a current for so many ticks (10 ms, half a cycle) nobody would see an over-current: the relay opens.
+const SILENT: u32 = 80;
 
 /// What only the interrupt touches, and the set-up before it runs.
 struct Sampler {
@@ -75,6 +77,27 @@ struct Sampler {
     skew_sum: u32,
     skew_pairs: u32,
     since_wake: u32,
+    /// Ticks since the last current came.
+    silent: u32,
+}
+
+/// Why the interrupt opened the relay.
+#[derive(Clone, Copy)]
+pub enum Tripped {
+    /// By what the guard saw.
+    Guard(Seen),
+    /// The converter gave no current.
+    Silent,
+}
+
+impl Tripped {
+    /// As the core wants it.
+    pub fn trip(self) -> InstantTrip {
+        match self {
+            Self::Guard(seen) => seen.trip(),
+            Self::Silent => InstantTrip::NoSamples,
+        }
+    }
 }
 
 /// For what the interrupt alone may touch.
@@ -98,8 +121,12 @@ static SAMPLER: Only<Sampler> = Only(UnsafeCell::new(Sampler {
     skew_sum: 0,
     skew_pairs: 0,
     since_wake: 0,
+    silent: 0,
 }));
-static TRIP: Only<Option<Seen>> = Only(UnsafeCell::new(None));
+static TRIP: Only<Option<Tripped>> = Only(UnsafeCell::new(None));
+/// The newest erase may have cost pairs that are not told yet.
+static AFTER_ERASE: AtomicBool = AtomicBool::new(false);
+static LOST_IN_ERASES: AtomicU32 = AtomicU32::new(0);
 /// Pairs for the core.
 pub static RING: Ring = Ring::new();
 static CORE: AtomicWaker = AtomicWaker::new();
@@ -188,6 +215,11 @@ impl Sampler {
     #[inline(always)]
     fn tick(&mut self) {
         let entered = counts();
+        reset::tell_age();
+        self.silent = self.silent.wrapping_add(1);
+        if self.silent >= SILENT && CLOSED.load(Ordering::Relaxed) {
+            open(Tripped::Silent);
+        }
         let count = adc::take();
         let fetched = self.converting.take().map(|half| (half, count));
         self.keep_time(entered);
@@ -251,6 +283,7 @@ impl Sampler {
             self.voltage = Some((pair, count));
             return;
         }
+        self.silent = 0;
         if CLOSED.load(Ordering::Relaxed) {
             self.watch(count);
         } else {
@@ -262,17 +295,13 @@ impl Sampler {
         {
             self.deliver(pair, voltage, count);
         }
-        reset::tell_age();
     }
 
     /// Opens the relay if it must be: nothing comes before that.
     #[inline(always)]
     fn watch(&mut self, current: u16) {
         if self.guard.take(current.into()) {
-            relay::open_at_once();
-            CLOSED.store(false, Ordering::Relaxed);
-            // SAFETY: only the interrupt is here, see `Only`.
-            unsafe { *TRIP.0.get() = Some(self.guard.seen()) };
+            open(Tripped::Guard(self.guard.seen()));
         }
     }
 
@@ -284,6 +313,13 @@ impl Sampler {
             let told = RING.push_lost(missing);
             self.next = self.next.wrapping_add(told);
             LOST.store(LOST.load(Ordering::Relaxed).wrapping_add(told), Ordering::Relaxed);
+            if AFTER_ERASE.load(Ordering::Relaxed) {
+                LOST_IN_ERASES
+                    .store(LOST_IN_ERASES.load(Ordering::Relaxed).wrapping_add(told), Ordering::Relaxed);
+            }
+        }
+        if self.next == pair {
+            AFTER_ERASE.store(false, Ordering::Relaxed);
         }
         if self.next == pair && RING.push_pair(voltage, current) {
             self.next = pair.wrapping_add(1);
@@ -318,6 +354,15 @@ impl Sampler {
     }
 }
 
+/// Opens the relay and keeps why; from the interrupt.
+#[inline(always)]
+fn open(why: Tripped) {
+    relay::open_at_once();
+    CLOSED.store(false, Ordering::Relaxed);
+    // SAFETY: only the interrupt is here, see `Only`.
+    unsafe { *TRIP.0.get() = Some(why) };
+}
+
 /// Asks for the interrupt that wakes the core.
 #[inline(always)]
 fn wake_later() {
@@ -344,7 +389,7 @@ pub fn start(alarm: Alarm<'static>, waking: FROM_CPU_INTR3<'static>, channels: [
     let _ = timer.start(Duration::from_micros(TICK_MICROSECONDS));
 }
 
-/// Waits until the ring holds a block, or anything if a block has been waited for.
+/// Waits until the ring holds a block.
 pub async fn block() {
     core::future::poll_fn(|context| {
         CORE.register(context.waker());
@@ -359,12 +404,12 @@ pub fn set_limit(limit: InstantLimit) {
     critical_section::with(|_| unsafe { (*SAMPLER.0.get()).guard.set_limit(limit) });
 }
 
-/// Drives the relay's pin and tells the guard whether to watch. Closing it forgets a trip.
+/// Drives the relay's pin and tells the guard whether to watch. Forgets a trip.
 pub fn command(closed: bool) {
     critical_section::with(|_| {
+        // SAFETY: in a critical section, see `Only`.
+        unsafe { *TRIP.0.get() = None };
         if closed {
-            // SAFETY: in a critical section, see `Only`.
-            unsafe { *TRIP.0.get() = None };
             relay::close_now();
         } else {
             relay::open_at_once();
@@ -373,8 +418,8 @@ pub fn command(closed: bool) {
     });
 }
 
-/// What made the guard open the relay since it was last closed.
-pub fn tripped() -> Option<Seen> {
+/// Why the interrupt opened the relay since the last command.
+pub fn tripped() -> Option<Tripped> {
     // SAFETY: in a critical section, see `Only`.
     critical_section::with(|_| unsafe { *TRIP.0.get() })
 }
@@ -382,6 +427,16 @@ pub fn tripped() -> Option<Seen> {
 /// Pairs lost since the start.
 pub fn lost_pairs() -> u32 {
     LOST.load(Ordering::Relaxed)
+}
+
+/// The flash is to be erased: what is lost until the next whole pair is put down to it.
+pub fn erasing() {
+    AFTER_ERASE.store(true, Ordering::Relaxed);
+}
+
+/// Pairs lost in erases since the start.
+pub fn lost_in_erases() -> u32 {
+    LOST_IN_ERASES.load(Ordering::Relaxed)
 }
 
 /// How evenly it goes.

@@ -42,14 +42,15 @@ impl InstantGuard {
     /// From the next sample on this limit holds, over the samples that are already there. A half cycle that is too
     /// long is cut: the trip then comes earlier, never later.
     pub fn set_limit(&mut self, limit: InstantLimit) {
+        let half_cycle = limit.half_cycle.clamp(1, LONGEST_HALF_CYCLE as u16);
+        let limit = InstantLimit { half_cycle, ..limit };
         if limit == self.limit {
             return;
         }
         if self.trip_at == u64::MAX {
             self.counts = [limit.zero; LONGEST_HALF_CYCLE];
         }
-        let half_cycle = limit.half_cycle.clamp(1, LONGEST_HALF_CYCLE as u16);
-        self.limit = InstantLimit { half_cycle, ..limit };
+        self.limit = limit;
         let threshold = u64::from(limit.threshold);
         self.trip_at = threshold.saturating_mul(threshold).saturating_mul(half_cycle.into());
         self.sum = 0;
@@ -111,8 +112,11 @@ impl Seen {
     /// As the core wants it.
     #[must_use]
     pub fn trip(self) -> InstantTrip {
+        if self.clipped {
+            return InstantTrip::Clipped;
+        }
         let mean = self.sum / u64::from(self.half_cycle.max(1));
-        InstantTrip { current_counts: mean.isqrt() as u32, clipped: self.clipped }
+        InstantTrip::OverCurrent(mean.isqrt() as u32)
     }
 }
 
@@ -147,7 +151,8 @@ mod tests {
             let mut above = guard();
             let tripped = (0..80).position(|row| above.take(sine(row, 513.0, phase)));
             assert!(tripped.is_some_and(|row| row < 40), "phase {phase}: {tripped:?}");
-            assert!((495..515).contains(&above.seen().trip().current_counts) && !above.seen().trip().clipped);
+            let seen = above.seen().trip();
+            assert!(matches!(seen, InstantTrip::OverCurrent(495..515)), "{seen:?}");
             let mut below = guard();
             assert!((0..400).all(|row| !below.take(sine(row, 487.0, phase))), "phase {phase}");
         }
@@ -166,13 +171,15 @@ mod tests {
         for row in 0..400 {
             assert!(!guard.take(sine(row, 300.0, 0.0)));
         }
-        let seen = guard.seen().trip().current_counts;
-        assert!((298..=302).contains(&seen), "{seen}");
+        let seen = guard.seen().trip();
+        assert!(matches!(seen, InstantTrip::OverCurrent(298..=302)), "{seen:?}");
     }
 
     #[test]
     fn a_clipped_sample_trips_at_once_and_nothing_trips_without_a_limit() {
         assert!(guard().take(4095) && guard().take(0) && !guard().take(4094));
+        let mut clipped = guard();
+        assert!(clipped.take(4095) && clipped.seen().trip() == InstantTrip::Clipped);
         let mut guard = InstantGuard::new();
         assert!((0..100).all(|_| !guard.take(i32::MAX)));
         let mut long = InstantGuard::new();

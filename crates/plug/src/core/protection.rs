@@ -28,6 +28,8 @@ pub enum Trip {
         /// What is allowed.
         limit: Amperes,
     },
+    /// No samples come: an over-current would go unseen.
+    NoSamples,
 }
 
 /// Limits in raw counts: compared with integers only.
@@ -83,9 +85,12 @@ impl OverCurrent {
     #[must_use]
     pub fn instant_trip(&self, trip: InstantTrip) -> Trip {
         let limit = self.limit;
-        if trip.clipped {
-            return Trip::ClippedCurrent { limit };
+        match trip {
+            InstantTrip::OverCurrent(counts) => {
+                Trip::OverCurrent { current: Amperes(self.amperes_a_count * f64::from(counts)), limit }
+            }
+            InstantTrip::Clipped => Trip::ClippedCurrent { limit },
+            InstantTrip::NoSamples => Trip::NoSamples,
         }
-        Trip::OverCurrent { current: Amperes(self.amperes_a_count * f64::from(trip.current_counts)), limit }
     }
 }

@@ -203,6 +203,7 @@ impl RelayMachine {
             Trip::ClippedCurrent { limit } => {
                 text(format_args!("over-current: beyond what can be measured, {:.1} A allowed", limit.0))
             }
+            Trip::NoSamples => text(format_args!("no samples: nothing would protect what is plugged in")),
         };
         let mut actions = self.enter(now, State::LockedOut, Source::Protection, cause);
         actions.relay = Some(false);
