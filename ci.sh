@@ -43,7 +43,7 @@ no_std() {
 # The images for the chips, with their sizes against firmware/size.txt, and the sampling path in RAM.
 firmware() {
   (cd firmware && cargo fmt --check)
-  firmware/build.sh
+  OSSP_CHECK_SIZE=1 firmware/build.sh
   # Debian's compiler comes without clippy.
   [ "${OSSP_TOOLCHAIN:-}" = debian ] || ! (. firmware/toolchain.sh && rustup_has riscv32imc-unknown-none-elf) ||
     (cd firmware && cargo clippy --locked --release --target riscv32imc-unknown-none-elf -- -D warnings)

@@ -7,6 +7,7 @@ cd "$(dirname "$0")"
 . ./toolchain.sh
 [ $# -gt 0 ] || set -- esp32c3 esp32c6
 command -v espflash >/dev/null || { echo "espflash is missing: cargo install espflash --locked" >&2; exit 1; }
+command -v node >/dev/null || { echo "Node 20 is missing: it checks the finished program (Debian: nodejs)" >&2; exit 1; }
 mkdir -p images
 
 # The application alone (what an update over the air sends), and all of the flash (what a cable writes).

@@ -320,7 +320,8 @@ pub trait Wifi {
 pub enum ImageState {
     /// It proved itself.
     Confirmed,
-    /// It runs for the first time: without [`UpdateSlots::confirm`] the next start goes back to the other one.
+    /// It runs for the first time and was not confirmed yet. Where the bootloader keeps to it, without
+    /// [`UpdateSlots::confirm`] the next start goes back to the other one.
     OnProbation,
     /// Nobody keeps a record: the image came by cable.
     Unrecorded,
