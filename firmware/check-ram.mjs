@@ -1,6 +1,7 @@
 // Checks on the finished program that the sampling interrupt and the instant trip lie in RAM: follows every call and
 // jump from the interrupt's entry and fails if one leads into flash, goes where nobody knows, or if an address of
 // the flash is made on the way. While the flash is erased neither code nor constants in it can be read.
+// What it cannot see: a pointer into flash that lies in RAM (so the path keeps none), and an address made by shifting.
 // usage: node check-ram.mjs PROGRAM [ROOT...]
 import { readElf } from "./elf.mjs";
 

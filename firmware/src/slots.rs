@@ -1,5 +1,6 @@
 //! The platform's update slots: the two application partitions and the record of which one the bootloader starts.
 
+use embassy_futures::yield_now;
 use esp_bootloader_esp_idf::ota::{Ota, OtaImageState};
 use esp_bootloader_esp_idf::partitions::{
     AppPartitionSubType, DataPartitionSubType, Error as TableError, PARTITION_TABLE_MAX_LEN, PartitionType,
@@ -112,12 +113,10 @@ impl UpdateSlots for EspSlots<'_> {
 
     async fn activate(&mut self) -> Result<(), SlotError> {
         let other = if self.running == 0 { AppPartitionSubType::Ota1 } else { AppPartitionSubType::Ota0 };
-        // The record lies in two sectors, of which one is written at a time.
-        self.record(|record| {
-            counted(1, || record.set_current_app_partition(other))?;
-            counted(1, || record.set_current_ota_state(OtaImageState::New))
-        })
-        .await
+        // Two erases, and others have their turn in between: together they could outlast what the samples can wait.
+        self.record(|record| counted(1, || record.set_current_app_partition(other))).await?;
+        yield_now().await;
+        self.record(|record| counted(1, || record.set_current_ota_state(OtaImageState::New))).await
     }
 
     async fn confirm(&mut self) -> Result<(), SlotError> {
