@@ -23,7 +23,7 @@ const size = (...names) => names.reduce((sum, name) => sum + (sections.find((sec
 const committed = Object.fromEntries(
   readFileSync(COMMITTED, "utf8").split("\n").filter((line) => /^\w/.test(line)).map((line) => line.split(/\s+/)).map(([name, value]) => [name, Number(value)]),
 );
-// The heap's arena is a static of this program; the other half of the heap is what the bootloader leaves.
+// The heap's arena is a static of this program; the rest of the heap is what the bootloader leaves.
 const arena = sizes.get("OSSP_HEAP");
 const measured = {
   application_image: statSync(image).size,

@@ -51,13 +51,13 @@ pub fn alone<R>(action: impl FnOnce() -> R) -> R {
     result
 }
 
-/// Runs `action`, which erases, and counts what it cost.
-pub fn counted<R>(sectors: u32, action: impl FnOnce() -> R) -> R {
+/// Runs `action`, which erases a sector, and counts what it cost.
+pub fn counted<R>(action: impl FnOnce() -> R) -> R {
     analog::erasing();
     let began = Instant::now();
     let result = alone(action);
     let took = u32::try_from(began.elapsed().as_micros()).unwrap_or(u32::MAX);
-    ERASES.store(ERASES.load(Ordering::Relaxed).wrapping_add(sectors), Ordering::Relaxed);
+    ERASES.store(ERASES.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
     LONGEST_MICROSECONDS.store(LONGEST_MICROSECONDS.load(Ordering::Relaxed).max(took), Ordering::Relaxed);
     result
 }
@@ -124,7 +124,7 @@ impl Part {
         }
         for sector in (at..at + length).step_by(SECTOR as usize) {
             let mut flash = flash.lock().await;
-            counted(1, || flash.erase(sector, sector + SECTOR)).map_err(FlashError)?;
+            counted(|| flash.erase(sector, sector + SECTOR)).map_err(FlashError)?;
             drop(flash);
             yield_now().await;
         }

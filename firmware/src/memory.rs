@@ -1,6 +1,6 @@
 //! The heap's memory, and how much of heap and main stack was ever used.
 //!
-//! The second-stage bootloader leaves 64 KB behind that the linker does not know; they are half of the heap. What is
+//! The second-stage bootloader leaves 64 KB behind that the linker does not know; they are the smaller part of the heap. What is
 //! neither static nor heap is the main stack. The driver of the radio allocates its tasks' stacks from the heap.
 
 use core::cell::UnsafeCell;

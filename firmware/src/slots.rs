@@ -114,12 +114,12 @@ impl UpdateSlots for EspSlots<'_> {
     async fn activate(&mut self) -> Result<(), SlotError> {
         let other = if self.running == 0 { AppPartitionSubType::Ota1 } else { AppPartitionSubType::Ota0 };
         // Two erases, and others have their turn in between: together they could outlast what the samples can wait.
-        self.record(|record| counted(1, || record.set_current_app_partition(other))).await?;
+        self.record(|record| counted(|| record.set_current_app_partition(other))).await?;
         yield_now().await;
-        self.record(|record| counted(1, || record.set_current_ota_state(OtaImageState::New))).await
+        self.record(|record| counted(|| record.set_current_ota_state(OtaImageState::New))).await
     }
 
     async fn confirm(&mut self) -> Result<(), SlotError> {
-        self.record(|record| counted(1, || record.set_current_ota_state(OtaImageState::Valid))).await
+        self.record(|record| counted(|| record.set_current_ota_state(OtaImageState::Valid))).await
     }
 }
