@@ -1,0 +1,273 @@
+//! The settings: one typed schema. Every field with its unit, its default and what it does; the ranges stand in
+//! `fields.rs`.
+
+use core::time::Duration;
+
+use heapless::{String, Vec};
+use metering::calibration::Calibration;
+
+use crate::platform::Ssid;
+
+/// Version of the schema; a migration brings older ones here.
+pub const VERSION: u32 = 1;
+/// Entries of the weekly schedule.
+pub const SCHEDULE_ENTRIES: usize = 16;
+
+/// Everything that a person can set.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Settings {
+    /// What the plug is called, and its button and light.
+    pub device: DeviceSettings,
+    /// The network to join.
+    pub wifi: WifiSettings,
+    /// How the relay behaves.
+    pub relay: RelaySettings,
+    /// When it switches by itself.
+    pub schedule: ScheduleSettings,
+    /// When it opens whatever anybody wishes.
+    pub protection: ProtectionSettings,
+    /// How counts become volts and amperes.
+    pub calibration: CalibrationSettings,
+    /// Local time and place.
+    pub time: TimeSettings,
+}
+
+/// `device`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DeviceSettings {
+    /// `name`: what people call this plug; empty: `ossp-` and the end of its identity.
+    pub name: String<32>,
+    /// `button_locked`: a short press does nothing (long ones still do).
+    pub button_locked: bool,
+    /// `led_off`: the light stays dark but for alarms and `identify`.
+    pub led_off: bool,
+}
+
+/// `wifi`; taken at the next start.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct WifiSettings {
+    /// `ssid`: the network to join; empty: none.
+    pub ssid: Ssid,
+    /// `password`: a secret; `None` for an open network.
+    pub password: Option<String<64>>,
+}
+
+/// The password keeps to itself.
+impl core::fmt::Debug for WifiSettings {
+    fn fmt(&self, formatter: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        let password = self.password.as_ref().map(|_| "set");
+        formatter.debug_struct("WifiSettings").field("ssid", &self.ssid).field("password", &password).finish()
+    }
+}
+
+/// The relay's state after a start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PowerOn {
+    /// `off`.
+    Off,
+    /// `on`.
+    On,
+    /// `last`: as before the start; on if nobody ever switched it. A lock-out stays one in any case.
+    #[default]
+    Last,
+}
+
+/// When a manual claim ends by itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ManualUntil {
+    /// `schedule`: at the next edge of the schedule.
+    #[default]
+    Schedule,
+    /// `released`: not before somebody releases it.
+    Released,
+}
+
+/// `relay`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RelaySettings {
+    /// `power_on`: `off`, `on` or `last`.
+    pub power_on: PowerOn,
+    /// `start_delay_s`: how long after the start the power-on state comes.
+    pub start_delay: Duration,
+    /// `start_delay_random_s`: up to so much more, by chance: a street after a power cut.
+    pub start_delay_random: Duration,
+    /// `minimum_on_s`: once on, it is not switched *on again* sooner than this after it went on (a trip, or an off by
+    /// the owner, comes at once in any case).
+    pub minimum_on: Duration,
+    /// `minimum_off_s`: once off, it stays off for so long (compressors).
+    pub minimum_off: Duration,
+    /// `switchings_a_minute`: more than this are delayed; 0: no limit.
+    pub switchings_a_minute: u8,
+    /// `manual_until`: `schedule` or `released`.
+    pub manual_until: ManualUntil,
+    /// `inching_s`: each on by hand lasts so long; `None` (null): for good.
+    pub inching: Option<Duration>,
+    /// `idle_off_below_w`: a load under this power is idle; `None`: nothing is switched off when idle.
+    pub idle_off_below_w: Option<f64>,
+    /// `idle_off_after_s`: how long it must be idle.
+    pub idle_off_after: Duration,
+    /// `hold_on_restart`: the pin is held over a planned restart, where the chip can. The load is unprotected
+    /// meanwhile, for at most 5 s.
+    pub hold_on_restart: bool,
+}
+
+impl Default for RelaySettings {
+    fn default() -> Self {
+        Self {
+            power_on: PowerOn::Last,
+            start_delay: Duration::ZERO,
+            start_delay_random: Duration::ZERO,
+            minimum_on: Duration::ZERO,
+            minimum_off: Duration::ZERO,
+            switchings_a_minute: 30,
+            manual_until: ManualUntil::Schedule,
+            inching: None,
+            idle_off_below_w: None,
+            idle_off_after: Duration::from_secs(600),
+            hold_on_restart: false,
+        }
+    }
+}
+
+/// `schedule`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ScheduleSettings {
+    /// `enabled`.
+    pub enabled: bool,
+    /// `entries`.
+    pub entries: Vec<ScheduleEntry, SCHEDULE_ENTRIES>,
+}
+
+/// One edge a week or more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ScheduleEntry {
+    /// `enabled`; true if left out.
+    pub enabled: bool,
+    /// `days`: bit 0 is Monday (ISO 8601), bit 6 Sunday. In JSON a list of `mon` ... `sun`; all days if left out.
+    pub days: u8,
+    /// `at`: `HH:MM`, `HH:MM:SS`, `sunrise`, `sunset`, `sunrise+HH:MM`, `sunset-HH:MM`.
+    pub at: At,
+    /// `on`: what it becomes.
+    pub on: bool,
+    /// `random_s`: up to so many seconds later, by chance, drawn anew each day; 0 to 3600.
+    pub random_s: u16,
+}
+
+/// A time of the local day.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum At {
+    /// Seconds after local midnight as the wall clock shows it, 0 to 86 399.
+    Clock(u32),
+    /// So many seconds after sunrise (before it if negative), at most 6 h.
+    Sunrise(i32),
+    /// So many seconds after sunset.
+    Sunset(i32),
+}
+
+/// `protection`. A field that is `None` (null) is a protection that is off.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ProtectionSettings {
+    /// `current_limit_a`: the instant limit, on the RMS of a sliding half cycle. `None`: what the board can carry.
+    pub current_limit_a: Option<f64>,
+    /// `rated_current_a`: what may flow for ever; more trips after a time that falls with the square of the current
+    /// (inverse time). `None`: what the board can carry.
+    pub rated_current_a: Option<f64>,
+    /// `inverse_time`: whether that is watched.
+    pub inverse_time: bool,
+    /// `power_limit_w`: over-power, in active power.
+    pub power_limit_w: Option<f64>,
+    /// `power_hold_s`: how long it must last.
+    pub power_hold: Duration,
+    /// `voltage_max_v`: over-voltage.
+    pub voltage_max_v: Option<f64>,
+    /// `voltage_min_v`: under-voltage.
+    pub voltage_min_v: Option<f64>,
+    /// `voltage_hysteresis_v`: how far back inside it must be to count as good again.
+    pub voltage_hysteresis_v: f64,
+    /// `voltage_hold_s`: how long it must be outside.
+    pub voltage_hold: Duration,
+    /// `energy_budget_wh`: imported in a local day (in 24 h since the start without a trusted clock).
+    pub energy_budget_wh: Option<f64>,
+    /// `chip_temperature_max_c`: of the chip, where it can tell.
+    pub chip_temperature_max_c: Option<f64>,
+    /// `sensor_fault`: no samples or a stuck converter open the relay.
+    pub sensor_fault: bool,
+    /// `clipped`: a current sample at the converter's rail counts as over the limit. Off: it counts as what it shows.
+    pub clipped: bool,
+    /// `retries`: how often it closes again by itself after a trip.
+    pub retries: u8,
+    /// `retry_pause_s`: how long after the trip.
+    pub retry_pause: Duration,
+    /// `retry_back_off`: each pause is so many times the one before.
+    pub retry_back_off: f64,
+}
+
+impl Default for ProtectionSettings {
+    fn default() -> Self {
+        Self {
+            current_limit_a: None,
+            rated_current_a: None,
+            inverse_time: true,
+            power_limit_w: None,
+            power_hold: Duration::from_secs(10),
+            voltage_max_v: None,
+            voltage_min_v: None,
+            voltage_hysteresis_v: 5.0,
+            voltage_hold: Duration::from_secs(1),
+            energy_budget_wh: None,
+            chip_temperature_max_c: Some(90.0),
+            sensor_fault: true,
+            clipped: true,
+            retries: 0,
+            retry_pause: Duration::from_secs(60),
+            retry_back_off: 2.0,
+        }
+    }
+}
+
+/// `calibration`. In JSON the fields of [`Calibration`] as `GET /api/v1/calibration` shows them, without `version`
+/// (which the plug raises) and with `reset: true` to go back to the board's own.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CalibrationSettings {
+    /// What is in use; `None`: the board's own, never calibrated.
+    pub in_use: Option<Calibration>,
+    /// The four before it, newest last.
+    pub earlier: Vec<Calibration, 4>,
+}
+
+/// `time`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TimeSettings {
+    /// `zone`: the zone's IANA name, for people ("Europe/Berlin").
+    pub zone: String<40>,
+    /// `posix`: its rules as a POSIX `TZ` string ("CET-1CEST,M3.5.0,M10.5.0/3"), for the plug.
+    pub posix: String<64>,
+    /// `latitude_deg`: north is positive; `None`: no sunrise.
+    pub latitude_deg: Option<f64>,
+    /// `longitude_deg`: east is positive.
+    pub longitude_deg: Option<f64>,
+}
+
+impl Default for TimeSettings {
+    fn default() -> Self {
+        Self {
+            zone: String::try_from("Etc/UTC").unwrap_or_default(),
+            posix: String::try_from("UTC0").unwrap_or_default(),
+            latitude_deg: None,
+            longitude_deg: None,
+        }
+    }
+}
+
+/// What the settings are checked against: the plug's hardware.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Hardware {
+    /// What the board can carry for ever, in amperes.
+    pub maximum_current_a: f64,
+    /// Whether it has a button.
+    pub has_button: bool,
+    /// Whether it has a light.
+    pub has_led: bool,
+    /// Whether the relay's pin can be held over a restart.
+    pub can_hold: bool,
+}
