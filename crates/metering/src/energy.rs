@@ -2,6 +2,8 @@
 
 use serde::{Serialize, Serializer};
 
+use crate::units::Seconds;
+
 /// An energy in units of a nano-watt-hour (3.6 microjoule); 2^64 of them are 18 gigawatt-hours.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Energy(pub u64);
@@ -42,7 +44,27 @@ pub struct EnergyTotals {
     carried: f64,
 }
 
+/// What an earlier run of the same meter counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Resumed {
+    /// Consumed.
+    pub import: Energy,
+    /// Delivered.
+    pub export: Energy,
+    /// The part of both that could not be told from noise.
+    pub below_noise: Energy,
+    /// Time that was not measured.
+    pub unmeasured: Seconds,
+}
+
 impl EnergyTotals {
+    /// Adds the totals of an earlier run to what was counted since the start.
+    pub(crate) fn resume(&mut self, before: &Resumed) {
+        self.import.add(before.import.0);
+        self.export.add(before.export.0);
+        self.below_noise.add(before.below_noise.0);
+    }
+
     /// Adds a window: `power` watts over `duration` seconds.
     pub fn add(&mut self, power: f64, duration: f64, below_noise: bool) {
         let exact = power * duration * UNITS_A_WATT_HOUR / SECONDS_AN_HOUR + self.carried;

@@ -4,7 +4,7 @@ use crate::calibration::Calibration;
 pub use crate::dsp::extremes::SumOfSquares;
 use crate::dsp::extremes::{HalfCycleLength, Sliding};
 use crate::dsp::kernels::MANY;
-use crate::energy::EnergyTotals;
+use crate::energy::{EnergyTotals, Resumed};
 use crate::front_end::{FrontEnd, FrontEndError, Pair};
 use crate::history::{History, Storage, View};
 use crate::idle::Idle;
@@ -26,9 +26,6 @@ const RELAY_EFFECT_S: f64 = 0.030;
 const LEAD_S: f64 = 0.045;
 /// History that a meter needs: the newest window (0.25 s) with its lead, and as much for the one in progress.
 const HISTORY_S: f64 = 0.65;
-
-/// Calibrations that are kept beside the one in use.
-pub const EARLIER_CALIBRATIONS: usize = 4;
 
 /// Why a meter cannot be made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,7 +62,6 @@ type Take<'t> = dyn FnMut(&Reading, &Harmonics) + 't;
 pub struct Meter<'a> {
     setup: Setup,
     next_calibration: Option<Calibration>,
-    earlier: heapless::Vec<Calibration, EARLIER_CALIBRATIONS>,
     history: History<'a>,
     tracker: Tracker,
     plan: Plan,
@@ -87,9 +83,13 @@ pub struct Meter<'a> {
     /// Of those, how many were bridged since the newest edge.
     bridged_rows: u64,
     unmeasured_rows: u64,
+    /// Of earlier runs.
+    unmeasured_before: Seconds,
     newest: Option<(Span, Reading)>,
     /// First row of the newest reading's capture; `u64::MAX` without one.
     newest_lead: u64,
+    /// See [`Self::keep_rows_from`]; `u64::MAX` without a wish.
+    kept_from: u64,
     /// History that is kept for any purpose, in rows.
     lead_rows: u64,
     harmonics: Harmonics,
@@ -124,7 +124,6 @@ impl<'a> Meter<'a> {
         let half_length = HalfCycleLength::from_rows(DEFAULT_HALF_CYCLE_S * rate);
         let mut meter = Self {
             next_calibration: None,
-            earlier: heapless::Vec::new(),
             history,
             tracker: Tracker::new(thresholds(&setup)),
             plan: Plan::new(rate),
@@ -141,8 +140,10 @@ impl<'a> Meter<'a> {
             lost_rows: 0,
             bridged_rows: 0,
             unmeasured_rows: 0,
+            unmeasured_before: Seconds(0.0),
             newest: None,
             newest_lead: u64::MAX,
+            kept_from: u64::MAX,
             lead_rows: (LEAD_S * rate) as u64 + 1,
             harmonics: Harmonics::NONE,
             with_harmonics: true,
@@ -191,17 +192,28 @@ impl<'a> Meter<'a> {
         }
     }
 
-    /// Takes effect with the next window, which says `calibration_changed`. Its version becomes one more than that
-    /// in use, whatever it says; the one in use is kept as an earlier one.
+    /// Takes effect with the next window, which says `calibration_changed`. Versions, and the calibrations before,
+    /// are the caller's to keep.
     pub fn calibrate(&mut self, calibration: Calibration) {
-        let version = self.setup.calibration.version.saturating_add(1);
-        self.next_calibration = Some(Calibration { version, ..calibration });
+        self.next_calibration = Some(calibration);
     }
 
-    /// The calibrations before the one in use, newest last; of more than [`EARLIER_CALIBRATIONS`] the newest.
+    /// Goes on where an earlier run of the same meter ended: its totals are added to what this run measured so far.
+    pub fn resume(&mut self, before: &Resumed) {
+        self.totals.resume(before);
+        self.unmeasured_before = before.unmeasured;
+    }
+
+    /// Asks to keep the rows from this one on for a while, as far as there is memory that no window needs; `None`
+    /// ends it. Half a second is always there.
+    pub fn keep_rows_from(&mut self, row: Option<u64>) {
+        self.kept_from = row.unwrap_or(u64::MAX);
+    }
+
+    /// Rows `from..to`, as far as they are there.
     #[must_use]
-    pub fn earlier_calibrations(&self) -> &[Calibration] {
-        &self.earlier
+    pub fn rows_between(&self, from: u64, to: u64) -> View<'_> {
+        self.history.view(from, to)
     }
 
     /// The front end and calibration in use.
@@ -243,10 +255,11 @@ impl<'a> Meter<'a> {
         &self.totals
     }
 
-    /// Time since the first edge that no window measured.
+    /// Time since the first edge that no window measured, with that of earlier runs (see [`Self::resume`]).
     #[must_use]
     pub fn unmeasured(&self) -> Seconds {
-        Seconds(self.unmeasured_rows as f64 / self.setup.front_end.sample_rate.0)
+        let now = self.unmeasured_rows as f64 / self.setup.front_end.sample_rate.0;
+        Seconds(self.unmeasured_before.0 + now)
     }
 
     /// Pairs lost since start.
@@ -307,7 +320,9 @@ impl<'a> Meter<'a> {
     #[inline(always)]
     fn room(&mut self) -> usize {
         if self.history.room() == 0 {
-            self.history.make_room(self.keep_from());
+            let needed = self.keep_from();
+            let wished = needed.min(self.kept_from);
+            self.history.make_room(if wished > self.history.base() { wished } else { needed });
         }
         self.history.room()
     }
@@ -452,11 +467,6 @@ impl<'a> Meter<'a> {
             self.idle.add(&self.setup, &reading);
         }
         if let Some(calibration) = self.next_calibration.take() {
-            if self.earlier.is_full() {
-                self.earlier.remove(0);
-            }
-            // There is room by now.
-            let _ = self.earlier.push(self.setup.calibration.clone());
             self.setup = Setup::new(self.setup.front_end, calibration);
             self.history.forget_narrow();
             self.tracker.set_thresholds(thresholds(&self.setup));

@@ -5,10 +5,11 @@
 mod common;
 
 use common::{Converter, Line, Signal, measure, measure_with, with_meter};
+use metering::energy::{Energy, Resumed};
 use metering::front_end::Pair;
 use metering::quality::Flag;
 use metering::reading::{Harmonics, Reading};
-use metering::units::{Amperes, Degrees};
+use metering::units::{Amperes, Degrees, Seconds};
 
 fn readings(converter: &Converter, pairs: &[Pair]) -> Vec<Reading> {
     measure(converter, pairs).into_iter().map(|(reading, _)| reading).collect()
@@ -286,7 +287,7 @@ fn relay_and_calibration_changing_inside_a_window() {
     let converter = Converter::TWELVE_BIT;
     let pairs = converter.pairs(3.0, 11, |time| Signal::sine(50.0, 230.0, 2.0, 0.0).at(time));
     let mut readings: Vec<Reading> = Vec::new();
-    let earlier = with_meter(converter.front_end(), converter.calibration(), |meter| {
+    with_meter(converter.front_end(), converter.calibration(), |meter| {
         for (at, block) in pairs.chunks(8).enumerate() {
             if at == 540 {
                 meter.set_relay(true);
@@ -294,11 +295,11 @@ fn relay_and_calibration_changing_inside_a_window() {
             if at == 1000 {
                 let mut doubled = converter.calibration();
                 doubled.current.gain *= 2.0;
+                doubled.version += 1;
                 meter.calibrate(doubled);
             }
             meter.push(0, block, |reading, _| readings.push(reading.clone()));
         }
-        meter.earlier_calibrations().to_vec()
     });
     let with = |flag| readings.iter().filter(|reading| reading.quality.has(flag)).collect::<Vec<_>>();
     assert_eq!(with(Flag::RelayChanged).len(), 1);
@@ -311,7 +312,62 @@ fn relay_and_calibration_changing_inside_a_window() {
     assert_eq!(readings[changed].calibration.version, 2);
     assert_ne!(readings[changed].calibration.hash, readings[changed - 1].calibration.hash);
     close(readings[changed].current.0, 4.0, 0.02);
-    assert_eq!(earlier, [converter.calibration()]);
+}
+
+#[test]
+fn a_meter_goes_on_where_an_earlier_run_ended() {
+    let converter = Converter::TWELVE_BIT;
+    let pairs = converter.pairs(2.0, 12, |time| Signal::sine(50.0, 230.0, 2.0, 0.0).at(time));
+    let fresh = readings(&converter, &pairs);
+    let before = Resumed {
+        import: Energy(5_000_000_000),
+        export: Energy(7),
+        below_noise: Energy(9),
+        unmeasured: Seconds(12.5),
+    };
+    let mut resumed: Vec<Reading> = Vec::new();
+    with_meter(converter.front_end(), converter.calibration(), |meter| {
+        for (at, block) in pairs.chunks(8).enumerate() {
+            if at == 300 {
+                meter.resume(&before);
+            }
+            meter.push(0, block, |reading, _| resumed.push(reading.clone()));
+        }
+    });
+    let (last, same) = (resumed.last().unwrap(), fresh.last().unwrap());
+    assert_eq!(last.energy_import, Energy(same.energy_import.0 + 5_000_000_000));
+    assert_eq!((last.energy_export, last.energy_below_noise), (Energy(7), Energy(9)));
+    assert_eq!(last.unmeasured.0, same.unmeasured.0 + 12.5);
+    // All else is as it would have been.
+    assert_eq!(last.active_power, same.active_power);
+}
+
+#[test]
+fn rows_that_are_asked_for_stay_for_half_a_second() {
+    let converter = Converter::TWELVE_BIT;
+    let pairs = converter.pairs(5.0, 12, |time| Signal::sine(50.0, 230.0, 2.0, 0.0).at(time));
+    for start in (2000..12_000).step_by(333) {
+        let mut found = None;
+        with_meter(converter.front_end(), converter.calibration(), |meter| {
+            for block in pairs.chunks(8) {
+                let from = meter.rows().saturating_sub(800);
+                meter.push(0, block, |_, _| {});
+                if meter.rows() / 8 == start / 8 {
+                    meter.keep_rows_from(Some(from));
+                    found = Some(from);
+                }
+                if let Some(from) = found.filter(|from| meter.rows() >= from + 2000) {
+                    let view = meter.rows_between(from, from + 2000);
+                    assert_eq!((view.base, view.voltage.len()), (from, 2000), "from {start}");
+                    let wanted = pairs[from as usize..].iter().map(|pair| pair.current);
+                    assert!(view.current.iter().copied().eq(wanted.take(2000)));
+                    meter.keep_rows_from(None);
+                    found = None;
+                }
+            }
+        });
+        assert_eq!(found, None);
+    }
 }
 
 #[test]
