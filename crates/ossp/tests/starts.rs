@@ -5,7 +5,7 @@
 use futures_lite::future::block_on;
 use ossp::sim::flash::{SECTOR, SimFlash};
 use plug::limits::STARTS_REGION;
-use plug::starts::{Fault, Starts, Trouble, count};
+use plug::starts::{Fault, Starts, Trouble, count, settled};
 
 const SECTORS: usize = 6;
 
@@ -23,7 +23,7 @@ fn each_start_counts_one_and_the_last_bad_end_is_remembered() {
     let mut flash = SimFlash::new(SECTORS, 1);
     flash.bytes()[STARTS_REGION as usize..].fill(0x5a);
     let first = start(&mut flash, "power_on", "");
-    assert_eq!(first, Starts { number: 1, last_fault: None, trouble: None });
+    assert_eq!(first, Starts { number: 1, ..Starts::default() });
     assert_eq!(start(&mut flash, "software", "not kept").last_fault, None);
     let third = start(&mut flash, "panic", "index out of range at meter.rs:1");
     assert_eq!(
@@ -71,7 +71,7 @@ fn a_power_cut_at_any_step_leaves_the_old_or_the_new_count() {
         let words = "x".repeat(number as usize % 160);
         let (reason, detail) = if number % 2 == 0 { ("panic", words.as_str()) } else { ("power_on", "") };
         let steps = steps(&flash, reason, detail);
-        let usual = if reason == "panic" { 10 + words.len().div_ceil(4) as u64 } else { 5 };
+        let usual = if reason == "panic" { 15 + words.len().div_ceil(4) as u64 } else { 10 };
         turns += u32::from(steps > usual);
         if steps > usual || number % 25 < 2 {
             let new = if reason == "panic" { fault(number, reason, detail) } else { last_fault.clone() };
@@ -97,7 +97,7 @@ fn cut_and_start(flash: &SimFlash, after: u32, reason: &str, detail: &str) -> St
     flash.cut_power_after(after);
     let interrupted = start(&mut flash, reason, detail);
     assert!(flash.is_off(), "after {after} steps");
-    assert_eq!(interrupted, Starts { number: 0, last_fault: None, trouble: Some(Trouble::Flash) });
+    assert_eq!(interrupted, Starts { trouble: Some(Trouble::Flash), ..Starts::default() });
     if after.is_multiple_of(3) {
         flash.restore_power();
         flash.cut_power_after(after / 3);
@@ -108,6 +108,18 @@ fn cut_and_start(flash: &SimFlash, after: u32, reason: &str, detail: &str) -> St
     let then = start(&mut flash, "power_on", "");
     assert_eq!((then.number, &then.last_fault), (next.number + 1, &next.last_fault));
     next
+}
+
+#[test]
+fn bad_ends_in_a_row_are_counted_until_a_run_lasts() {
+    let mut flash = SimFlash::new(SECTORS, 5);
+    let mut bad = |reason| start(&mut flash, reason, "").bad_in_a_row;
+    assert_eq!([bad("power_on"), bad("brownout"), bad("panic"), bad("watchdog")], [0, 1, 2, 3]);
+    assert_eq!([bad("software"), bad("brownout")], [0, 1]);
+    let starts = start(&mut flash, "brownout", "");
+    assert_eq!(starts.bad_in_a_row, 2);
+    block_on(settled(&mut flash, &starts)).unwrap();
+    assert_eq!(start(&mut flash, "brownout", "").bad_in_a_row, 1);
 }
 
 /// What another program left there is not understood, and must not end this one.
@@ -140,7 +152,7 @@ fn foreign_bytes_are_cleared_away() {
 fn without_a_flash_that_works_the_plug_starts_all_the_same() {
     let mut flash = SimFlash::new(SECTORS, 1);
     flash.break_down();
-    let nothing = Starts { number: 0, last_fault: None, trouble: Some(Trouble::Flash) };
+    let nothing = Starts { trouble: Some(Trouble::Flash), ..Starts::default() };
     assert_eq!(start(&mut flash, "panic", "words"), nothing);
     let mut small = SimFlash::new(STARTS_REGION as usize / SECTOR - 1, 1);
     assert_eq!(start(&mut small, "power_on", "").trouble, Some(Trouble::Flash));

@@ -104,3 +104,10 @@ pub const ACCEPT_ERRORS: u32 = 2 * WEB_WORKERS as u32;
 /// How long no sample may come before the core opens the relay: longer than an erase of the flash (0.4 s), in which the
 /// interrupt below the core goes on watching.
 pub const SAMPLES_MISSING: Duration = Duration::from_millis(500);
+/// Pairs in a piece of a trip's waveform: 64 ms at 4 kHz, 2 KB.
+pub const PIECE: usize = 256;
+/// How long a run must last so that a bad end counts as a new trouble, not as one more of a row: a brown-out that the
+/// load causes comes within seconds.
+pub const SETTLED: Duration = Duration::from_secs(60);
+/// Bad ends in a row after which the relay stays open until somebody switches it.
+pub const BAD_STARTS: u8 = 3;

@@ -37,6 +37,8 @@ pub struct Starts {
     pub number: u32,
     /// The last bad end, if there ever was one.
     pub last_fault: Option<Fault>,
+    /// Bad ends in a row, each within [`limits::SETTLED`] of its start; the relay stays open after a few.
+    pub bad_in_a_row: u8,
     /// What went wrong with the counting; told in the plug's log.
     pub trouble: Option<Trouble>,
 }
@@ -46,6 +48,7 @@ const FAULTS: [&str; 3] = ["panic", "watchdog", "brownout"];
 /// Keys of the map; never used for anything else.
 const COUNT: u8 = 1;
 const FAULT: u8 = 2;
+const BAD_IN_A_ROW: u8 = 3;
 /// Bytes of a [`Fault`]: number, length of the reason, both texts.
 const RECORD: usize = 4 + 1 + limits::RESET_REASON + limits::RESET_DETAIL;
 /// Key and value, in whole words of any flash.
@@ -73,14 +76,27 @@ pub async fn count<F: NorFlash>(flash: &mut F, reset_reason: &str, reset_detail:
         detail: cut(reset_detail),
     });
     let number = before.number.saturating_add(1);
-    let changed = new_fault.is_some();
-    let after = Kept { number, fault: new_fault.or(before.fault) };
-    let written = trouble.is_none() && write(&mut map, &after, changed).await.is_ok();
+    let bad_in_a_row = if new_fault.is_some() { before.bad_in_a_row.saturating_add(1) } else { 0 };
+    let after = Kept { number, fault: new_fault.or_else(|| before.fault.clone()), bad_in_a_row };
+    let written = trouble.is_none() && write(&mut map, &after, &before).await.is_ok();
     if written || write_afresh(&mut map, &after).await.is_ok() {
-        Starts { number: after.number, last_fault: after.fault, trouble }
+        Starts { number: after.number, last_fault: after.fault, bad_in_a_row, trouble }
     } else {
         failed
     }
+}
+
+/// This run has lasted: whatever ended the ones before is over. Dropping the future is a power cut.
+///
+/// # Errors
+/// The flash does not take it: the next bad end counts with those before.
+pub async fn settled<F: NorFlash>(flash: &mut F, starts: &Starts) -> Result<(), Trouble> {
+    if starts.bad_in_a_row == 0 {
+        return Ok(());
+    }
+    let config = MapConfig::try_new(0..limits::STARTS_REGION).map_err(|_| Trouble::Flash)?;
+    let mut map = Map::new(flash, config, Cache::new_uncached());
+    map.store_item(&mut [0; BUFFER], &BAD_IN_A_ROW, &0_u8).await.map_err(|_| Trouble::Flash)
 }
 
 /// What the flash keeps.
@@ -88,13 +104,15 @@ pub async fn count<F: NorFlash>(flash: &mut F, reset_reason: &str, reset_detail:
 struct Kept {
     number: u32,
     fault: Option<Fault>,
+    bad_in_a_row: u8,
 }
 
 async fn read<F: NorFlash>(map: &mut Map<'_, F>) -> Result<Kept, Error<F::Error>> {
     let mut buffer = [0; BUFFER];
     let number = map.fetch_item(&mut buffer, &COUNT).await?.unwrap_or(0);
     let fault = map.fetch_item::<&[u8]>(&mut buffer, &FAULT).await?.and_then(Fault::from_record);
-    Ok(Kept { number, fault })
+    let bad_in_a_row = map.fetch_item(&mut buffer, &BAD_IN_A_ROW).await?.unwrap_or(0);
+    Ok(Kept { number, fault, bad_in_a_row })
 }
 
 /// Stores what changed, and looks whether it is there. The fault comes first: a cut between the two leaves it with
@@ -102,11 +120,14 @@ async fn read<F: NorFlash>(map: &mut Map<'_, F>) -> Result<Kept, Error<F::Error>
 async fn write<F: NorFlash>(
     map: &mut Map<'_, F>,
     kept: &Kept,
-    fault_changed: bool,
+    before: &Kept,
 ) -> Result<(), Error<F::Error>> {
     let mut buffer = [0; BUFFER];
-    if let Some(fault) = kept.fault.as_ref().filter(|_| fault_changed) {
+    if let Some(fault) = kept.fault.as_ref().filter(|_| kept.fault != before.fault) {
         map.store_item(&mut buffer, &FAULT, &fault.record().as_slice()).await?;
+    }
+    if kept.bad_in_a_row != before.bad_in_a_row {
+        map.store_item(&mut buffer, &BAD_IN_A_ROW, &kept.bad_in_a_row).await?;
     }
     map.store_item(&mut buffer, &COUNT, &kept.number).await?;
     if read(map).await? == *kept { Ok(()) } else { Err(Error::Corrupted {}) }
@@ -115,7 +136,7 @@ async fn write<F: NorFlash>(
 /// Stores all of it where nothing else is any more.
 async fn write_afresh<F: NorFlash>(map: &mut Map<'_, F>, kept: &Kept) -> Result<(), Error<F::Error>> {
     map.erase_all().await?;
-    write(map, kept, true).await
+    write(map, kept, &Kept::default()).await
 }
 
 impl Fault {

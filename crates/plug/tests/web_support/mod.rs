@@ -321,6 +321,7 @@ fn starts() -> Starts {
     let detail = "\u{1}".repeat(limits::RESET_DETAIL);
     Starts {
         number: 1234,
+        bad_in_a_row: 0,
         last_fault: Some(Fault {
             start: 1232,
             reason: "panic".try_into().unwrap(),
