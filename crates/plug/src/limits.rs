@@ -111,3 +111,9 @@ pub const PIECE: usize = 256;
 pub const SETTLED: Duration = Duration::from_secs(60);
 /// Bad ends in a row after which the relay stays open until somebody switches it.
 pub const BAD_STARTS: u8 = 3;
+/// What a trip's waveform holds before and after the trip: 200 ms and 300 ms, at most 2,048 pairs in all.
+#[must_use]
+pub fn trip_rows(sample_rate: f64) -> (u64, u64) {
+    let (before, after) = ((0.2 * sample_rate) as u64, (0.3 * sample_rate) as u64);
+    (before.min(819), after.min(1229))
+}

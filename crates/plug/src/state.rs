@@ -128,7 +128,7 @@ impl State {
 }
 
 /// Adds at the back; drops the front when it is full.
-fn keep<T, const N: usize>(list: &mut Deque<T, N>, item: T) {
+pub(crate) fn keep<T, const N: usize>(list: &mut Deque<T, N>, item: T) {
     if list.is_full() {
         list.pop_front();
     }

@@ -1,18 +1,39 @@
 //! The pure core: `handle(now, event) -> actions`, `poll_at()`. No clock, no socket, no waiting in here.
 //!
-//! Glossary: a *wish* is what somebody asks of the relay; a *trip* is protection opening it; *locked out* is the
-//! state after a trip, which nothing but a re-arm ends; *hold* is a wish with an end (`for_s`).
+//! ```text
+//!   settings, readings, temperature --> guard ----- trip, retry ----+
+//!   instant trip, silence ------------^                             v
+//!   the clock ------------------------> schedule -- edge --------> claims --> the relay, its log
+//!   button, web ------------------------------------------------- ^
+//! ```
+//! Glossary: a *claim* is what somebody wants of the relay, the highest class decides ([`claims`]); a *trip* is
+//! protection opening it ([`guard`]); *locked out* is what follows.
 
+pub mod button;
+pub mod civil;
+pub mod claims;
+pub mod guard;
 pub mod instant;
+pub mod led;
 pub mod protection;
-pub mod relay;
+pub mod schedule;
+
+use alloc::boxed::Box;
 
 use heapless::Vec;
+use metering::energy::Resumed;
 use metering::reading::Reading;
 
-use crate::core::protection::Trip;
-use crate::core::relay::{RelayChange, RelayCommand, RelayMachine, RelayStatus};
+use crate::core::civil::{Zone, local_day};
+use crate::core::claims::{
+    Claims, Memory, Refusal, RelayChange, RelayCommand, RelayStatus, ScheduleClaim, Source, TripSeen,
+    Wish,
+};
+use crate::core::guard::{Guard, Input, Outcome, ProtectionStatus};
+use crate::core::protection::{OverCurrent, Trip};
+use crate::core::schedule::Schedule;
 use crate::platform::Instant;
+use crate::settings::{Hardware, Settings};
 
 /// A moment as the core needs it: the plug's own time, and the time of day if that is known.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -23,17 +44,42 @@ pub struct Moment {
     pub time: Option<f64>,
 }
 
+/// What the flash remembers, and what comes by chance: all that the core begins with.
+#[derive(Clone, Debug)]
+pub struct Begin {
+    /// What a person set.
+    pub settings: Box<Settings>,
+    /// Of the relay.
+    pub memory: Memory,
+    /// Of the meter.
+    pub energy: Resumed,
+    /// What was imported on which local day; `None` if the day is not known.
+    pub used_today_wh: Option<(i64, f64)>,
+    /// Number of the next trip.
+    pub next_trip: u32,
+    /// From 0 to 1: the part of the start delay that is left to chance.
+    pub random: f64,
+    /// Decides the schedule's random offsets; the same for this plug's whole life.
+    pub seed: u64,
+}
+
 /// What the core is told.
 #[derive(Clone, Debug)]
 pub enum Event<'a> {
-    /// The plug starts.
-    Start,
+    /// What the flash remembers is known: the plug begins.
+    Begin(&'a Begin),
+    /// Settings were changed.
+    Settings(&'a Settings),
     /// Somebody wants to switch.
     Command(RelayCommand),
     /// A window was measured.
     Reading(&'a Reading),
-    /// Protection saw what it must not see.
+    /// Protection saw in a block of samples, or with a sample, what it must not see.
     Trip(Trip),
+    /// No samples come although they should.
+    Silence,
+    /// The chip has so many degrees.
+    Temperature(f64),
     /// Nothing but time went by (see [`Core::poll_at`]).
     Tick,
 }
@@ -43,53 +89,193 @@ pub enum Event<'a> {
 pub struct Actions {
     /// Command the relay.
     pub relay: Option<bool>,
-    /// Tell the world; a toggle that changes nothing has none.
-    pub changes: Vec<RelayChange, 2>,
+    /// Keep the waveform of this.
+    pub trip: Option<Trip>,
+    /// Tell the world, and the log.
+    pub changes: Vec<RelayChange, 4>,
+}
+
+impl Actions {
+    fn add(&mut self, more: claims::Actions) {
+        self.relay = more.relay.or(self.relay);
+        self.changes.extend(more.change);
+    }
 }
 
 /// The core's state.
 #[derive(Clone, Debug)]
 pub struct Core {
-    relay: RelayMachine,
+    claims: Claims,
+    guard: Guard,
+    schedule: Schedule,
+    zone: Zone,
+    begun: bool,
+    next_trip: u32,
+    trip: Option<TripSeen>,
 }
 
 impl Core {
-    /// Before [`Event::Start`]: the relay is open. `power_on` is what it becomes then.
+    /// Before [`Event::Begin`]: the relay is open, and default limits hold.
     #[must_use]
-    pub fn new(power_on: bool) -> Self {
-        Self { relay: RelayMachine::new(power_on) }
+    pub fn new(hardware: Hardware) -> Self {
+        Self {
+            claims: Claims::new(),
+            guard: Guard::new(hardware),
+            schedule: Schedule::new(),
+            zone: Zone::UTC,
+            begun: false,
+            next_trip: 1,
+            trip: None,
+        }
+    }
+
+    /// Whether [`Event::Begin`] has come.
+    #[must_use]
+    pub fn has_begun(&self) -> bool {
+        self.begun
+    }
+
+    /// The instant protection that the settings ask for, for a current channel of this gain.
+    #[must_use]
+    pub fn over_current(&self, amperes_a_count: f64) -> OverCurrent {
+        let limits = self.guard.limits();
+        OverCurrent::new(limits.current_limit, amperes_a_count).with_clipped_trips(limits.clipped)
     }
 
     /// Takes an event; the effects are the caller's to carry out.
-    #[must_use]
-    pub fn handle(&mut self, now: Moment, event: Event<'_>) -> Actions {
+    ///
+    /// # Errors
+    /// A command that is not obeyed, and why; nothing has changed then. No other event is refused.
+    pub fn handle(&mut self, now: Moment, event: Event<'_>) -> Result<Actions, Refusal> {
+        let mut actions = Actions::default();
         match event {
-            Event::Start => self.relay.start(now),
-            Event::Command(command) => self.relay.command(now, command),
+            Event::Begin(begin) => self.begin(now, begin, &mut actions),
+            Event::Settings(settings) => self.set(now, settings, &mut actions),
+            Event::Command(command) => self.command(now, command, &mut actions)?,
             Event::Reading(reading) => {
-                self.relay.note(reading);
-                Actions::default()
+                let day = now.time.map(|time| local_day(time, &self.zone));
+                actions.add(self.claims.note(now, reading));
+                let input = Input::Reading { reading, on: self.claims.is_on(), day };
+                self.ask_guard(now, input, Source::Protection, &mut actions);
             }
-            Event::Trip(trip) => self.relay.trip(now, &trip),
-            Event::Tick => self.relay.tick(now),
+            Event::Trip(trip) => {
+                self.ask_guard(now, Input::Instant(trip), Source::Protection, &mut actions);
+                // Whatever opened the relay below the core is to know that it was heard.
+                actions.relay = Some(false);
+            }
+            Event::Silence => self.ask_guard(now, Input::Silence, Source::Protection, &mut actions),
+            Event::Temperature(celsius) => {
+                self.ask_guard(now, Input::Temperature(celsius), Source::Protection, &mut actions);
+            }
+            Event::Tick => {
+                actions.add(self.claims.tick(now));
+                self.ask_guard(now, Input::Tick, Source::Protection, &mut actions);
+            }
         }
+        self.follow_schedule(now, &mut actions);
+        if let Some(on) = actions.relay {
+            let outcome = self.guard.handle(now, Input::Commanded { on });
+            self.obey_guard(now, outcome, Source::Protection, &mut actions);
+        }
+        Ok(actions)
     }
 
     /// When [`Event::Tick`] is due at the latest; `None`: not until something else happens.
     #[must_use]
-    pub fn poll_at(&self) -> Option<Instant> {
-        self.relay.poll_at()
+    pub fn poll_at(&self, now: Moment) -> Option<Instant> {
+        let schedule = if self.begun { self.schedule.poll_at(now) } else { None };
+        [self.claims.poll_at(), self.guard.poll_at(), schedule].into_iter().flatten().min()
     }
 
     /// Whether the relay is commanded closed.
     #[must_use]
     pub fn is_on(&self) -> bool {
-        self.relay.is_on()
+        self.claims.is_on()
     }
 
     /// The relay as it is told to the world.
     #[must_use]
-    pub fn relay_status(&self, now: Instant, measured: Option<bool>) -> RelayStatus {
-        self.relay.status(now, measured)
+    pub fn relay_status(&self, now: Moment, measured: Option<bool>) -> RelayStatus {
+        let mut status = self.claims.status(now.instant, measured);
+        status.trip.clone_from(&self.trip);
+        status.retry_in_s = self.guard.retry_at().map(|at| at.since(now.instant).as_secs_f64());
+        status.retries_left = self.guard.retries_left();
+        status.alarm = self.guard.alarm().cloned();
+        status.schedule = self.schedule.status(now);
+        status
+    }
+
+    /// Protection as it is told to the world.
+    #[must_use]
+    pub fn protection_status(&self, now: Moment) -> ProtectionStatus {
+        self.guard.status(now)
+    }
+
+    fn begin(&mut self, now: Moment, begin: &Begin, actions: &mut Actions) {
+        self.begun = true;
+        self.next_trip = begin.next_trip;
+        self.schedule.set_seed(begin.seed);
+        self.set(now, &begin.settings, actions);
+        let (day, used_wh) = begin.used_today_wh.map_or((None, 0.0), |(day, used)| (Some(day), used));
+        let locked_out = begin.memory.locked_out.clone();
+        let start = Input::Start { locked_out, budget_used_wh: used_wh, day };
+        self.ask_guard(now, start, Source::Protection, actions);
+        actions.add(self.claims.start(now, &begin.memory, begin.random));
+    }
+
+    fn set(&mut self, now: Moment, settings: &Settings, actions: &mut Actions) {
+        self.zone = Zone::parse(&settings.time.posix).unwrap_or(Zone::UTC);
+        self.guard.set_settings(now, &settings.protection);
+        self.schedule.set(&settings.schedule, &settings.time);
+        actions.add(self.claims.set_settings(now, &settings.relay));
+    }
+
+    fn command(&mut self, now: Moment, command: RelayCommand, actions: &mut Actions) -> Result<(), Refusal> {
+        match command.wish {
+            Wish::Rearm => self.ask_guard(now, Input::Rearm, command.source, actions),
+            Wish::CancelRetries => self.ask_guard(now, Input::CancelRetries, command.source, actions),
+            Wish::Set(_) | Wish::Toggle | Wish::Release => actions.add(self.claims.command(now, command)?),
+        }
+        Ok(())
+    }
+
+    fn ask_guard(&mut self, now: Moment, input: Input<'_>, source: Source, actions: &mut Actions) {
+        let outcome = self.guard.handle(now, input);
+        self.obey_guard(now, outcome, source, actions);
+    }
+
+    fn obey_guard(&mut self, now: Moment, outcome: Outcome, source: Source, actions: &mut Actions) {
+        if let Some(trip) = outcome.tripped {
+            let cause = trip.cause();
+            self.trip = Some(TripSeen {
+                number: self.next_trip,
+                kind: trip.kind(),
+                cause: cause.clone(),
+                time: now.time,
+                uptime_s: now.instant.since_start().as_secs_f64(),
+            });
+            self.next_trip = self.next_trip.wrapping_add(1);
+            actions.trip = Some(trip);
+            actions.add(self.claims.protect(now, Some(cause)));
+        }
+        if outcome.retry {
+            actions.add(self.claims.retry(now));
+        }
+        if outcome.rearmed {
+            actions.add(self.claims.rearmed(now, source));
+        }
+        if let Some(alarm) = self.guard.alarm().filter(|_| outcome.alarm_changed) {
+            let remark = self.claims.remark(now, Source::Protection, alarm.cause.clone());
+            actions.changes.extend([remark]);
+        }
+    }
+
+    fn follow_schedule(&mut self, now: Moment, actions: &mut Actions) {
+        if !self.begun {
+            return;
+        }
+        let poll = self.schedule.poll(now);
+        let claim = poll.claim.map(|edge| ScheduleClaim { on: edge.on, cause: edge.cause, edge: poll.edge });
+        actions.add(self.claims.schedule(now, claim));
     }
 }

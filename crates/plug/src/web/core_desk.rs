@@ -8,15 +8,16 @@ use core::cell::{Cell, RefCell};
 use core::time::Duration;
 
 use embassy_sync::blocking_mutex::raw::RawMutex;
+use heapless::Deque;
 use metering::front_end::FrontEnd;
 
 use super::problem::Problem;
 use super::socket::within;
 use crate::app::{Answer, Capture, CaptureError, CaptureRequest, Command, Link};
-use crate::core::relay::RelayCommand;
+use crate::core::claims::{Refusal, RelayCommand};
 use crate::limits;
 use crate::platform::Clock;
-use crate::state::State;
+use crate::state::{State, keep};
 
 /// Where the one capture buffer is.
 enum Buffer {
@@ -37,6 +38,8 @@ pub(super) struct CoreDesk<'a, M: RawMutex> {
     /// Relay commands sent, and answered.
     asked: Cell<u32>,
     answered: Cell<u32>,
+    /// Which of them were refused, and why: the newest.
+    refused: RefCell<Deque<(u32, Refusal), { limits::COMMAND_QUEUE }>>,
     buffer: RefCell<Buffer>,
 }
 
@@ -49,6 +52,7 @@ impl<'a, M: RawMutex> CoreDesk<'a, M> {
             state,
             asked: Cell::new(0),
             answered: Cell::new(0),
+            refused: RefCell::new(Deque::new()),
             buffer: RefCell::new(Buffer::Idle(capture)),
         }
     }
@@ -57,9 +61,17 @@ impl<'a, M: RawMutex> CoreDesk<'a, M> {
     pub(super) async fn run(&self) -> ! {
         loop {
             match self.link.answers.receive().await {
-                Answer::Relay(status) => {
-                    self.answered.set(self.answered.get().wrapping_add(1));
-                    self.state.put_relay(status);
+                Answer::Relay(result) => {
+                    let number = self.answered.get().wrapping_add(1);
+                    self.answered.set(number);
+                    if let Err(refusal) = result {
+                        keep(&mut self.refused.borrow_mut(), (number, refusal));
+                    }
+                    // The core says what became of it before it answers.
+                    if let Some(status) = self.link.relay.try_take() {
+                        self.state.put_relay(status);
+                    }
+                    self.state.touch();
                 }
                 Answer::Capture(capture) => {
                     self.buffer.replace_with(|buffer| match buffer {
@@ -75,14 +87,20 @@ impl<'a, M: RawMutex> CoreDesk<'a, M> {
     /// Has the relay switched. Afterwards the state says what became of it, and of what came after it.
     ///
     /// # Errors
-    /// [`Problem::CoreBusy`]: the core did not take the command or did not answer in time.
+    /// Why the core refuses it; [`Problem::CoreBusy`]: it did not take the command or did not answer in time.
     pub(super) async fn switch<C: Clock>(&self, clock: &C, command: RelayCommand) -> Result<(), Problem> {
         self.link.commands.try_send(Command::Relay(command)).map_err(|_| Problem::CoreBusy)?;
         let asked = self.asked.get().wrapping_add(1);
         self.asked.set(asked);
         // Whoever was answered later has an answer that is newer: then ours took effect before it.
         let answered = || (asked.wrapping_sub(self.answered.get()).cast_signed() <= 0).then_some(());
-        self.wait(clock, limits::CORE_ANSWER_TIMEOUT, answered).await.ok_or(Problem::CoreBusy)
+        self.wait(clock, limits::CORE_ANSWER_TIMEOUT, answered).await.ok_or(Problem::CoreBusy)?;
+        let refused = self.refused.borrow();
+        match refused.iter().find(|(number, _)| *number == asked) {
+            None => Ok(()),
+            Some((_, Refusal::LockedOut)) => Err(Problem::LockedOut),
+            Some((_, Refusal::TooSoon { wait, why })) => Err(Problem::TooSoon { wait: *wait, why: *why }),
+        }
     }
 
     /// Fetches samples; the buffer goes back when the result is dropped.

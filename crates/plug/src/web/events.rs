@@ -18,7 +18,7 @@ use super::api::READING_JSON;
 use super::problem::Problem;
 use super::reply::{Budget, Draft, FIRST_HEADER, Lines};
 use super::site::Site;
-use crate::core::relay::RelayStatus;
+use crate::core::claims::RelayStatus;
 use crate::limits;
 use crate::platform::{Clock, Instant};
 use crate::state::State;

@@ -1,10 +1,13 @@
 //! Everything that can go wrong for a client, and the one place where it is put into words.
 
 use core::fmt::Write;
+use core::time::Duration;
 
 use heapless::String;
 use picoserve::response::StatusCode;
 use serde::Serialize;
+
+use crate::core::claims::DelayReason;
 
 /// Longest message: the longest sentence below with a name in it.
 const MESSAGE: usize = 192;
@@ -44,10 +47,12 @@ pub(super) enum Problem {
     BadParameter { name: &'static str, wanted: &'static str },
     /// A field that stands there twice.
     RepeatedField { name: &'static str },
-    /// Not exactly one of `on`, `toggle` and `rearm`.
+    /// Not exactly one of the wishes.
     OneWish,
     /// Protection holds the relay open.
     LockedOut,
+    /// Switching on has to wait.
+    TooSoon { wait: Duration, why: DelayReason },
     /// More cycles than the plug keeps.
     TooManyCycles,
     /// No window yet.
@@ -84,6 +89,19 @@ struct Outer<'a> {
 struct Inner<'a> {
     code: &'static str,
     message: &'a str,
+    /// How long to wait, where time is all that it takes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    wait_s: Option<f64>,
+}
+
+/// What stands against switching on, in words.
+const fn too_soon(why: DelayReason) -> &'static str {
+    match why {
+        DelayReason::MinimumOff => "it has to stay off for its minimum time first",
+        DelayReason::MinimumOn => "it was switched on too short a time ago",
+        DelayReason::Switchings => "it was switched too often in the last minute",
+        DelayReason::StartDelay => "the plug has just started",
+    }
 }
 
 impl Problem {
@@ -98,6 +116,7 @@ impl Problem {
             Self::NotFound => (404, "not_found"),
             Self::WrongMethod => (405, "method_not_allowed"),
             Self::LockedOut => (409, "locked_out"),
+            Self::TooSoon { .. } => (409, "too_soon"),
             Self::LengthRequired => (411, "length_required"),
             Self::BodyTooLong { .. } => (413, "body_too_long"),
             Self::NotJsonType => (415, "not_json"),
@@ -118,9 +137,10 @@ impl Problem {
     }
 
     /// When it is worth trying again, in seconds.
-    pub(super) const fn retry_after(&self) -> Option<u32> {
+    pub(super) fn retry_after(&self) -> Option<u32> {
         match self {
             Self::TooManyStreams => Some(5),
+            Self::TooSoon { wait, .. } => u32::try_from(wait.as_millis().div_ceil(1000)).ok(),
             Self::NothingMeasuredYet
             | Self::SamplesGone
             | Self::CoreBusy
@@ -141,6 +161,10 @@ impl Problem {
             Self::BadField { name, wanted } => write!(text, "The field {name} must be {wanted}."),
             Self::BadParameter { name, wanted } => write!(text, "The parameter {name} must be {wanted}."),
             Self::RepeatedField { name } => write!(text, "Give the field {name} only once."),
+            Self::TooSoon { wait, why } => {
+                let (seconds, why) = (wait.as_secs_f64(), too_soon(*why));
+                write!(text, "It can be switched on in {seconds:.1} s: {why}.")
+            }
             _ => text.write_str(self.fixed_message()),
         };
         // Every sentence fits; a cut one would still be a hint.
@@ -168,7 +192,9 @@ impl Problem {
             }
             Self::NotJsonType => "Send JSON with the header Content-Type: application/json.",
             Self::BadJson => "The body must be one JSON object; check its quotes, commas and braces.",
-            Self::OneWish => "Give exactly one of on (true or false), toggle (true) and rearm (true).",
+            Self::OneWish => {
+                "Give exactly one of on (true or false), toggle, release, rearm and cancel_retries (each true)."
+            }
             Self::LockedOut => {
                 "Protection holds the relay open; see why in /api/v1/relay/log, then send {\"rearm\":true} first."
             }
@@ -189,6 +215,7 @@ impl Problem {
             | Self::UnknownField { .. }
             | Self::BadField { .. }
             | Self::BadParameter { .. }
+            | Self::TooSoon { .. }
             | Self::RepeatedField { .. } => "",
         }
     }
@@ -196,7 +223,11 @@ impl Problem {
     /// The JSON body.
     pub(super) fn json(&self, buffer: &mut [u8; PROBLEM_JSON]) -> usize {
         let message = self.message();
-        let body = Outer { error: Inner { code: self.kind().1, message: &message } };
+        let wait_s = match self {
+            Self::TooSoon { wait, .. } => Some(wait.as_secs_f64()),
+            _ => None,
+        };
+        let body = Outer { error: Inner { code: self.kind().1, message: &message, wait_s } };
         serde_json_core::to_slice(&body, buffer).unwrap_or(0)
     }
 }
@@ -226,6 +257,7 @@ mod tests {
             Problem::RepeatedField { name },
             Problem::OneWish,
             Problem::LockedOut,
+            Problem::TooSoon { wait: Duration::from_secs(86_400), why: DelayReason::MinimumOff },
             Problem::TooManyCycles,
             Problem::NothingMeasuredYet,
             Problem::SamplesGone,

@@ -4,24 +4,28 @@ use core::time::Duration;
 
 use super::json;
 use super::problem::{Name, Problem};
-use crate::core::relay::{RelayCommand, Source, Wish};
+use crate::core::claims::{RelayCommand, Source, Wish};
 
 /// Shortest and longest `for_s`: longer than the relay needs to move, at most a week.
 const FOR_S: core::ops::RangeInclusive<f64> = 0.1..=604_800.0;
 
-/// Reads `{"on":true}`, `{"toggle":true}`, either with `"for_s":60`, or `{"rearm":true}` (after a lock-out).
+/// Reads `{"on":true}`, `{"toggle":true}`, either with `"for_s":60`, or `{"release":true}`, and after a lock-out
+/// `{"rearm":true}` or `{"cancel_retries":true}`.
 ///
 /// # Errors
 /// Which field is wrong, and what it must be.
 pub(super) fn parse(body: &[u8]) -> Result<RelayCommand, Problem> {
     let text = core::str::from_utf8(body).map_err(|_| Problem::BadJson)?;
-    let (mut on, mut toggle, mut rearm, mut for_s) = (None, None, None, None);
+    let (mut on, mut toggle, mut for_s) = (None, None, None);
+    let (mut release, mut rearm, mut cancel) = (None, None, None);
     let mut problem = None;
     let whole = json::members(text, |name, value| {
         let result = match name {
             "on" => once("on", &mut on, boolean("on", value)),
             "toggle" => once("toggle", &mut toggle, truth("toggle", value)),
+            "release" => once("release", &mut release, truth("release", value)),
             "rearm" => once("rearm", &mut rearm, truth("rearm", value)),
+            "cancel_retries" => once("cancel_retries", &mut cancel, truth("cancel_retries", value)),
             "for_s" => once("for_s", &mut for_s, duration("for_s", value)),
             other => Err(Problem::UnknownField { name: Name::new(other) }),
         };
@@ -31,15 +35,18 @@ pub(super) fn parse(body: &[u8]) -> Result<RelayCommand, Problem> {
     if let Some(problem) = problem {
         return Err(problem);
     }
-    let wish = match (on, toggle, rearm) {
-        (Some(on), None, None) => Wish::Set(on),
-        (None, Some(()), None) => Wish::Toggle,
-        (None, None, Some(())) => Wish::Rearm,
-        _ => return Err(Problem::OneWish),
-    };
+    let wishes = [
+        on.map(Wish::Set),
+        toggle.map(|()| Wish::Toggle),
+        release.map(|()| Wish::Release),
+        rearm.map(|()| Wish::Rearm),
+        cancel.map(|()| Wish::CancelRetries),
+    ];
+    let mut given = wishes.into_iter().flatten();
+    let (Some(wish), None) = (given.next(), given.next()) else { return Err(Problem::OneWish) };
     let duration = for_s.flatten();
-    if wish == Wish::Rearm && duration.is_some() {
-        return Err(Problem::BadField { name: "for_s", wanted: "left out with rearm" });
+    if duration.is_some() && !matches!(wish, Wish::Set(_) | Wish::Toggle) {
+        return Err(Problem::BadField { name: "for_s", wanted: "given with on or toggle only" });
     }
     Ok(RelayCommand { wish, duration, source: Source::Web })
 }
@@ -93,6 +100,8 @@ mod tests {
         assert_eq!(parse(b"{\"toggle\":true,\"for_s\":0.1}"), command(Wish::Toggle, Some(0.1)));
         assert_eq!(parse(b"{\"for_s\":6.048e5,\"on\":true}"), command(Wish::Set(true), Some(604_800.0)));
         assert_eq!(parse(b"{\"rearm\":true}"), command(Wish::Rearm, None));
+        assert_eq!(parse(b"{\"release\":true}"), command(Wish::Release, None));
+        assert_eq!(parse(b"{\"cancel_retries\":true}"), command(Wish::CancelRetries, None));
         assert_eq!(parse(b"{\"on\":true,\"for_s\":null}"), command(Wish::Set(true), None));
     }
 
@@ -124,6 +133,9 @@ mod tests {
             ("{\"on\":true,\"toggle\":true}", "one of"),
             ("{\"on\":true,\"rearm\":true}", "one of"),
             ("{\"rearm\":true,\"for_s\":5}", "for_s"),
+            ("{\"release\":true,\"for_s\":5}", "for_s"),
+            ("{\"release\":true,\"rearm\":true}", "one of"),
+            ("{\"cancel_retries\":false}", "cancel_retries"),
             ("on", "json"),
             ("[]", "json"),
             ("{\"on\":true", "json"),

@@ -18,7 +18,7 @@ use super::reply::{Budget, Reply};
 use super::routes::{Handler, Route, find};
 use super::socket::Exchange;
 use super::{Plug, api, assets, events, metrics, relay_request, waveform, wifi};
-use crate::core::relay::Wish;
+use crate::core::claims::Wish;
 use crate::limits;
 use crate::platform::Clock;
 
@@ -133,20 +133,11 @@ impl<'a, C: Clock, N: Clock, M: RawMutex> Site<'a, C, N, M> {
     ) -> Result<Reply<'a>, Problem> {
         let text = self.json_body(parts, body).await?;
         let command = relay_request::parse(text)?;
-        let (was_on, locked_out) = {
-            let relay = self.plug.state.relay.borrow();
-            (relay.on, relay.locked_out)
-        };
         let wants_on = match command.wish {
             Wish::Set(on) => on,
-            Wish::Toggle => !was_on,
-            Wish::Rearm if locked_out => false,
-            // Nothing to do; the status is the answer.
-            Wish::Rearm => return api::relay(self),
+            Wish::Toggle => !self.plug.state.relay.borrow().on,
+            Wish::Release | Wish::Rearm | Wish::CancelRetries => false,
         };
-        if wants_on && locked_out {
-            return Err(Problem::LockedOut);
-        }
         self.core.switch(self.plug.network_clock, command).await?;
         // Protection may have been faster.
         let locked_out = self.plug.state.relay.borrow().locked_out;
