@@ -1,0 +1,1 @@
+//! Each rule of the claims machine, as a table.
