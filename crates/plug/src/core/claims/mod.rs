@@ -26,8 +26,6 @@
 mod delays;
 mod standing;
 mod status;
-#[cfg(test)]
-mod tests;
 mod types;
 mod words;
 

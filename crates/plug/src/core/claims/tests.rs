@@ -1,1 +1,0 @@
-//! Each rule of the claims machine, as a table.
