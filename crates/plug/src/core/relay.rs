@@ -195,16 +195,7 @@ impl RelayMachine {
         if self.state == State::LockedOut {
             return Actions::default();
         }
-        let cause = match trip {
-            Trip::OverCurrent { current, limit } => text(format_args!(
-                "over-current: {:.1} A in a half cycle, {:.1} A allowed",
-                current.0, limit.0
-            )),
-            Trip::ClippedCurrent { limit } => {
-                text(format_args!("over-current: beyond what can be measured, {:.1} A allowed", limit.0))
-            }
-            Trip::NoSamples => text(format_args!("no samples: nothing would protect what is plugged in")),
-        };
+        let cause = trip.cause();
         let mut actions = self.enter(now, State::LockedOut, Source::Protection, cause);
         actions.relay = Some(false);
         actions
