@@ -8,12 +8,18 @@ mod calibration;
 mod entries;
 mod field;
 mod fields;
+mod migrate;
 mod patch;
 mod rules;
 pub mod schema;
+mod store;
+mod stored;
+mod write;
 mod wrong;
 
 pub use field::Secrets;
 pub use patch::{Refusal, patch};
 pub use schema::{Basis, Hardware, Settings};
+pub use store::{Found, STORED_MOST, SaveError, SettingsStore, Trouble};
+pub use write::{etag, json_length, write_json};
 pub use wrong::{WRONG_MOST, Wanted, Wrong, WrongField};
