@@ -86,15 +86,37 @@ pub(crate) struct Quoted<'a>(pub(crate) &'a str);
 
 impl Display for Quoted<'_> {
     fn fmt(&self, formatter: &mut Formatter<'_>) -> Written {
-        formatter.write_char('"')?;
-        for character in self.0.chars() {
-            match character {
-                '"' | '\\' => write!(formatter, "\\{character}")?,
-                '\0'..='\x1f' => write!(formatter, "\\u{:04x}", u32::from(character))?,
-                other => formatter.write_char(other)?,
+        write_quoted(&self.0, formatter)
+    }
+}
+
+/// Writes what `text` shows as a JSON string.
+pub(crate) fn write_quoted(text: &dyn Display, out: &mut dyn Write) -> Written {
+    out.write_char('"')?;
+    write!(Escaping(out), "{text}")?;
+    out.write_char('"')
+}
+
+/// Escapes what may not stand in a JSON string.
+struct Escaping<'a>(&'a mut dyn Write);
+
+impl Write for Escaping<'_> {
+    fn write_str(&mut self, text: &str) -> Written {
+        let special = |character: char| matches!(character, '"' | '\\' | '\0'..='\x1f');
+        for piece in text.split_inclusive(special) {
+            match piece.chars().next_back().filter(|last| special(*last)) {
+                None => self.0.write_str(piece)?,
+                Some(last) => {
+                    // Each of them is one byte long.
+                    self.0.write_str(piece.get(..piece.len() - 1).unwrap_or(""))?;
+                    match last {
+                        '"' | '\\' => write!(self.0, "\\{last}")?,
+                        control => write!(self.0, "\\u{:04x}", u32::from(control))?,
+                    }
+                }
             }
         }
-        formatter.write_char('"')
+        Ok(())
     }
 }
 
