@@ -11,6 +11,7 @@ pub mod app;
 pub mod board;
 pub mod core;
 pub mod defaults;
+mod json;
 pub mod limits;
 pub mod net;
 pub mod platform;

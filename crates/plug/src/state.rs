@@ -13,6 +13,7 @@ use crate::app::Details;
 use crate::core::relay::{RelayChange, RelayStatus};
 use crate::limits;
 use crate::net::WifiStatus;
+use crate::settings::{self, Basis, Desk, Settings};
 use crate::update::Image;
 
 /// Lives in `run_rest`, on one executor: no locks, borrows never cross an `await`.
@@ -39,6 +40,12 @@ pub struct State {
     pub wifi: RefCell<Option<WifiStatus>>,
     /// The image that runs; `None` where there are no slots, or nobody has looked yet.
     pub image: Cell<Option<Image>>,
+    /// The settings as they are stored; defaults until [`State::settings_desk`] is open.
+    pub settings: RefCell<Settings>,
+    /// Their entity tag.
+    pub settings_tag: Cell<u64>,
+    /// Where changes of them wait to be stored.
+    pub settings_desk: Desk,
     /// How often in a row no client could be let in.
     pub accept_errors: Cell<u32>,
 }
@@ -59,7 +66,7 @@ pub struct LogLine {
 impl State {
     /// Nothing measured yet.
     #[must_use]
-    pub const fn new(relay: RelayStatus, calibration: Calibration) -> Self {
+    pub fn new(relay: RelayStatus, calibration: Calibration) -> Self {
         Self {
             reading: RefCell::new(None),
             details: RefCell::new(Details::NONE),
@@ -72,6 +79,9 @@ impl State {
             lost_samples: Cell::new(0),
             wifi: RefCell::new(None),
             image: Cell::new(None),
+            settings: RefCell::default(),
+            settings_tag: Cell::new(0),
+            settings_desk: Desk::new(),
             accept_errors: Cell::new(0),
         }
     }
@@ -81,6 +91,13 @@ impl State {
         self.changed.sender().send_modify(|count| {
             *count = Some(count.unwrap_or(0).wrapping_add(1));
         });
+    }
+
+    /// Takes settings that are stored.
+    pub fn put_settings(&self, settings: Settings, basis: &Basis, revision: u32) {
+        self.settings_tag.set(settings::etag(&settings, &basis.board, revision));
+        self.settings.replace(settings);
+        self.touch();
     }
 
     /// Takes a new window.

@@ -1,5 +1,63 @@
 //! Settings: one typed schema, checked as a whole, kept in flash as one item.
+//!
+//! `schema` has the types, `fields` the table of all fields with their ranges, `rules` what fields have to do with each
+//! other. `patch` takes a change, `write` makes JSON, `store` keeps it in the flash, `desk` is where a change waits for
+//! the one task that stores it ([`run`]).
 
+use embedded_storage_async::nor_flash::NorFlash;
+
+use crate::state::State;
+
+mod calibration;
+mod desk;
+mod entries;
+mod field;
+mod fields;
+mod migrate;
+mod patch;
+mod rules;
 pub mod schema;
+mod store;
+mod stored;
+mod write;
+mod wrong;
 
-pub use schema::{Hardware, Settings};
+pub use desk::{Desk, Ticket};
+pub use field::Secrets;
+pub use patch::{Refusal, patch};
+pub use schema::{Basis, Hardware, Settings};
+pub use store::{Found, STORED_MOST, SaveError, SettingsStore, Trouble};
+pub use write::{etag, json_length, write_json};
+pub use wrong::{WRONG_MOST, Wanted, Wrong, WrongField};
+
+/// Reads the settings into the state, and lets them be changed from now on. What went wrong is for the log.
+pub async fn begin<S: NorFlash, K: NorFlash>(
+    store: &mut SettingsStore<S, K>,
+    state: &State,
+    basis: &Basis,
+) -> Option<Trouble> {
+    let (settings, trouble) = store.load(basis).await;
+    state.put_settings(*settings, basis, store.revision());
+    state.settings_desk.open();
+    trouble
+}
+
+/// Stores one change after the other and tells it with `notify` once it holds. Call [`begin`] first. Runs for ever;
+/// dropping the future is a power cut for a change that is under way.
+pub async fn run<S: NorFlash, K: NorFlash>(
+    store: &mut SettingsStore<S, K>,
+    state: &State,
+    basis: &Basis,
+    mut notify: impl FnMut(&Settings),
+) -> ! {
+    loop {
+        let settings = state.settings_desk.next().await;
+        let outcome = store.save(&settings).await;
+        if outcome.is_ok() {
+            notify(&settings);
+            state.put_settings(*settings, basis, store.revision());
+        }
+        state.settings_desk.done(outcome);
+        state.touch();
+    }
+}

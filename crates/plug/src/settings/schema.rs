@@ -13,6 +13,13 @@ pub const VERSION: u32 = 1;
 /// Entries of the weekly schedule.
 pub const SCHEDULE_ENTRIES: usize = 16;
 
+/// Calibrations that are kept beside the one in use.
+pub const EARLIER_CALIBRATIONS: usize = 4;
+/// Furthest from sunrise or sunset that an entry can be, in seconds: six hours.
+pub const SUN_OFFSET_S: i32 = 6 * 3600;
+/// Longest random part of an entry, in seconds.
+pub const RANDOM_S: u16 = 3600;
+
 /// Everything that a person can set.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Settings {
@@ -231,8 +238,8 @@ impl Default for ProtectionSettings {
 pub struct CalibrationSettings {
     /// What is in use; `None`: the board's own, never calibrated.
     pub in_use: Option<Calibration>,
-    /// The four before it, newest last.
-    pub earlier: Vec<Calibration, 4>,
+    /// Those before it, newest last: at most [`EARLIER_CALIBRATIONS`]. On the heap, where most plugs have none.
+    pub earlier: alloc::vec::Vec<Calibration>,
 }
 
 /// `time`.
@@ -270,4 +277,15 @@ pub struct Hardware {
     pub has_led: bool,
     /// Whether the relay's pin can be held over a restart.
     pub can_hold: bool,
+}
+
+/// What settings are read against; constant while a plug runs.
+#[derive(Clone, Debug)]
+pub struct Basis {
+    /// What it can do and carry.
+    pub hardware: Hardware,
+    /// The calibration of its board, version 0: what holds where nobody ever calibrated it.
+    pub board: Calibration,
+    /// Whether a text is a POSIX `TZ` string that the plug's clock understands.
+    pub zone: fn(&str) -> bool,
 }

@@ -8,12 +8,12 @@ mod assets;
 mod core_desk;
 mod events;
 mod gate;
-mod json;
 mod metrics;
 mod problem;
 mod relay_request;
 mod reply;
 mod routes;
+mod settings;
 mod site;
 mod socket;
 mod waveform;
@@ -33,8 +33,10 @@ pub use routes::{Methods, ROUTES, Route};
 use crate::apart::apart;
 use crate::app::Link;
 use crate::defaults::Defaults;
+use crate::json;
 use crate::limits;
 use crate::platform::{Clock, Identity, Machine};
+use crate::settings::Basis;
 use crate::starts::Starts;
 use crate::state::State;
 use assets::Tags;
@@ -64,6 +66,8 @@ pub struct Plug<'a, C, N, M: RawMutex> {
     pub starts: &'a Starts,
     /// What its build brought.
     pub defaults: &'a Defaults,
+    /// What settings are read against.
+    pub basis: &'a Basis,
 }
 
 /// picoserve's buffer: a head and a JSON body.
@@ -210,6 +214,16 @@ mod tests {
             machine: &Still,
             starts: &Starts::default(),
             defaults: &Defaults::default(),
+            basis: &Basis {
+                hardware: crate::settings::Hardware {
+                    maximum_current_a: 16.0,
+                    has_button: false,
+                    has_led: false,
+                    can_hold: false,
+                },
+                board: Calibration::ideal(1.0, 0.0, 1.0, 0.0),
+                zone: |_| true,
+            },
         };
         let core = CoreDesk::new(plug.link, plug.state, plug.front_end);
         let (budget, tags) = (Budget::new(), Tags::new());

@@ -49,6 +49,16 @@ pub(super) enum Problem {
     RepeatedField { name: &'static str },
     /// Not exactly one of the wishes.
     OneWish,
+    /// Settings that cannot be; the answer names each (see `settings.rs`).
+    BadSettings,
+    /// The settings are not those that the client saw.
+    ChangedMeanwhile,
+    /// All settings together are more than the plug keeps.
+    SettingsTooLarge,
+    /// The flash did not take the settings.
+    NotStored,
+    /// Another change of the settings is under way, or they are not read yet.
+    SettingsBusy,
     /// Protection holds the relay open.
     LockedOut,
     /// Switching on has to wait.
@@ -118,15 +128,20 @@ impl Problem {
             Self::LockedOut => (409, "locked_out"),
             Self::TooSoon { .. } => (409, "too_soon"),
             Self::LengthRequired => (411, "length_required"),
+            Self::ChangedMeanwhile => (412, "changed_meanwhile"),
             Self::BodyTooLong { .. } => (413, "body_too_long"),
             Self::NotJsonType => (415, "not_json"),
             Self::UnknownField { .. } => (422, "unknown_field"),
             Self::BadField { .. } | Self::RepeatedField { .. } => (422, "bad_field"),
             Self::OneWish => (422, "one_wish"),
+            Self::BadSettings => (422, "bad_settings"),
             Self::BadParameter { .. } => (422, "bad_parameter"),
             Self::TooManyCycles => (422, "too_many_cycles"),
             Self::HeadTooLong => (431, "head_too_long"),
+            Self::NotStored => (500, "not_stored"),
             Self::NothingMeasuredYet => (503, "nothing_measured_yet"),
+            Self::SettingsBusy => (503, "settings_busy"),
+            Self::SettingsTooLarge => (507, "settings_too_large"),
             Self::SamplesGone => (503, "samples_gone"),
             Self::CoreBusy => (503, "core_busy"),
             Self::CaptureBusy => (503, "capture_busy"),
@@ -145,6 +160,7 @@ impl Problem {
             | Self::SamplesGone
             | Self::CoreBusy
             | Self::CaptureBusy
+            | Self::SettingsBusy
             | Self::Busy => Some(1),
             _ => None,
         }
@@ -195,6 +211,17 @@ impl Problem {
             Self::OneWish => {
                 "Give exactly one of on (true or false), toggle, release, rearm and cancel_retries (each true)."
             }
+            Self::BadSettings => "Some of these fields cannot be so; see /api/v1/openapi.json.",
+            Self::ChangedMeanwhile => {
+                "The settings were changed meanwhile; fetch them again and repeat the change on the new ones."
+            }
+            Self::SettingsTooLarge => {
+                "All settings together are too long to be kept; shorten names or remove entries of the schedule."
+            }
+            Self::NotStored => "The plug's flash did not take the settings; the old ones still hold.",
+            Self::SettingsBusy => {
+                "The settings are being read or stored; look at them and try again in a second."
+            }
             Self::LockedOut => {
                 "Protection holds the relay open; see why in /api/v1/relay/log, then send {\"rearm\":true} first."
             }
@@ -236,7 +263,7 @@ impl Problem {
 mod tests {
     use super::*;
 
-    fn all() -> [Problem; 25] {
+    fn all() -> [Problem; 30] {
         let name = "for_s";
         let wanted = "a number of seconds from 0.1 to 604800";
         [
@@ -256,6 +283,11 @@ mod tests {
             Problem::BadParameter { name, wanted },
             Problem::RepeatedField { name },
             Problem::OneWish,
+            Problem::BadSettings,
+            Problem::ChangedMeanwhile,
+            Problem::SettingsTooLarge,
+            Problem::NotStored,
+            Problem::SettingsBusy,
             Problem::LockedOut,
             Problem::TooSoon { wait: Duration::from_secs(86_400), why: DelayReason::MinimumOff },
             Problem::TooManyCycles,

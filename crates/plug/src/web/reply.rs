@@ -92,6 +92,12 @@ impl<'a> Draft<'a> {
         written.map(|_| ()).map_err(|_| Problem::Busy)
     }
 
+    /// Adds `bytes`, as many as fit.
+    pub(super) fn push(&mut self, bytes: &[u8]) {
+        let room = self.most.saturating_sub(self.bytes.len());
+        self.bytes.extend_from_slice(bytes.get(..room.min(bytes.len())).unwrap_or(&[]));
+    }
+
     /// Begins again.
     pub(super) fn clear(&mut self) {
         self.bytes.clear();

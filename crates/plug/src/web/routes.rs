@@ -9,6 +9,8 @@ pub enum Methods {
     Get,
     /// Looked at and set.
     GetPut,
+    /// Looked at and changed in parts.
+    GetPatch,
 }
 
 impl Methods {
@@ -24,6 +26,7 @@ impl Methods {
         match self {
             Self::Get => &["GET", "HEAD"],
             Self::GetPut => &["GET", "HEAD", "PUT"],
+            Self::GetPatch => &["GET", "HEAD", "PATCH"],
         }
     }
 }
@@ -51,6 +54,7 @@ pub(super) enum Handler {
     Waveform,
     Relay,
     RelayLog,
+    Settings,
     Wifi,
     OpenApi,
     Metrics,
@@ -89,6 +93,7 @@ pub const ROUTES: &[Route] = &[
     route("/api/v1/waveform", Methods::Get, Handler::Waveform, "raw samples, as a recording"),
     route("/api/v1/relay", Methods::GetPut, Handler::Relay, "the relay, and switching it"),
     route("/api/v1/relay/log", Methods::Get, Handler::RelayLog, "why the relay is as it is"),
+    route("/api/v1/settings", Methods::GetPatch, Handler::Settings, "all that a person can set"),
     route("/api/v1/wifi", Methods::Get, Handler::Wifi, "the radio: which network, how well, why not"),
     route("/api/v1/openapi.json", Methods::Get, Handler::OpenApi, "this interface, for machines"),
     route("/metrics", Methods::Get, Handler::Metrics, "the numbers, for Prometheus"),

@@ -17,7 +17,7 @@ use super::problem::Problem;
 use super::reply::{Budget, Reply};
 use super::routes::{Handler, Route, find};
 use super::socket::Exchange;
-use super::{Plug, api, assets, events, metrics, relay_request, waveform, wifi};
+use super::{Plug, api, assets, events, metrics, relay_request, settings, waveform, wifi};
 use crate::core::claims::Wish;
 use crate::limits;
 use crate::platform::Clock;
@@ -118,6 +118,11 @@ impl<'a, C: Clock, N: Clock, M: RawMutex> Site<'a, C, N, M> {
             Handler::Relay if parts.method() == "PUT" => self.switch(parts, body).await,
             Handler::Relay => api::relay(self),
             Handler::RelayLog => api::relay_log(self),
+            // Most workers never have a change of the settings: its future is not part of theirs.
+            Handler::Settings if parts.method() == "PATCH" => {
+                Box::pin(settings::patch(self, parts, body)).await
+            }
+            Handler::Settings => settings::settings(self),
             Handler::Wifi => wifi::wifi(self),
             Handler::OpenApi => Ok(api::openapi()),
             Handler::Metrics => metrics::metrics(self),
@@ -194,7 +199,7 @@ fn same_origin(parts: &RequestParts<'_>) -> bool {
     }
 }
 
-fn is_json(parts: &RequestParts<'_>) -> bool {
+pub(super) fn is_json(parts: &RequestParts<'_>) -> bool {
     let Some(value) = parts.headers().get("content-type") else { return false };
     let kind = value.as_raw().split(|byte| *byte == b';').next().unwrap_or(&[]);
     kind.trim_ascii().eq_ignore_ascii_case(b"application/json")

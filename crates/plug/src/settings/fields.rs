@@ -1,0 +1,212 @@
+//! The table of all fields: section, name, range. What the page, the flash and the tests know of a field is here.
+//!
+//! The calibration's fields have a table of their own (`calibration.rs`), since its default is the board's.
+
+use heapless::String;
+
+use super::field::{Field, Kind, Most, Place, Range};
+use super::schema::{ManualUntil, PowerOn, Settings};
+
+/// Names of the sections, in the order in which they are written.
+pub(super) const SECTIONS: [&str; 7] =
+    ["device", "wifi", "relay", "schedule", "protection", CALIBRATION, "time"];
+/// The section with a table of its own.
+pub(super) const CALIBRATION: &str = "calibration";
+
+/// A week.
+const WEEK_S: f64 = 604_800.0;
+const DAY_S: f64 = 86_400.0;
+const HOUR_S: f64 = 3600.0;
+
+/// Where a field of the settings is, for reading and for writing.
+macro_rules! at {
+    ($section:ident . $name:ident) => {
+        Place {
+            of: |settings: &Settings| &settings.$section.$name,
+            of_mut: |settings: &mut Settings| &mut settings.$section.$name,
+        }
+    };
+}
+
+const fn field(section: &'static str, name: &'static str, kind: Kind) -> Field {
+    Field { section, name, kind }
+}
+
+const fn range(from: f64, to: f64) -> Range {
+    Range { from, to: Most::Fixed(to) }
+}
+
+const fn up_to_maximum_times(factor: f64) -> Range {
+    Range { from: 0.1, to: Most::TimesMaximumCurrent(factor) }
+}
+
+/// The field of this name.
+pub(super) fn find(section: &str, name: &str) -> Option<(usize, &'static Field)> {
+    FIELDS.iter().enumerate().find(|(_, field)| field.section == section && field.name == name)
+}
+
+/// All fields but the calibration's, section by section.
+pub(super) static FIELDS: [Field; 38] = [
+    field(
+        "device",
+        "name",
+        Kind::Text {
+            get: |settings| &settings.device.name,
+            set: |settings, text| put(&mut settings.device.name, text),
+            check: |_, _| true,
+            wanted: "a text of at most 32 bytes without control characters",
+        },
+    ),
+    field("device", "button_locked", Kind::Flag(at!(device.button_locked))),
+    field("device", "led_off", Kind::Flag(at!(device.led_off))),
+    field(
+        "wifi",
+        "ssid",
+        Kind::Text {
+            get: |settings| &settings.wifi.ssid,
+            set: |settings, text| put(&mut settings.wifi.ssid, text),
+            check: |_, _| true,
+            wanted: "the name of a network, a text of at most 32 bytes without control characters",
+        },
+    ),
+    field(
+        "wifi",
+        "password",
+        Kind::Secret {
+            get: |settings| settings.wifi.password.as_deref(),
+            set: |settings, text| match text {
+                Some(text) => put(settings.wifi.password.get_or_insert_default(), text),
+                None => {
+                    settings.wifi.password = None;
+                    true
+                }
+            },
+            // As WPA2 has it (IEEE 802.11, annex J.4).
+            check: |text| {
+                (8..=63).contains(&text.len()) && text.bytes().all(|byte| (b' '..=b'~').contains(&byte))
+            },
+            wanted: "8 to 63 printable ASCII characters, \"set\" to keep the one that is set, or null",
+        },
+    ),
+    field(
+        "relay",
+        "power_on",
+        Kind::Choice {
+            get: |settings| settings.relay.power_on as usize,
+            set: |settings, index| {
+                settings.relay.power_on = match index {
+                    0 => PowerOn::Off,
+                    1 => PowerOn::On,
+                    _ => PowerOn::Last,
+                }
+            },
+            words: &["off", "on", "last"],
+        },
+    ),
+    field("relay", "start_delay_s", Kind::Seconds(at!(relay.start_delay), range(0.0, HOUR_S))),
+    field("relay", "start_delay_random_s", Kind::Seconds(at!(relay.start_delay_random), range(0.0, HOUR_S))),
+    field("relay", "minimum_on_s", Kind::Seconds(at!(relay.minimum_on), range(0.0, DAY_S))),
+    field("relay", "minimum_off_s", Kind::Seconds(at!(relay.minimum_off), range(0.0, DAY_S))),
+    field("relay", "switchings_a_minute", Kind::Whole(at!(relay.switchings_a_minute), range(0.0, 120.0))),
+    field(
+        "relay",
+        "manual_until",
+        Kind::Choice {
+            get: |settings| settings.relay.manual_until as usize,
+            set: |settings, index| {
+                settings.relay.manual_until =
+                    if index == 0 { ManualUntil::Schedule } else { ManualUntil::Released }
+            },
+            words: &["schedule", "released"],
+        },
+    ),
+    field("relay", "inching_s", Kind::MaybeSeconds(at!(relay.inching), range(0.1, WEEK_S))),
+    field("relay", "idle_off_below_w", Kind::MaybeNumber(at!(relay.idle_off_below_w), range(0.1, 5000.0))),
+    field("relay", "idle_off_after_s", Kind::Seconds(at!(relay.idle_off_after), range(1.0, DAY_S))),
+    field(
+        "relay",
+        "hold_on_restart",
+        Kind::FlagIf(
+            at!(relay.hold_on_restart),
+            |hardware| hardware.can_hold,
+            "false: this plug cannot hold its relay over a restart",
+        ),
+    ),
+    field("schedule", "enabled", Kind::Flag(at!(schedule.enabled))),
+    field("schedule", "entries", Kind::Entries),
+    field(
+        "protection",
+        "current_limit_a",
+        Kind::MaybeNumber(at!(protection.current_limit_a), up_to_maximum_times(5.0)),
+    ),
+    field(
+        "protection",
+        "rated_current_a",
+        Kind::MaybeNumber(at!(protection.rated_current_a), up_to_maximum_times(1.0)),
+    ),
+    field("protection", "inverse_time", Kind::Flag(at!(protection.inverse_time))),
+    field(
+        "protection",
+        "power_limit_w",
+        Kind::MaybeNumber(at!(protection.power_limit_w), range(1.0, 20_000.0)),
+    ),
+    field("protection", "power_hold_s", Kind::Seconds(at!(protection.power_hold), range(0.0, HOUR_S))),
+    field(
+        "protection",
+        "voltage_max_v",
+        Kind::MaybeNumber(at!(protection.voltage_max_v), range(50.0, 500.0)),
+    ),
+    field(
+        "protection",
+        "voltage_min_v",
+        Kind::MaybeNumber(at!(protection.voltage_min_v), range(50.0, 500.0)),
+    ),
+    field(
+        "protection",
+        "voltage_hysteresis_v",
+        Kind::Number(at!(protection.voltage_hysteresis_v), range(0.0, 50.0)),
+    ),
+    field("protection", "voltage_hold_s", Kind::Seconds(at!(protection.voltage_hold), range(0.0, HOUR_S))),
+    field(
+        "protection",
+        "energy_budget_wh",
+        Kind::MaybeNumber(at!(protection.energy_budget_wh), range(1.0, 1e6)),
+    ),
+    field(
+        "protection",
+        "chip_temperature_max_c",
+        Kind::MaybeNumber(at!(protection.chip_temperature_max_c), range(40.0, 125.0)),
+    ),
+    field("protection", "sensor_fault", Kind::Flag(at!(protection.sensor_fault))),
+    field("protection", "clipped", Kind::Flag(at!(protection.clipped))),
+    field("protection", "retries", Kind::Whole(at!(protection.retries), range(0.0, 20.0))),
+    field("protection", "retry_pause_s", Kind::Seconds(at!(protection.retry_pause), range(1.0, DAY_S))),
+    field("protection", "retry_back_off", Kind::Number(at!(protection.retry_back_off), range(1.0, 10.0))),
+    field(
+        "time",
+        "zone",
+        Kind::Text {
+            get: |settings| &settings.time.zone,
+            set: |settings, text| put(&mut settings.time.zone, text),
+            check: |text, _| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic()),
+            wanted: "the IANA name of a zone such as \"Europe/Berlin\", at most 40 characters",
+        },
+    ),
+    field(
+        "time",
+        "posix",
+        Kind::Text {
+            get: |settings| &settings.time.posix,
+            set: |settings, text| put(&mut settings.time.posix, text),
+            check: |text, basis| (basis.zone)(text),
+            wanted: "a POSIX TZ string such as \"CET-1CEST,M3.5.0,M10.5.0/3\", at most 64 characters",
+        },
+    ),
+    field("time", "latitude_deg", Kind::MaybeNumber(at!(time.latitude_deg), range(-90.0, 90.0))),
+    field("time", "longitude_deg", Kind::MaybeNumber(at!(time.longitude_deg), range(-180.0, 180.0))),
+];
+
+/// `false` if it does not fit; then nothing changes.
+fn put<const N: usize>(place: &mut String<N>, text: &str) -> bool {
+    String::try_from(text).map(|text| *place = text).is_ok()
+}

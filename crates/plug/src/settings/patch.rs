@@ -1,0 +1,115 @@
+//! A JSON merge patch (RFC 7396) onto the settings: all of it is taken, or nothing and each wrong field is named.
+
+use alloc::boxed::Box;
+
+use super::calibration::{self, Writer};
+use super::fields::{CALIBRATION, FIELDS, SECTIONS, find};
+use super::rules::{Given, check};
+use super::schema::{Basis, Settings, VERSION};
+use super::wrong::{Part, Wanted, Why, Wrong, WrongField};
+use crate::json::{self, NotJson};
+
+/// Why a patch is refused.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Refusal {
+    /// It is not one JSON object.
+    NotJson,
+    /// These fields are wrong.
+    Wrong(Wrong),
+}
+
+const SECTION: Wanted = Wanted::Phrase("an object with fields, or null");
+const SCHEMA: Wanted = Wanted::Phrase("1, the version that this plug knows");
+
+/// The settings after `text` was taken. A field that is null is off or unknown where it can be that, and else as it
+/// was when the plug was new; a section that is null is so in all its fields. `time` is the date of a calibration that
+/// brings none, in Unix seconds.
+///
+/// # Errors
+/// What is wrong; nothing is taken then.
+pub fn patch(
+    settings: &Settings,
+    text: &str,
+    basis: &Basis,
+    time: Option<f64>,
+) -> Result<Box<Settings>, Refusal> {
+    let mut patch = Patch {
+        settings: Box::new(settings.clone()),
+        default: Box::default(),
+        basis,
+        time: time.map(|time| time as u64),
+        sections: 0,
+        given: Given::NONE,
+        wrong: Wrong::new(),
+    };
+    json::members(text, |name, value| patch.section(name, value)).map_err(|NotJson| Refusal::NotJson)?;
+    let Patch { settings, given, mut wrong, .. } = patch;
+    check(&settings, given, &mut wrong);
+    if wrong.is_empty() { Ok(settings) } else { Err(Refusal::Wrong(wrong)) }
+}
+
+/// A patch that is being read.
+struct Patch<'a> {
+    settings: Box<Settings>,
+    default: Box<Settings>,
+    basis: &'a Basis,
+    time: Option<u64>,
+    /// A bit for each section that was given.
+    sections: u8,
+    given: Given,
+    wrong: Wrong,
+}
+
+impl Patch<'_> {
+    fn section(&mut self, name: &str, value: &str) {
+        if name == "schema" {
+            if value.parse() != Ok(VERSION) {
+                self.wrong.push(WrongField::section("schema", Why::MustBe(SCHEMA)));
+            }
+            return;
+        }
+        let Some((index, section)) = SECTIONS.into_iter().enumerate().find(|(_, section)| *section == name)
+        else {
+            return self.wrong.push(WrongField::unknown_section(name));
+        };
+        if self.sections & 1 << index != 0 {
+            return self.wrong.push(WrongField::section(section, Why::Repeated));
+        }
+        self.sections |= 1 << index;
+        if section == CALIBRATION {
+            self.calibration(value);
+        } else if value == "null" {
+            for (index, field) in FIELDS.iter().enumerate().filter(|(_, field)| field.section == section) {
+                self.given.add(index);
+                field.copy(&self.default, &mut self.settings);
+            }
+        } else if json::members(value, |name, value| self.member(section, name, value)).is_err() {
+            self.wrong.push(WrongField::section(section, Why::MustBe(SECTION)));
+        }
+    }
+
+    fn member(&mut self, section: &'static str, name: &str, value: &str) {
+        let Some((index, field)) = find(section, name) else {
+            return self.wrong.push(WrongField::unknown(section, Part::Top, name));
+        };
+        if !self.given.add(index) {
+            self.wrong.push(field.wrong(Why::Repeated));
+        } else if value == "null" {
+            field.clear(&mut self.settings, &self.default);
+        } else {
+            let wrong = &mut self.wrong;
+            field.read(value, &mut self.settings, self.basis, &mut |field| wrong.push(field));
+        }
+    }
+
+    fn calibration(&mut self, value: &str) {
+        let Self { settings, basis, wrong, .. } = self;
+        let board = &basis.board;
+        let current = settings.calibration.in_use.as_ref().unwrap_or(board);
+        let writer = Writer::Client { time: self.time };
+        let said = calibration::read(value, current, board, writer, &mut |field| wrong.push(field));
+        if let Some(said) = said {
+            settings.calibration.take(said, board);
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! What fields have to do with each other.
+
+use super::fields::{FIELDS, find};
+use super::schema::{At, Settings};
+use super::wrong::{Part, Why, Wrong, WrongField};
+
+/// Which fields of the table a text gave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Given(u64);
+
+const _: () = assert!(FIELDS.len() <= 64);
+
+impl Given {
+    pub(super) const NONE: Self = Self(0);
+
+    /// Adds a field; `false` if it was there.
+    pub(super) fn add(&mut self, index: usize) -> bool {
+        let before = self.0;
+        self.0 |= 1 << index;
+        self.0 != before
+    }
+
+    fn has(self, section: &str, name: &str) -> bool {
+        find(section, name).is_some_and(|(index, _)| self.0 & 1 << index != 0)
+    }
+}
+
+/// A rule: whether it is broken, and for each of its fields what that one must do then.
+struct Rule {
+    broken: fn(&Settings) -> bool,
+    parties: &'static [Party],
+}
+
+struct Party {
+    section: &'static str,
+    name: &'static str,
+    must: &'static str,
+}
+
+const fn party(section: &'static str, name: &'static str, must: &'static str) -> Party {
+    Party { section, name, must }
+}
+
+static RULES: [Rule; 5] = [
+    Rule {
+        broken: |settings| settings.wifi.password.is_some() && settings.wifi.ssid.is_empty(),
+        parties: &[
+            party("wifi", "password", "be null where there is no ssid"),
+            party("wifi", "ssid", "be given, or password be null"),
+        ],
+    },
+    Rule {
+        broken: |settings| {
+            let protection = &settings.protection;
+            both(protection.voltage_min_v, protection.voltage_max_v).is_some_and(|(min, max)| min >= max)
+        },
+        parties: &[
+            party("protection", "voltage_min_v", "be less than voltage_max_v"),
+            party("protection", "voltage_max_v", "be more than voltage_min_v"),
+        ],
+    },
+    Rule {
+        // In between there would be no voltage that is good again after a trip.
+        broken: |settings| {
+            let protection = &settings.protection;
+            let back = 2.0 * protection.voltage_hysteresis_v;
+            both(protection.voltage_min_v, protection.voltage_max_v)
+                .is_some_and(|(min, max)| min < max && min + back >= max)
+        },
+        parties: &[party(
+            "protection",
+            "voltage_hysteresis_v",
+            "be less than half of what is between voltage_min_v and voltage_max_v",
+        )],
+    },
+    Rule {
+        broken: |settings| {
+            let protection = &settings.protection;
+            both(protection.rated_current_a, protection.current_limit_a)
+                .is_some_and(|(rated, limit)| rated > limit)
+        },
+        parties: &[
+            party("protection", "rated_current_a", "be at most current_limit_a"),
+            party("protection", "current_limit_a", "be at least rated_current_a"),
+        ],
+    },
+    Rule {
+        broken: |settings| settings.time.latitude_deg.is_some() != settings.time.longitude_deg.is_some(),
+        parties: &[
+            party("time", "latitude_deg", "be given together with longitude_deg, or both be null"),
+            party("time", "longitude_deg", "be given together with latitude_deg, or both be null"),
+        ],
+    },
+];
+
+fn both(one: Option<f64>, other: Option<f64>) -> Option<(f64, f64)> {
+    one.zip(other)
+}
+
+/// Tells which rules the settings break, each at the fields that were given; at its first one if none was.
+pub(super) fn check(settings: &Settings, given: Given, wrong: &mut Wrong) {
+    for rule in &RULES {
+        // A field that is wrong by itself says enough.
+        let known = rule.parties.iter().any(|party| tells(wrong, party));
+        if known || !(rule.broken)(settings) {
+            continue;
+        }
+        let anyone = rule.parties.iter().any(|party| given.has(party.section, party.name));
+        for (index, party) in rule.parties.iter().enumerate() {
+            if given.has(party.section, party.name) || (!anyone && index == 0) {
+                wrong.push(WrongField::new(party.section, Part::Top, party.name, Why::Rule(party.must)));
+            }
+        }
+    }
+    check_sun(settings, wrong);
+}
+
+fn tells(wrong: &Wrong, party: &Party) -> bool {
+    wrong.fields().iter().any(|field| field.is(party.section, party.name))
+}
+
+/// Where the sun rises is known only with a position. Stored settings may break this: the schedule says so then.
+fn check_sun(settings: &Settings, wrong: &mut Wrong) {
+    if settings.time.latitude_deg.is_some() || settings.time.longitude_deg.is_some() {
+        return;
+    }
+    let entries = settings.schedule.entries.iter().zip(0_u8..);
+    for (_, index) in entries.filter(|(entry, _)| !matches!(entry.at, At::Clock(_))) {
+        let must = "be a time of the clock while time.latitude_deg and time.longitude_deg are null";
+        wrong.push(WrongField::new("schedule", Part::Entry(index), "at", Why::Rule(must)));
+    }
+}
+
+/// Makes the fields of broken rules as they are by default, and tells them.
+pub(super) fn repair(settings: &mut Settings, default: &Settings, wrong: &mut Wrong) {
+    for rule in &RULES {
+        if !(rule.broken)(settings) {
+            continue;
+        }
+        for party in rule.parties {
+            if let Some((_, field)) = find(party.section, party.name) {
+                field.copy(default, settings);
+                wrong.push(field.wrong(Why::Rule(party.must)));
+            }
+        }
+    }
+}

@@ -1,0 +1,353 @@
+//! The settings in the flash, so that a power cut leaves the old or the new ones, never a mixture.
+//!
+//! All settings are one item of a map: its writing is the moment at which a change holds. The calibration has a place
+//! of its own, which a factory reset leaves alone. So that both change in one step, a new calibration goes into the
+//! settings' item first and to its own place afterwards; a start that finds it only in the item finishes the work.
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+use core::fmt::{self, Display, Formatter, Write};
+
+use embedded_storage_async::nor_flash::NorFlash;
+use sequential_storage::cache::{Cache, Uncached};
+use sequential_storage::map::{MapConfig, MapStorage, SerializationError, Value};
+
+use super::migrate::STEPS;
+use super::schema::{Basis, CalibrationSettings, Settings, VERSION};
+use super::stored::{self, Stored};
+use super::write::{Beside, Length, write_in_use, write_stored};
+use super::wrong::Wrong;
+
+/// Longest text that is stored.
+pub const STORED_MOST: usize = 3584;
+/// Key and value, in whole words of any flash.
+const BUFFER: usize = (1 + STORED_MOST).next_multiple_of(32);
+/// The one key of each map; never used for anything else.
+const KEY: u8 = 1;
+
+/// Why settings were not stored; the old ones are still there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SaveError {
+    /// Together they are longer than what is kept.
+    TooLarge,
+    /// The flash does not read or write.
+    Flash,
+    /// There is no memory for it now.
+    Memory,
+}
+
+impl Display for SaveError {
+    fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::TooLarge => "the settings are too long to be kept",
+            Self::Flash => "the flash cannot be used",
+            Self::Memory => "there is no memory to store the settings now",
+        })
+    }
+}
+
+/// What became of one place in the flash.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Found {
+    /// What was stored, or nothing because nothing ever was.
+    #[default]
+    Whole,
+    /// Something that cannot be understood; the defaults hold.
+    Corrupt,
+    /// It cannot be read; the defaults hold.
+    Unreadable,
+}
+
+/// What was wrong when the settings were read; the plug runs all the same.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Trouble {
+    /// With the settings.
+    pub settings: Found,
+    /// With the calibration.
+    pub calibration: Found,
+    /// Fields that could not be as they were stored: they are at their defaults.
+    pub wrong: Wrong,
+    /// Something of a newer version was too long to be kept.
+    pub dropped: bool,
+}
+
+impl Trouble {
+    /// Gives each thing to be said to `say`: for the plug's log.
+    pub fn tell(&self, mut say: impl FnMut(&str)) {
+        for (found, corrupt, unreadable) in [
+            (
+                self.settings,
+                "settings could not be understood: defaults hold",
+                "settings could not be read: defaults hold",
+            ),
+            (
+                self.calibration,
+                "the calibration could not be understood: the board's own holds",
+                "the calibration could not be read: the board's own holds",
+            ),
+        ] {
+            match found {
+                Found::Whole => {}
+                Found::Corrupt => say(corrupt),
+                Found::Unreadable => say(unreadable),
+            }
+        }
+        for field in self.wrong.fields() {
+            let mut text: heapless::String<96> = heapless::String::new();
+            // As much as fits: the name stands first.
+            let _ = write!(text, "stored setting left out: {}", field.field());
+            say(&text);
+        }
+        if self.dropped {
+            say("some settings of a newer version were too long to be kept");
+        }
+    }
+}
+
+/// Reads and writes the settings; one task has it.
+pub struct SettingsStore<S, K> {
+    settings: S,
+    calibration: K,
+    beside: Beside,
+    /// What the calibration's own place holds: its version in use, and how many are kept beside it. `None`: not known
+    /// to be what is wanted.
+    settled: Option<Settled>,
+}
+
+/// Enough to tell whether the calibration changed: the version rises with each one.
+type Settled = (Option<u32>, Option<u32>, usize);
+
+fn settled(calibration: &CalibrationSettings) -> Settled {
+    let newest = calibration.earlier.last().map(|earlier| earlier.version);
+    (calibration.in_use.as_ref().map(|in_use| in_use.version), newest, calibration.earlier.len())
+}
+
+type Map<'f, F> = MapStorage<u8, &'f mut F, Cache<Uncached, Uncached, Uncached, u8>>;
+type Error<F> = sequential_storage::Error<<F as embedded_storage_async::nor_flash::ErrorType>::Error>;
+
+impl<S: NorFlash, K: NorFlash> SettingsStore<S, K> {
+    /// A store in two flashes of at least two sectors each (see [`crate::storage::layout`]).
+    pub const fn new(settings: S, calibration: K) -> Self {
+        Self { settings, calibration, beside: Beside { revision: 0, kept: Vec::new() }, settled: None }
+    }
+
+    /// How often the settings were stored; part of their entity tag.
+    #[must_use]
+    pub const fn revision(&self) -> u32 {
+        self.beside.revision
+    }
+
+    /// Reads the settings, and finishes a change of the calibration that a power cut has interrupted. Takes some
+    /// milliseconds. Dropping the future is a power cut.
+    pub async fn load(&mut self, basis: &Basis) -> (Box<Settings>, Option<Trouble>) {
+        let mut trouble = Trouble::default();
+        let (mut settings, pending) = self.load_settings(basis, &mut trouble).await;
+        settings.calibration = self.load_calibration(basis, &mut trouble).await;
+        self.settled = (trouble.calibration == Found::Whole).then(|| settled(&settings.calibration));
+        if let Some(calibration) = pending
+            && calibration != settings.calibration.in_use
+        {
+            settings.calibration.put(calibration);
+            // If it fails it stays with the settings.
+            self.settled = None;
+            let _ = self.settle(&settings.calibration).await;
+        }
+        let trouble = (trouble != Trouble::default()).then_some(trouble);
+        (settings, trouble)
+    }
+
+    /// The settings without the calibration, and a calibration that was on its way.
+    async fn load_settings(
+        &mut self,
+        basis: &Basis,
+        trouble: &mut Trouble,
+    ) -> (Box<Settings>, Option<Option<metering::calibration::Calibration>>) {
+        let read = fetch(&mut self.settings, |bytes| {
+            stored::text(bytes).and_then(|text| stored::read(text, basis, &STEPS))
+        });
+        match read.await {
+            Ok(None) => {}
+            Ok(Some(Ok(Stored { settings, beside, calibration, wrong, dropped }))) => {
+                self.beside = beside;
+                trouble.wrong = wrong;
+                trouble.dropped = dropped;
+                return (settings, calibration);
+            }
+            Ok(Some(Err(_))) => trouble.settings = Found::Corrupt,
+            Err(found) => trouble.settings = found,
+        }
+        (Box::default(), None)
+    }
+
+    async fn load_calibration(&mut self, basis: &Basis, trouble: &mut Trouble) -> CalibrationSettings {
+        let wrong = &mut trouble.wrong;
+        let read = fetch(&mut self.calibration, |bytes| {
+            stored::text(bytes).and_then(|text| stored::read_calibrations(text, &basis.board, wrong))
+        });
+        match read.await {
+            Ok(None) => {}
+            Ok(Some(Ok(calibration))) => return calibration,
+            Ok(Some(Err(_))) => trouble.calibration = Found::Corrupt,
+            Err(found) => trouble.calibration = found,
+        }
+        CalibrationSettings::default()
+    }
+
+    /// Stores the settings. Once this returns `Ok` they are what the next start reads; until then, and after a power
+    /// cut in here, it reads the old or the new ones. Takes some 10 ms, and an erase each one or two times. Dropping
+    /// the future is a power cut.
+    ///
+    /// # Errors
+    /// Why it did not work; the old ones hold.
+    pub async fn save(&mut self, settings: &Settings) -> Result<(), SaveError> {
+        let with_calibration = self.settled != Some(settled(&settings.calibration));
+        let revision = self.beside.revision;
+        self.beside.revision = revision.wrapping_add(1);
+        let default: Box<Settings> = Box::default();
+        let beside = &self.beside;
+        let text =
+            Text(|out: &mut dyn Write| write_stored(settings, &default, beside, with_calibration, out));
+        if let Err(error) = put(&mut self.settings, &text).await {
+            self.beside.revision = revision;
+            return Err(error);
+        }
+        if with_calibration {
+            // It holds by now: if this fails, it stays with the settings and is tried again.
+            self.settled = None;
+            let _ = self.settle(&settings.calibration).await;
+        }
+        Ok(())
+    }
+
+    /// Brings the calibration to its own place.
+    async fn settle(&mut self, calibration: &CalibrationSettings) -> Result<(), SaveError> {
+        let text = Text(|out: &mut dyn Write| {
+            write!(out, "{{\"schema\":{VERSION},\"in_use\":")?;
+            write_in_use(calibration.in_use.as_ref(), out)?;
+            out.write_str(",\"earlier\":[")?;
+            for (index, earlier) in calibration.earlier.iter().enumerate() {
+                out.write_str(if index > 0 { "," } else { "" })?;
+                write_in_use(Some(earlier), out)?;
+            }
+            out.write_str("]}")
+        });
+        put(&mut self.calibration, &text).await?;
+        self.settled = Some(settled(calibration));
+        Ok(())
+    }
+}
+
+/// The map in all of `flash`.
+fn map<F: NorFlash>(flash: &mut F) -> Option<Map<'_, F>> {
+    let end = u32::try_from(flash.capacity()).ok()?;
+    let config = MapConfig::try_new(0..end).ok()?;
+    Some(Map::new(flash, config, Cache::new_uncached()))
+}
+
+/// Memory for an item, for as long as it is needed.
+fn buffer() -> Option<Vec<u8>> {
+    let mut buffer = Vec::new();
+    buffer.try_reserve_exact(BUFFER).ok()?;
+    buffer.resize(BUFFER, 0);
+    Some(buffer)
+}
+
+/// Gives what is stored to `read`; `None` if nothing is.
+async fn fetch<F: NorFlash, T>(flash: &mut F, read: impl FnOnce(&[u8]) -> T) -> Result<Option<T>, Found> {
+    let mut map = map(flash).ok_or(Found::Unreadable)?;
+    let mut buffer = buffer().ok_or(Found::Unreadable)?;
+    match map.fetch_item::<&[u8]>(&mut buffer, &KEY).await {
+        Ok(bytes) => Ok(bytes.map(read)),
+        Err(sequential_storage::Error::Storage { .. }) => Err(Found::Unreadable),
+        // Not what this program wrote, or worn out: what a power cut leaves is repaired by the map itself.
+        Err(_) => Err(Found::Corrupt),
+    }
+}
+
+/// Stores `text`, and looks whether it is there.
+async fn put<F: NorFlash, W: Fn(&mut dyn Write) -> fmt::Result>(
+    flash: &mut F,
+    text: &Text<W>,
+) -> Result<(), SaveError> {
+    if text.length() > STORED_MOST {
+        return Err(SaveError::TooLarge);
+    }
+    let mut map = map(flash).ok_or(SaveError::Flash)?;
+    let mut buffer = buffer().ok_or(SaveError::Memory)?;
+    match write(&mut map, &mut buffer, text).await {
+        Ok(()) => return Ok(()),
+        // The flash itself failed, or the power goes: what is there must stay.
+        Err(sequential_storage::Error::Storage { .. }) => return Err(SaveError::Flash),
+        Err(_) => {}
+    }
+    // What is there cannot be understood, so nothing is lost.
+    map.erase_all().await.map_err(|_| SaveError::Flash)?;
+    write(&mut map, &mut buffer, text).await.map_err(|_| SaveError::Flash)
+}
+
+async fn write<F: NorFlash, W: Fn(&mut dyn Write) -> fmt::Result>(
+    map: &mut Map<'_, F>,
+    buffer: &mut [u8],
+    text: &Text<W>,
+) -> Result<(), Error<F>> {
+    map.store_item_generic::<Text<W>>(buffer, &KEY, text).await?;
+    let there = map.fetch_item::<&[u8]>(buffer, &KEY).await?;
+    if there.is_some_and(|bytes| text.is(bytes)) {
+        Ok(())
+    } else {
+        Err(sequential_storage::Error::Corrupted {})
+    }
+}
+
+/// A text that is written straight into the map's buffer: it never lies in memory twice.
+struct Text<W>(W);
+
+impl<W: Fn(&mut dyn Write) -> fmt::Result> Text<W> {
+    fn length(&self) -> usize {
+        let mut length = Length(0);
+        // A counter has room for everything.
+        let _ = (self.0)(&mut length);
+        length.0
+    }
+
+    fn is(&self, bytes: &[u8]) -> bool {
+        let mut compare = Compare(bytes);
+        (self.0)(&mut compare).is_ok() && compare.0.is_empty()
+    }
+}
+
+impl<'a, W: Fn(&mut dyn Write) -> fmt::Result> Value<'a> for Text<W> {
+    fn serialize_into(&self, buffer: &mut [u8]) -> Result<usize, SerializationError> {
+        let room = buffer.len();
+        let mut slice = Slice(buffer);
+        (self.0)(&mut slice).map_err(|_| SerializationError::BufferTooSmall)?;
+        Ok(room - slice.0.len())
+    }
+
+    fn deserialize_from(_: &'a [u8]) -> Result<(Self, usize), SerializationError> {
+        // It is read as bytes.
+        Err(SerializationError::InvalidFormat)
+    }
+}
+
+/// What is left of a buffer.
+struct Slice<'a>(&'a mut [u8]);
+
+impl Write for Slice<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let (to, rest) = core::mem::take(&mut self.0).split_at_mut_checked(text.len()).ok_or(fmt::Error)?;
+        to.copy_from_slice(text.as_bytes());
+        self.0 = rest;
+        Ok(())
+    }
+}
+
+/// What has not been compared yet.
+struct Compare<'a>(&'a [u8]);
+
+impl Write for Compare<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.0 = self.0.strip_prefix(text.as_bytes()).ok_or(fmt::Error)?;
+        Ok(())
+    }
+}

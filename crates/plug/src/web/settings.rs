@@ -1,0 +1,194 @@
+//! `/api/v1/settings`: all that a person can set, and changing it.
+
+use alloc::boxed::Box;
+use core::fmt::{Result as Written, Write};
+
+use embassy_sync::blocking_mutex::raw::RawMutex;
+use picoserve::io::Read;
+use picoserve::request::{RequestBodyConnection, RequestParts};
+use picoserve::response::StatusCode;
+
+use super::problem::Problem;
+use super::reply::{Body, Draft, JSON, Reply, Tag};
+use super::site::{Site, is_json};
+use super::socket::within;
+use crate::json::write_quoted;
+use crate::limits;
+use crate::platform::Clock;
+use crate::settings::{
+    Refusal, SaveError, Secrets, Settings, Wrong, json_length, patch as apply, write_json,
+};
+use crate::state::State;
+
+/// `GET`: everything but secrets, with the entity tag that `If-Match` wants.
+pub(super) fn settings<'a, C: Clock, N: Clock, M: RawMutex>(
+    site: &Site<'a, C, N, M>,
+) -> Result<Reply<'a>, Problem> {
+    let (state, board) = (site.plug.state, &site.plug.basis.board);
+    if !state.settings_desk.is_open() {
+        return Err(Problem::SettingsBusy);
+    }
+    let settings = state.settings.borrow();
+    let mut draft = Draft::new(site.budget, json_length(&settings, board, Secrets::Hide))?;
+    // It has just been measured.
+    write_json(&settings, board, Secrets::Hide, &mut draft).map_err(|_| Problem::Busy)?;
+    let mut reply = Reply::new(JSON, Body::Made(draft));
+    reply.lines.etag = Some(state.settings_tag.get());
+    Ok(reply)
+}
+
+/// `PATCH`: takes all of a merge patch or nothing, and answers when it is stored, with the settings as they are then.
+pub(super) async fn patch<'a, C: Clock, N: Clock, M: RawMutex, R: Read>(
+    site: &Site<'a, C, N, M>,
+    parts: &RequestParts<'_>,
+    body: &mut RequestBodyConnection<'_, R>,
+) -> Result<Reply<'a>, Problem> {
+    let text = read_body(site, parts, body).await?;
+    let (clock, state) = (site.plug.network_clock, site.plug.state);
+    let desk = &state.settings_desk;
+    // One change at a time: the next one is laid on what the one before made.
+    wait(clock, state, || desk.is_free().then_some(())).await.ok_or(Problem::SettingsBusy)?;
+    if !matches(parts, state.settings_tag.get()) {
+        return Err(Problem::ChangedMeanwhile);
+    }
+    let next = match changed(site, text.bytes()) {
+        Ok(next) => next,
+        Err(Refusal::NotJson) => return Err(Problem::BadJson),
+        Err(Refusal::Wrong(wrong)) => return refusal(site, &wrong),
+    };
+    drop(text);
+    if let Some(next) = next {
+        let ticket = desk.put(next).ok_or(Problem::SettingsBusy)?;
+        let outcome = wait(clock, state, || desk.outcome(ticket)).await;
+        match outcome.ok_or(Problem::SettingsBusy)? {
+            Ok(()) => {}
+            Err(SaveError::TooLarge) => return Err(Problem::SettingsTooLarge),
+            Err(SaveError::Memory) => return Err(Problem::Busy),
+            Err(SaveError::Flash) => return Err(Problem::NotStored),
+        }
+    }
+    settings(site)
+}
+
+/// The settings after `text`; `None` if it changes nothing.
+fn changed<C: Clock, N: Clock, M: RawMutex>(
+    site: &Site<'_, C, N, M>,
+    text: &[u8],
+) -> Result<Option<Box<Settings>>, Refusal> {
+    let plug = site.plug;
+    let text = core::str::from_utf8(text).map_err(|_| Refusal::NotJson)?;
+    let current = plug.state.settings.borrow();
+    let next = apply(&current, text, plug.basis, plug.clock.time_of_day())?;
+    Ok((*next != *current).then_some(next))
+}
+
+/// The body, piece by piece out of picoserve's buffer, which is too small for it.
+async fn read_body<'a, C: Clock, N: Clock, M: RawMutex, R: Read>(
+    site: &Site<'a, C, N, M>,
+    parts: &RequestParts<'_>,
+    body: &mut RequestBodyConnection<'_, R>,
+) -> Result<Draft<'a>, Problem> {
+    if !is_json(parts) {
+        return Err(Problem::NotJsonType);
+    }
+    let length = body.content_length();
+    if length > limits::SETTINGS_BODY {
+        // Nobody waits for it; the answer goes out and the connection ends.
+        site.exchange.end();
+        return Err(Problem::BodyTooLong { most: limits::SETTINGS_BODY });
+    }
+    let mut text = Draft::new(site.budget, length)?;
+    let mut reader = body.body().reader();
+    let mut piece = [0; 256];
+    while text.bytes().len() < length {
+        let read = match reader.read(&mut piece).await {
+            Ok(read @ 1..) => read,
+            _ => {
+                site.exchange.end();
+                return Err(Problem::BodyMissing);
+            }
+        };
+        // The reader gives no more than the length.
+        text.push(piece.get(..read).unwrap_or(&[]));
+    }
+    Ok(text)
+}
+
+/// Whether `If-Match` (RFC 9110 §13.1.1), if it is there, names the tag; weak tags never match.
+fn matches(parts: &RequestParts<'_>, tag: u64) -> bool {
+    let Some(header) = parts.headers().get("if-match") else { return true };
+    let mut text: heapless::String<24> = heapless::String::new();
+    // Eighteen characters.
+    let _ = write!(text, "{}", Tag(tag));
+    header.as_raw().split(|byte| *byte == b',').any(|item| {
+        let item = item.trim_ascii();
+        item == b"*" || item == text.as_bytes()
+    })
+}
+
+/// Tries now and after each change of the state, for at most [`limits::SETTINGS_TIMEOUT`].
+async fn wait<C: Clock, T>(clock: &C, state: &State, mut attempt: impl FnMut() -> Option<T>) -> Option<T> {
+    if let Some(result) = attempt() {
+        return Some(result);
+    }
+    // One receiver for each worker exists, so this never comes back empty.
+    let mut changed = state.changed.receiver()?;
+    within(clock, limits::SETTINGS_TIMEOUT, async {
+        loop {
+            if let Some(result) = attempt() {
+                return result;
+            }
+            changed.changed().await;
+        }
+    })
+    .await
+}
+
+/// Names every wrong field.
+fn refusal<'a, C: Clock, N: Clock, M: RawMutex>(
+    site: &Site<'a, C, N, M>,
+    wrong: &Wrong,
+) -> Result<Reply<'a>, Problem> {
+    let mut length = Counter(0);
+    // A counter has room for everything.
+    let _ = write_refusal(wrong, &mut length);
+    let (status, _) = Problem::BadSettings.kind();
+    let mut draft = Draft::new(site.budget, length.0)?;
+    write_refusal(wrong, &mut draft).map_err(|_| Problem::BadSettings)?;
+    let mut reply = Reply::new(JSON, Body::Made(draft));
+    reply.status = StatusCode::new(status.as_u16());
+    Ok(reply)
+}
+
+fn write_refusal(wrong: &Wrong, out: &mut dyn Write) -> Written {
+    let (_, code) = Problem::BadSettings.kind();
+    write!(out, "{{\"error\":{{\"code\":\"{code}\",\"message\":")?;
+    match wrong.fields() {
+        [one] => write_quoted(&format_args!("The field {} {}.", one.field(), one.message()), out)?,
+        several => {
+            let number = several.len();
+            write_quoted(
+                &format_args!("{number} fields are wrong; each is named in fields with its reason."),
+                out,
+            )?;
+        }
+    }
+    out.write_str(",\"fields\":[")?;
+    for (index, field) in wrong.fields().iter().enumerate() {
+        out.write_str(if index > 0 { ",{\"field\":" } else { "{\"field\":" })?;
+        write_quoted(&field.field(), out)?;
+        out.write_str(",\"message\":")?;
+        write_quoted(&field.message(), out)?;
+        out.write_char('}')?;
+    }
+    out.write_str("]}}")
+}
+
+struct Counter(usize);
+
+impl Write for Counter {
+    fn write_str(&mut self, text: &str) -> Written {
+        self.0 += text.len();
+        Ok(())
+    }
+}
