@@ -13,6 +13,7 @@ pub mod core;
 pub mod defaults;
 pub mod limits;
 pub mod net;
+pub mod panel;
 pub mod platform;
 pub mod settings;
 pub mod starts;

@@ -3,7 +3,9 @@
 //! Glossary: a *wish* is what somebody asks of the relay; a *trip* is protection opening it; *locked out* is the
 //! state after a trip, which nothing but a re-arm ends; *hold* is a wish with an end (`for_s`).
 
+pub mod button;
 pub mod instant;
+pub mod led;
 pub mod protection;
 pub mod relay;
 
