@@ -40,6 +40,14 @@ pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
 pub const CLOSE_WAIT: Duration = Duration::from_millis(200);
 /// How long a worker rests after an error of `accept()`: long enough not to spin, too short to be noticed.
 pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// How long a planned restart waits after it was asked for: the answer to whoever asked is on its way, and a page that
+/// is slow to close (`CLOSE_WAIT`) gets it too.
+pub const RESTART_DELAY: Duration = Duration::from_millis(500);
+/// How long the relay's pin may be held over a planned restart: the promise of the issue and of SAFETY.md. A start takes
+/// about 2 s.
+pub const RELAY_HOLD: Duration = Duration::from_secs(5);
+/// How long `identify` blinks: time to walk through a flat.
+pub const IDENTIFY: Duration = Duration::from_secs(30);
 /// How often a silent event stream says that it is alive, so that a dead client is found.
 pub const EVENT_KEEP_ALIVE: Duration = Duration::from_secs(3);
 /// What a worker gathers before it goes to the socket: the head and a short body in one packet (a TCP segment on

@@ -192,12 +192,63 @@ pub struct Vitals {
     pub sampling: Option<Sampling>,
     /// The flash.
     pub flash: Option<FlashUse>,
+    /// How warm the chip is, in degrees Celsius.
+    pub chip_temperature_c: Option<f64>,
+}
+
+/// A planned restart.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Restart {
+    /// The relay's pin stays as it is until the new run takes it over, for at most
+    /// [`limits::RELAY_HOLD`], where the machine can; where
+    /// it cannot, the relay opens. Nobody protects the load meanwhile.
+    pub hold_relay: bool,
 }
 
 /// The machine that the plug runs on.
 pub trait Machine {
     /// How it is now.
     fn vitals(&self) -> Vitals;
+    /// Starts anew [`limits::RESTART_DELAY`] later, so that the answer to whoever asked is out by then. Returns at once;
+    /// the caller has stored what is to be kept. Of several requests the first counts.
+    fn request_restart(&self, restart: Restart);
+}
+
+/// The button.
+pub trait Button {
+    /// Whether it is pressed now. It may bounce.
+    fn is_pressed(&mut self) -> bool;
+    /// Returns soon after it changed against what [`Button::is_pressed`] last said; at once if it has already. May
+    /// return without a change. Dropping the future loses no change.
+    async fn changed(&mut self);
+}
+
+/// A plug without a button.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoButton;
+
+impl Button for NoButton {
+    fn is_pressed(&mut self) -> bool {
+        false
+    }
+
+    async fn changed(&mut self) {
+        core::future::pending().await
+    }
+}
+
+/// The light.
+pub trait Led {
+    /// Lit or dark.
+    fn set(&mut self, lit: bool);
+}
+
+/// A plug without a light.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoLed;
+
+impl Led for NoLed {
+    fn set(&mut self, _lit: bool) {}
 }
 
 /// A network's name as most are: UTF-8 of at most 32 bytes.

@@ -29,6 +29,7 @@ fn info_says_who_the_plug_is() {
     assert_eq!(info["vitals"]["memory"]["heap_free_bytes"], 40_000);
     assert_eq!(info["vitals"]["sampling"]["skew_s"], 125.25e-6);
     assert_eq!(info["vitals"]["flash"]["lost_pairs"], 3);
+    assert_eq!(info["vitals"]["chip_temperature_c"], 41.5);
     assert!(info["uptime_s"].as_f64().unwrap() >= 0.0);
     for field in ["version", "git", "build", "board", "chip", "source", "reset_reason"] {
         assert!(info[field].is_string(), "{field}");

@@ -6,6 +6,7 @@ const UART: *mut u8 = 0x1000_0000 as *mut u8;
 const TEST_DEVICE: *mut u32 = 0x10_0000 as *mut u32;
 const PASS: u32 = 0x5555;
 const FAIL: u32 = 0x3333;
+const RESET: u32 = 0x7777;
 
 /// Writes to the console.
 pub struct Console;
@@ -22,8 +23,16 @@ impl Write for Console {
 
 /// Ends QEMU.
 pub fn exit(good: bool) -> ! {
-    let code = if good { PASS } else { 1 << 16 | FAIL };
-    // SAFETY: the test device takes one word and ends the machine.
+    tell_test_device(if good { PASS } else { 1 << 16 | FAIL })
+}
+
+/// Begins anew (or ends QEMU, where it was started with `-no-reboot`).
+pub fn reset() -> ! {
+    tell_test_device(RESET)
+}
+
+fn tell_test_device(code: u32) -> ! {
+    // SAFETY: the test device takes one word and ends or resets the machine.
     unsafe { TEST_DEVICE.write_volatile(code) };
     loop {
         riscv::asm::wfi();

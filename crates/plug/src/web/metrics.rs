@@ -156,6 +156,9 @@ fn machine_metrics(page: &mut Page<'_>, vitals: &Vitals) -> core::fmt::Result {
             f64::from(flash.lost_pairs),
         )?;
     }
+    if let Some(celsius) = vitals.chip_temperature_c {
+        page.gauge("chip_temperature_celsius", "How warm the chip is inside.", celsius)?;
+    }
     Ok(())
 }
 

@@ -171,6 +171,8 @@ mod tests {
         fn vitals(&self) -> crate::platform::Vitals {
             crate::platform::Vitals::default()
         }
+
+        fn request_restart(&self, _: crate::platform::Restart) {}
     }
 
     /// What eight workers take is a good part of a chip's memory. On riscv32 with `-Os` one future has 2.7 KB; with

@@ -107,8 +107,11 @@ impl platform::Machine for Bench {
                 missed_ticks: 1,
             }),
             flash: Some(platform::FlashUse { erases: 7, longest_erase_s: 0.045, lost_pairs: 3 }),
+            chip_temperature_c: Some(41.5),
         }
     }
+
+    fn request_restart(&self, _: platform::Restart) {}
 }
 
 /// What the test can reach inside the server's thread.

@@ -9,9 +9,10 @@ use core::fmt::Write;
 
 use edge_nal::NoopNet;
 use embassy_executor::Spawner;
-use embassy_futures::join::join3;
+use embassy_futures::join::join4;
 use embassy_net::{Config, Runner, Stack, StackResources};
-use embassy_sync::blocking_mutex::raw::NoopRawMutex;
+use embassy_sync::blocking_mutex::raw::{CriticalSectionRawMutex, NoopRawMutex};
+use embassy_sync::signal::Signal;
 use embassy_time::{Duration, Timer};
 use metering::checksum::Checksum;
 use metering::front_end::Pair;
@@ -20,7 +21,7 @@ use metering::meter::Meter;
 use ossp_embassy::{EmbassyClock, Listener, Pool};
 use ossp_virt::HEAP;
 use ossp_virt::clock;
-use ossp_virt::console::{Console, exit};
+use ossp_virt::console::{Console, exit, reset};
 use ossp_virt::flash::RamFlash;
 use ossp_virt::memory::{Usage, image_bytes, paint_stack};
 use ossp_virt::network::Network;
@@ -31,7 +32,7 @@ use plug::core::protection::DEFAULT_LIMIT;
 use plug::defaults::Defaults;
 use plug::limits;
 use plug::net::{NoWifi, factory_access_point};
-use plug::platform::{Clock, Identity, Machine, Memory, Vitals};
+use plug::platform::{Clock, Identity, Machine, Memory, Restart, Vitals};
 use plug::starts;
 use plug::state::State;
 use plug::update::NoSlots;
@@ -116,6 +117,19 @@ impl Machine for VirtMachine {
         };
         Vitals { memory: Some(memory), ..Vitals::default() }
     }
+
+    /// There is no pin to hold.
+    fn request_restart(&self, _: Restart) {
+        RESTART.signal(());
+    }
+}
+
+static RESTART: Signal<CriticalSectionRawMutex, ()> = Signal::new();
+
+async fn restart_when_asked() -> ! {
+    RESTART.wait().await;
+    Timer::after(Duration::from_millis(limits::RESTART_DELAY.as_millis() as u64)).await;
+    reset()
 }
 
 #[embassy_executor::task]
@@ -167,7 +181,7 @@ async fn application(stack: Stack<'static>) -> ! {
         slots: None::<&mut NoSlots>,
     };
     let measuring = run_core(&mut recording, &mut relay, &clock, &mut meter, core, DEFAULT_LIMIT, link);
-    let _ = join3(measuring, run_rest(rest), report(state)).await;
+    let _ = join4(measuring, run_rest(rest), report(state), restart_when_asked()).await;
     exit(false)
 }
 
