@@ -10,7 +10,8 @@ use metering::reading::Reading;
 use serde::Serialize;
 
 use crate::app::Details;
-use crate::core::relay::{RelayChange, RelayStatus};
+use crate::core::claims::{RelayChange, RelayStatus};
+use crate::core::guard::ProtectionStatus;
 use crate::limits;
 use crate::net::WifiStatus;
 use crate::settings::{self, Basis, Desk, Settings};

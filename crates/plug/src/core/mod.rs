@@ -110,6 +110,7 @@ pub struct Core {
     schedule: Schedule,
     zone: Zone,
     begun: bool,
+    seed: u64,
     next_trip: u32,
     trip: Option<TripSeen>,
 }
@@ -124,6 +125,7 @@ impl Core {
             schedule: Schedule::new(),
             zone: Zone::UTC,
             begun: false,
+            seed: 0,
             next_trip: 1,
             trip: None,
         }
@@ -214,7 +216,7 @@ impl Core {
     fn begin(&mut self, now: Moment, begin: &Begin, actions: &mut Actions) {
         self.begun = true;
         self.next_trip = begin.next_trip;
-        self.schedule.set_seed(begin.seed);
+        self.seed = begin.seed;
         self.set(now, &begin.settings, actions);
         let (day, used_wh) = begin.used_today_wh.map_or((None, 0.0), |(day, used)| (Some(day), used));
         let locked_out = begin.memory.locked_out.clone();
@@ -226,7 +228,7 @@ impl Core {
     fn set(&mut self, now: Moment, settings: &Settings, actions: &mut Actions) {
         self.zone = Zone::parse(&settings.time.posix).unwrap_or(Zone::UTC);
         self.guard.set_settings(now, &settings.protection);
-        self.schedule.set(&settings.schedule, &settings.time);
+        self.schedule.set(&settings.schedule, &settings.time, self.seed);
         actions.add(self.claims.set_settings(now, &settings.relay));
     }
 

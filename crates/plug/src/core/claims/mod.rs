@@ -35,7 +35,7 @@ use metering::reading::Reading;
 
 use self::delays::{Delay, Delays};
 use self::standing::{Claim, Filed, Protection, Scheduled, View, power_on_state};
-pub use self::status::{Alarm, ClaimStatus, NextEdge, RelayStatus, ScheduleStatus, TripSeen, Until};
+pub use self::status::{ClaimStatus, RelayStatus, TripSeen, Until};
 pub use self::types::{
     Actions, Cause, Class, DelayReason, Memory, Refusal, RelayChange, RelayCommand, ScheduleClaim, Source,
     Wish,
@@ -413,6 +413,12 @@ impl Claims {
         }
         let cause = text(format_args!("{wish}; still {}", self.holder().words));
         Actions { change: Some(self.change(now, source, cause)), ..actions }
+    }
+
+    /// A line for the log on what changes nothing here.
+    #[must_use]
+    pub fn remark(&self, now: Moment, source: Source, cause: Cause) -> RelayChange {
+        self.change(now, source, cause)
     }
 
     fn change(&self, now: Moment, source: Source, cause: Cause) -> RelayChange {

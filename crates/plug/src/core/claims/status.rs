@@ -5,6 +5,8 @@ use serde::Serialize;
 
 use super::types::{Cause, Class, DelayReason, Source};
 use super::{Claims, View};
+use crate::core::guard::Alarm;
+use crate::core::schedule::ScheduleStatus;
 use crate::platform::Instant;
 use crate::settings::schema::ManualUntil;
 
@@ -56,47 +58,6 @@ pub struct TripSeen {
     pub time: Option<f64>,
     /// When, seconds after start.
     pub uptime_s: f64,
-}
-
-/// An alarm that stands, from the guard.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Alarm {
-    /// Which one.
-    pub kind: &'static str,
-    /// Why, in words.
-    pub cause: Cause,
-    /// Since when, Unix seconds; null before the clock is trusted.
-    pub since: Option<f64>,
-    /// Since when, seconds after start.
-    pub since_uptime_s: f64,
-}
-
-/// What the schedule does next.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct NextEdge {
-    /// When, Unix seconds.
-    pub time: f64,
-    /// What it becomes.
-    pub on: bool,
-    /// Which entry of the settings, from 0.
-    pub entry: u8,
-}
-
-/// The schedule, from the schedule.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct ScheduleStatus {
-    /// `off`, `clock_untrusted`, `no_edges` or `running`.
-    pub state: &'static str,
-    /// The same in words.
-    pub reason: Cause,
-    /// What comes next; null if nothing does.
-    pub next: Option<NextEdge>,
-}
-
-impl Default for ScheduleStatus {
-    fn default() -> Self {
-        Self { state: "off", reason: Cause::new(), next: None }
-    }
 }
 
 /// `GET /api/v1/relay`. The fields from `trip` on are the core's to fill in.
@@ -163,7 +124,7 @@ impl Claims {
             retry_in_s: None,
             retries_left: 0,
             alarm: None,
-            schedule: ScheduleStatus::default(),
+            schedule: ScheduleStatus::OFF,
         }
     }
 

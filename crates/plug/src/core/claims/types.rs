@@ -46,6 +46,49 @@ pub enum Class {
     Protection,
 }
 
+impl Source {
+    /// Every source; its place in here is its number in the stored log, and must never change.
+    const ALL: [Self; 8] = [
+        Self::PowerOn,
+        Self::Web,
+        Self::Button,
+        Self::Timer,
+        Self::Schedule,
+        Self::Idle,
+        Self::Protection,
+        Self::Retry,
+    ];
+
+    /// Its number in the stored log.
+    #[must_use]
+    pub fn number(self) -> u8 {
+        Self::ALL.iter().zip(0..).find(|(source, _)| **source == self).map_or(u8::MAX, |(_, number)| number)
+    }
+
+    /// The source of a number; what a later version wrote counts as the web.
+    #[must_use]
+    pub fn from_number(number: u8) -> Self {
+        Self::ALL.get(usize::from(number)).copied().unwrap_or(Self::Web)
+    }
+}
+
+impl Class {
+    /// As for [`Source`].
+    const ALL: [Self; 5] = [Self::PowerOn, Self::Schedule, Self::Timer, Self::Manual, Self::Protection];
+
+    /// Its number in the stored log.
+    #[must_use]
+    pub fn number(self) -> u8 {
+        Self::ALL.iter().zip(0..).find(|(class, _)| **class == self).map_or(u8::MAX, |(_, number)| number)
+    }
+
+    /// The class of a number; what a later version wrote counts as by hand.
+    #[must_use]
+    pub fn from_number(number: u8) -> Self {
+        Self::ALL.get(usize::from(number)).copied().unwrap_or(Self::Manual)
+    }
+}
+
 /// What a person asks of the relay.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wish {

@@ -101,6 +101,11 @@ pub struct ScheduleStatus {
     pub next: Option<NextEdge>,
 }
 
+impl ScheduleStatus {
+    /// Before anybody looked.
+    pub const OFF: Self = Self { state: ScheduleState::Off, reason: String::new(), next: None };
+}
+
 /// What was found at the last look.
 #[derive(Clone, Debug, PartialEq)]
 struct Running {
