@@ -28,12 +28,12 @@ const DAY: Duration = Duration::from_secs(86_400);
 /// What was used, and of which day.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Budget {
-    /// What the storage knew at the start, in watt-hours.
-    before_wh: f64,
+    /// What the storage knew at the start.
+    before: Energy,
     /// Local day that it belongs to; `None`: not known.
     day_before: Option<i64>,
     /// Imported since then.
-    used_wh: f64,
+    used: Energy,
     /// The trusted local day that all this counts for.
     day: Option<i64>,
     /// Since when it counts.
@@ -45,29 +45,24 @@ pub(super) struct Budget {
 impl Budget {
     /// What the storage knows: energy that was imported on a local day.
     pub(super) fn start(&mut self, now: Moment, used_wh: f64, day: Option<i64>) {
-        self.before_wh = if used_wh > 0.0 { used_wh } else { 0.0 };
+        self.before = from_watt_hours(used_wh);
         self.day_before = day;
         self.since = now;
     }
 
     /// A window was measured, on this local day if that is known.
     pub(super) fn take(&mut self, now: Moment, reading: &Reading, day: Option<i64>) {
-        let own_wh = reading.active_power.0.max(0.0) * reading.window.duration.0 / 3600.0;
         // Totals that are new, or begin anew, say nothing about this window but what it says itself.
-        let imported_wh = match self.total {
-            Some(before) if before <= reading.energy_import => {
-                Energy(reading.energy_import.0 - before.0).watt_hours()
-            }
-            _ => own_wh,
+        let imported = match self.total {
+            Some(before) if before <= reading.energy_import => reading.energy_import.0 - before.0,
+            _ => from_watt_hours(reading.active_power.0 * reading.window.duration.0 / 3600.0).0,
         };
         self.total = Some(reading.energy_import);
         match day {
             Some(day) => self.date(now, day),
             None => self.tick(now),
         }
-        if imported_wh.is_finite() {
-            self.used_wh += imported_wh;
-        }
+        self.used.0 = self.used.0.saturating_add(imported);
     }
 
     /// Time went by: without a trusted day, the period may be over.
@@ -89,7 +84,7 @@ impl Budget {
             Some(_) => self.day = Some(day),
             None => {
                 if self.day_before.is_some_and(|before| before < day) {
-                    self.before_wh = 0.0;
+                    self.before = Energy(0);
                 }
                 self.day = Some(day);
             }
@@ -97,13 +92,14 @@ impl Budget {
     }
 
     fn begin_anew(&mut self, now: Moment, day: Option<i64>) {
-        (self.before_wh, self.used_wh, self.day, self.day_before) = (0.0, 0.0, day, None);
+        (self.before, self.used) = (Energy(0), Energy(0));
+        (self.day, self.day_before) = (day, None);
         self.since = now;
     }
 
     /// Used of the budget, in watt-hours.
     pub(super) fn used_wh(&self) -> f64 {
-        self.before_wh + self.used_wh
+        Energy(self.before.0.saturating_add(self.used.0)).watt_hours()
     }
 
     /// Since when this period counts; before that the storage knows.
@@ -116,6 +112,11 @@ impl Budget {
         let (used_wh, budget_wh) = (self.used_wh(), limits.energy_budget_wh?);
         (used_wh >= budget_wh).then_some(Trip::EnergyBudget { used_wh, budget_wh })
     }
+}
+
+/// The integer nearest to so many watt-hours; nothing, where that is negative or no number.
+fn from_watt_hours(watt_hours: f64) -> Energy {
+    Energy(libm::round(watt_hours * 1e9) as u64)
 }
 
 #[cfg(test)]

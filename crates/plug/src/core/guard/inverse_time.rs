@@ -19,7 +19,7 @@
 //! | 5 x rated (a motor's start) | cold | (magnetic part) | after 7 s |
 //!
 //! Up to 1.2 times the rated current is carried for ever: whoever wants a plug to be safer than a breaker sets a lower
-//! rated current. A restart finds the replica cold, as nothing is known of what flowed before.
+//! rated current. A re-arm does not cool it: like a hot breaker, it then does not stay closed for long. A restart finds the replica cold, as nothing is known of what flowed before.
 
 use metering::reading::Reading;
 use metering::units::Amperes;
@@ -166,7 +166,7 @@ mod tests {
         let mut replica = InverseTime::default();
         let _ = flow(&mut replica, 2.55, 0.2, 29.0);
         let left = replica.trips_in(RATED);
-        assert!(left.is_some_and(|left| (left - 1.0).abs() < 0.1), "{left:?}");
+        assert!(left.is_some_and(|left| (left - 1.0).abs() < 0.2), "{left:?}");
         assert!((replica.percent(RATED) - 97.0).abs() < 1.0, "{}", replica.percent(RATED));
         assert!(flow(&mut replica, 2.55, 0.2, 2.0).is_some() && !replica.is_clear(RATED));
         let _ = flow(&mut replica, 0.0, 0.2, 43.0);

@@ -17,6 +17,9 @@ use super::stretch::{Stretch, Window};
 
 /// Less than this is never taken for a current: snubbers and filters leak.
 const LEAST_A: f64 = 0.05;
+/// The channel's noise where nobody measured it: a Hall sensor of 20 A on the chip's own converter has about that, and a
+/// false alarm each time the relay opens would teach people to overlook it.
+const UNKNOWN_NOISE_A: f64 = 0.1;
 /// A current must be so many times the channel's noise.
 const TIMES_NOISE: f64 = 3.0;
 /// How long it must flow, or not flow.
@@ -24,7 +27,7 @@ const LASTS_S: f64 = 1.0;
 
 /// Whether a reading shows a current beyond doubt.
 pub(super) fn is_flowing(reading: &Reading) -> bool {
-    let noise = reading.current_noise_floor.map_or(0.0, |noise| noise.0);
+    let noise = reading.current_noise_floor.map_or(UNKNOWN_NOISE_A, |noise| noise.0);
     !reading.quality.has(Flag::BelowNoise) && reading.current.0 > LEAST_A.max(TIMES_NOISE * noise)
 }
 
