@@ -124,9 +124,21 @@ pub const PIECE: usize = 256;
 pub const SETTLED: Duration = Duration::from_secs(60);
 /// Bad ends in a row after which the relay stays open until somebody switches it.
 pub const BAD_STARTS: u8 = 3;
-/// What a trip's waveform holds before and after the trip: 200 ms and 300 ms, at most 2,048 pairs in all.
+/// What a trip's waveform holds before and after the trip, in pairs: 200 ms and 300 ms where they fit into 2,048 pairs.
 #[must_use]
 pub fn trip_rows(sample_rate: f64) -> (u64, u64) {
-    let (before, after) = ((0.2 * sample_rate) as u64, (0.3 * sample_rate) as u64);
-    (before.min(819), after.min(1229))
+    let (before, after) = crate::storage::trips::pairs_around(metering::units::Hertz(sample_rate));
+    (before.into(), after.into())
 }
+/// How often the core is asked for more of a trip's waveform: half of what it keeps for sure after the trip.
+pub const TRIP_LOOK: Duration = Duration::from_millis(40);
+/// How long a trip's waveform may take as a whole; samples that never come do not keep the store.
+pub const TRIP_PATIENCE: Duration = Duration::from_secs(5);
+/// Pairs of a trip that are read at once.
+pub const TRIP_PAIRS: usize = 32;
+/// Days or months in one answer.
+pub const ENERGY_ROWS: usize = 62;
+/// How often the core is told how warm the chip is: a chip warms up over seconds.
+pub const CHIP_TEMPERATURE_INTERVAL: Duration = Duration::from_secs(1);
+/// How long a restart waits for the relay, and for the newest energy to be kept: an erase may be under way.
+pub const FLUSH_PATIENCE: Duration = Duration::from_secs(2);

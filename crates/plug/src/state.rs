@@ -3,9 +3,11 @@
 use core::cell::{Cell, RefCell};
 
 use embassy_sync::blocking_mutex::raw::NoopRawMutex;
+use embassy_sync::signal::Signal;
 use embassy_sync::watch::Watch;
 use heapless::{Deque, String};
 use metering::calibration::Calibration;
+use metering::quality::Flag;
 use metering::reading::Reading;
 use serde::Serialize;
 
@@ -14,7 +16,11 @@ use crate::core::claims::{RelayChange, RelayStatus};
 use crate::core::guard::ProtectionStatus;
 use crate::limits;
 use crate::net::WifiStatus;
+use crate::panel::Panel;
 use crate::settings::{self, Basis, Desk, Settings};
+use crate::storage::archive::Archive;
+use crate::storage::meter_id::MeterId;
+use crate::storage::totals::Totals;
 use crate::update::Image;
 
 /// Lives in `run_rest`, on one executor: no locks, borrows never cross an `await`.
@@ -49,6 +55,40 @@ pub struct State {
     pub settings_desk: Desk,
     /// How often in a row no client could be let in.
     pub accept_errors: Cell<u32>,
+    /// How protection stands; `None` before the first window.
+    pub protection: RefCell<Option<ProtectionStatus>>,
+    /// What the meter counted, for whoever keeps it.
+    pub metered: Signal<NoopRawMutex, Metered>,
+    /// Who the meter is; `None` before the flash was read.
+    pub meter_id: Cell<Option<MeterId>>,
+    /// Records that the energy journal took since the start.
+    pub journal_writes: Cell<u32>,
+    /// Where questions wait that only the flash can answer.
+    pub archive: Archive,
+    /// Button and light.
+    pub panel: Panel,
+    /// Somebody wants the plug to restart.
+    pub restart: Signal<NoopRawMutex, Restarting>,
+    /// Somebody wants the access point.
+    pub access_point_wanted: Signal<NoopRawMutex, ()>,
+}
+
+/// What a window leaves on the meter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Metered {
+    /// What the meter shows.
+    pub totals: Totals,
+    /// Whether there was a voltage to measure.
+    pub mains_are_there: bool,
+}
+
+/// Why the plug is to restart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Restarting {
+    /// Somebody asked for it.
+    Plain,
+    /// Settings, logs, keys and energy are to be erased.
+    FactoryReset,
 }
 
 /// One line of the plug's log: what a person should know that no number says.
@@ -84,6 +124,14 @@ impl State {
             settings_tag: Cell::new(0),
             settings_desk: Desk::new(),
             accept_errors: Cell::new(0),
+            protection: RefCell::new(None),
+            metered: Signal::new(),
+            meter_id: Cell::new(None),
+            journal_writes: Cell::new(0),
+            archive: Archive::new(),
+            panel: Panel::new(),
+            restart: Signal::new(),
+            access_point_wanted: Signal::new(),
         }
     }
 
@@ -96,6 +144,8 @@ impl State {
 
     /// Takes settings that are stored.
     pub fn put_settings(&self, settings: Settings, basis: &Basis, revision: u32) {
+        let calibration = settings.calibration.in_use.as_ref().unwrap_or(&basis.board);
+        self.calibration.replace(calibration.clone());
         self.settings_tag.set(settings::etag(&settings, &basis.board, revision));
         self.settings.replace(settings);
         self.touch();
@@ -103,8 +153,21 @@ impl State {
 
     /// Takes a new window.
     pub fn put_reading(&self, reading: Reading) {
+        let mains_are_there = !reading.quality.has(Flag::NoVoltage);
+        self.metered.signal(Metered { totals: Totals::of(&reading), mains_are_there });
         self.reading.replace(Some(reading));
         self.touch();
+    }
+
+    /// What the meter shows; `None` before the first window.
+    #[must_use]
+    pub fn totals(&self) -> Option<Totals> {
+        self.reading.borrow().as_ref().map(Totals::of)
+    }
+
+    /// Takes how protection stands.
+    pub fn put_protection(&self, status: ProtectionStatus) {
+        self.protection.replace(Some(status));
     }
 
     /// Takes what goes with the newest window.

@@ -47,8 +47,12 @@ pub async fn run_core<S: Samples, R: Relay, C: Clock, M: RawMutex>(
     let board = meter.setup().calibration().clone();
     let mut task =
         CoreTask { relay, clock, meter, core, protection, link, board, newest: None, fresh: Vec::new(), mains };
-    // Nobody knows how the pin was left.
-    task.relay.set(false);
+    let kept = task.core.is_on();
+    if !kept {
+        // Nobody knows how the pin was left.
+        task.relay.set(false);
+    }
+    task.meter.set_relay(kept);
     let mut newest_block = clock.now();
     loop {
         let missing = samples.measures().then(|| newest_block.after(limits::SAMPLES_MISSING));

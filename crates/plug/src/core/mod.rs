@@ -32,6 +32,7 @@ use crate::core::claims::{
 use crate::core::guard::{Guard, Input, Outcome, ProtectionStatus};
 use crate::core::protection::{OverCurrent, Trip};
 use crate::core::schedule::Schedule;
+use crate::limits;
 use crate::platform::Instant;
 use crate::settings::{Hardware, Settings};
 
@@ -110,6 +111,8 @@ pub struct Core {
     schedule: Schedule,
     zone: Zone,
     begun: bool,
+    /// The relay's pin was held closed over a planned restart, and nobody has decided yet: until when that may last.
+    kept_until: Option<Instant>,
     seed: u64,
     next_trip: u32,
     trip: Option<TripSeen>,
@@ -119,12 +122,24 @@ impl Core {
     /// Before [`Event::Begin`]: the relay is open, and default limits hold.
     #[must_use]
     pub fn new(hardware: Hardware) -> Self {
+        Self::started(hardware, None)
+    }
+
+    /// As [`Self::new`], with the relay's pin held closed over a planned restart: it stays so until
+    /// [`Event::Begin`], or until [`limits::RELAY_HOLD`] after `now`, unless protection opens it.
+    #[must_use]
+    pub fn kept_on(hardware: Hardware, now: Instant) -> Self {
+        Self::started(hardware, Some(now.after(limits::RELAY_HOLD)))
+    }
+
+    fn started(hardware: Hardware, kept_until: Option<Instant>) -> Self {
         Self {
             claims: Claims::new(),
             guard: Guard::new(hardware),
             schedule: Schedule::new(),
             zone: Zone::UTC,
             begun: false,
+            kept_until,
             seed: 0,
             next_trip: 1,
             trip: None,
@@ -157,7 +172,7 @@ impl Core {
             Event::Reading(reading) => {
                 let day = now.time.map(|time| local_day(time, &self.zone));
                 actions.add(self.claims.note(now, reading));
-                let input = Input::Reading { reading, on: self.claims.is_on(), day };
+                let input = Input::Reading { reading, on: self.is_on(), day };
                 self.ask_guard(now, input, Source::Protection, &mut actions);
             }
             Event::Trip(trip) => {
@@ -170,12 +185,16 @@ impl Core {
                 self.ask_guard(now, Input::Temperature(celsius), Source::Protection, &mut actions);
             }
             Event::Tick => {
+                if self.kept_until.is_some_and(|until| until <= now.instant) {
+                    actions.relay = Some(false);
+                }
                 actions.add(self.claims.tick(now));
                 self.ask_guard(now, Input::Tick, Source::Protection, &mut actions);
             }
         }
         self.follow_schedule(now, &mut actions);
         if let Some(on) = actions.relay {
+            self.kept_until = None;
             let outcome = self.guard.handle(now, Input::Commanded { on });
             self.obey_guard(now, outcome, Source::Protection, &mut actions);
         }
@@ -186,13 +205,13 @@ impl Core {
     #[must_use]
     pub fn poll_at(&self, now: Moment) -> Option<Instant> {
         let schedule = if self.begun { self.schedule.poll_at(now) } else { None };
-        [self.claims.poll_at(), self.guard.poll_at(), schedule].into_iter().flatten().min()
+        [self.claims.poll_at(), self.guard.poll_at(), schedule, self.kept_until].into_iter().flatten().min()
     }
 
     /// Whether the relay is commanded closed.
     #[must_use]
     pub fn is_on(&self) -> bool {
-        self.claims.is_on()
+        self.claims.is_on() || self.kept_until.is_some()
     }
 
     /// The relay as it is told to the world.
@@ -222,7 +241,9 @@ impl Core {
         let locked_out = begin.memory.locked_out.clone();
         let start = Input::Start { locked_out, budget_used_wh: used_wh, day };
         self.ask_guard(now, start, Source::Protection, actions);
-        actions.add(self.claims.start(now, &begin.memory, begin.random));
+        let kept = self.kept_until.is_some();
+        let memory = Memory { planned_restart_kept_on: kept, ..begin.memory.clone() };
+        actions.add(self.claims.start(now, &memory, begin.random));
     }
 
     fn set(&mut self, now: Moment, settings: &Settings, actions: &mut Actions) {

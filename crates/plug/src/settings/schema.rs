@@ -6,7 +6,7 @@ use core::time::Duration;
 use heapless::{String, Vec};
 use metering::calibration::Calibration;
 
-use crate::platform::Ssid;
+use crate::platform::{Credentials, Ssid};
 
 /// Version of the schema; a migration brings older ones here.
 pub const VERSION: u32 = 1;
@@ -57,6 +57,15 @@ pub struct WifiSettings {
     pub ssid: Ssid,
     /// `password`: a secret; `None` for an open network.
     pub password: Option<String<64>>,
+}
+
+impl WifiSettings {
+    /// The network, if there is one to join.
+    #[must_use]
+    pub fn credentials(&self) -> Option<Credentials> {
+        let known = !self.ssid.is_empty();
+        known.then(|| Credentials { ssid: self.ssid.clone(), password: self.password.clone() })
+    }
 }
 
 /// The password keeps to itself.

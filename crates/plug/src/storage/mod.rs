@@ -1,15 +1,20 @@
 //! What survives a power cut: where everything lies in the plug's data partition, and who writes it.
+//!
+//! `layout` has the places, `region` makes a flash of each. Every store stands in a file of its own; [`keeper`] opens
+//! them all and has the tasks that write, [`archive`] is where the web asks for what only the flash knows.
 
+pub mod archive;
 pub mod budget;
-pub mod journal;
 mod code;
+pub mod journal;
+pub mod keeper;
 pub mod layout;
 pub mod meter_id;
 pub mod region;
-pub mod totals;
 pub mod relay_log;
 pub mod reset;
 mod sector;
+pub mod totals;
 pub mod trips;
 
 pub use sector::StoreError;

@@ -8,8 +8,8 @@ use embedded_storage_async::nor_flash::{
 
 use super::layout::Place;
 
-/// The data partition, shared on one executor.
-pub type Shared<F> = Mutex<NoopRawMutex, F>;
+/// The data partition, shared on one executor; `None` where it cannot be used: every operation fails then.
+pub type Shared<F> = Mutex<NoopRawMutex, Option<F>>;
 
 /// A part of it, with addresses from 0. One operation at a time has the flash: nobody waits for another's whole job.
 pub struct Region<'a, F> {
@@ -43,6 +43,8 @@ impl<'a, F> Region<'a, F> {
 pub enum RegionError<E> {
     /// Outside of the part: a fault of whoever asks.
     Outside,
+    /// There is no flash.
+    Missing,
     /// What the flash says.
     Flash(E),
 }
@@ -51,6 +53,7 @@ impl<E: NorFlashError> NorFlashError for RegionError<E> {
     fn kind(&self) -> NorFlashErrorKind {
         match self {
             Self::Outside => NorFlashErrorKind::OutOfBounds,
+            Self::Missing => NorFlashErrorKind::Other,
             Self::Flash(error) => error.kind(),
         }
     }
@@ -65,7 +68,9 @@ impl<F: NorFlash> ReadNorFlash for Region<'_, F> {
 
     async fn read(&mut self, offset: u32, bytes: &mut [u8]) -> Result<(), Self::Error> {
         let at = self.at(offset, u32::try_from(bytes.len()).unwrap_or(u32::MAX))?;
-        self.flash.lock().await.read(at, bytes).await.map_err(RegionError::Flash)
+        let mut flash = self.flash.lock().await;
+        let flash = flash.as_mut().ok_or(RegionError::Missing)?;
+        flash.read(at, bytes).await.map_err(RegionError::Flash)
     }
 
     fn capacity(&self) -> usize {
@@ -80,11 +85,15 @@ impl<F: NorFlash> NorFlash for Region<'_, F> {
     async fn erase(&mut self, from: u32, to: u32) -> Result<(), Self::Error> {
         let at = self.at(from, to.saturating_sub(from))?;
         let to = at + to.saturating_sub(from);
-        self.flash.lock().await.erase(at, to).await.map_err(RegionError::Flash)
+        let mut flash = self.flash.lock().await;
+        let flash = flash.as_mut().ok_or(RegionError::Missing)?;
+        flash.erase(at, to).await.map_err(RegionError::Flash)
     }
 
     async fn write(&mut self, offset: u32, bytes: &[u8]) -> Result<(), Self::Error> {
         let at = self.at(offset, u32::try_from(bytes.len()).unwrap_or(u32::MAX))?;
-        self.flash.lock().await.write(at, bytes).await.map_err(RegionError::Flash)
+        let mut flash = self.flash.lock().await;
+        let flash = flash.as_mut().ok_or(RegionError::Missing)?;
+        flash.write(at, bytes).await.map_err(RegionError::Flash)
     }
 }

@@ -50,14 +50,14 @@ pub struct Totals {
 }
 
 impl Totals {
-    /// What a reading tells: counted since the start.
+    /// What a reading tells.
     #[must_use]
-    pub fn since_start(reading: &Reading) -> Self {
+    pub fn of(reading: &Reading) -> Self {
         Self {
             import: reading.energy_import,
             export: reading.energy_export,
             below_noise: reading.energy_below_noise,
-            unmeasured_us: (reading.unmeasured.0 * MICROSECONDS) as u64,
+            unmeasured_us: libm::round(reading.unmeasured.0 * MICROSECONDS) as u64,
         }
     }
 

@@ -1,0 +1,114 @@
+//! What only the flash knows, for whoever asks: one question at a time, answered by the one task that has the stores.
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use embassy_futures::select::{Either, select};
+use embassy_sync::blocking_mutex::raw::NoopRawMutex;
+use embassy_sync::mutex::Mutex;
+use embassy_sync::signal::Signal;
+use metering::front_end::Pair;
+
+use super::relay_log::StoredChange;
+use super::totals::Row;
+use super::trips::Trip;
+use crate::platform::Clock;
+
+/// How long a question may take: an erase that is under way, and reading a few kilobytes.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// Changes in one answer: 3 KB of heap at the most.
+pub const CHANGES: usize = 12;
+
+/// A question.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Query {
+    /// Up to [`CHANGES`] changes of the relay, newest first, after leaving out so many.
+    Changes {
+        /// How many are left out.
+        skip: usize,
+    },
+    /// The trip after so many newer ones.
+    NewestTrip(usize),
+    /// A trip by its number.
+    Trip(u32),
+    /// Some pairs of a trip, from an index on.
+    Pairs {
+        /// Number of the trip.
+        trip: u32,
+        /// The first pair that is wanted.
+        first: u16,
+    },
+    /// The days, newest first.
+    Days,
+    /// The months, newest first.
+    Months,
+}
+
+/// An answer.
+#[derive(Clone, Debug)]
+pub enum Found {
+    /// To [`Query::Changes`]; none behind the oldest.
+    Changes(Vec<StoredChange>),
+    /// To [`Query::NewestTrip`] and [`Query::Trip`]; `None` if there is no such trip.
+    Trip(Option<Box<Trip>>),
+    /// To [`Query::Pairs`]; none behind the last.
+    Pairs(Vec<Pair>),
+    /// To [`Query::Days`] and [`Query::Months`].
+    Rows(Vec<Row>),
+    /// The flash does not say.
+    Nothing,
+}
+
+/// Where questions wait.
+pub struct Archive {
+    turn: Mutex<NoopRawMutex, ()>,
+    query: Signal<NoopRawMutex, Query>,
+    answer: Signal<NoopRawMutex, (Query, Found)>,
+}
+
+impl Archive {
+    /// Nobody asked yet.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { turn: Mutex::new(()), query: Signal::new(), answer: Signal::new() }
+    }
+
+    /// Asks, and waits for the answer; `None` if it does not come in time. Dropping the future takes the question
+    /// back.
+    pub async fn ask<C: Clock>(&self, clock: &C, query: Query) -> Option<Found> {
+        let late = clock.sleep_until(clock.now().after(PATIENCE));
+        let answer = async {
+            let _turn = self.turn.lock().await;
+            self.answer.reset();
+            self.query.signal(query);
+            loop {
+                // What somebody asked who has gone since is nobody's.
+                let (asked, found) = self.answer.wait().await;
+                if asked == query {
+                    return found;
+                }
+            }
+        };
+        match select(answer, late).await {
+            Either::First(found) => Some(found),
+            Either::Second(()) => None,
+        }
+    }
+
+    /// The next question.
+    pub(super) async fn next(&self) -> Query {
+        self.query.wait().await
+    }
+
+    /// Its answer.
+    pub(super) fn answer(&self, query: Query, found: Found) {
+        self.answer.signal((query, found));
+    }
+}
+
+impl Default for Archive {
+    fn default() -> Self {
+        Self::new()
+    }
+}
