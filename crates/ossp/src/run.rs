@@ -10,6 +10,7 @@ use edge_nal::NoopNet;
 use embassy_futures::select::{Either, select};
 use embassy_sync::blocking_mutex::raw::NoopRawMutex;
 use futures_lite::StreamExt;
+use metering::calibration::Calibration;
 use metering::history::Storage;
 use metering::meter::Meter;
 use plug::app::{Link, Rest, run_core, run_rest};
@@ -18,6 +19,7 @@ use plug::core::protection::DEFAULT_LIMIT;
 use plug::defaults::Defaults;
 use plug::net::{NoWifi, factory_access_point};
 use plug::platform::{Clock, Identity};
+use plug::settings::{Basis, Hardware};
 use plug::starts::{self, Starts, Trouble};
 use plug::state::State;
 
@@ -121,6 +123,7 @@ async fn serve(
     let mut meter = Meter::new(front_end, calibration.clone(), storage)
         .map_err(|error| Failure::wrong_use(format!("this source cannot be measured: {error}")))?;
     let core = Core::new(true);
+    let basis = basis(&calibration);
     let state = State::new(core.relay_status(clock.now(), None), calibration);
     let link: Link<NoopRawMutex> = Link::new();
     let identity = identity(folder, scenario);
@@ -137,6 +140,7 @@ async fn serve(
         machine: &Pc,
         starts: &starts,
         defaults: &Defaults::default(),
+        basis: &basis,
     };
     let (mut samples, mut relay) = (simulated.samples(clock.clone()), simulated.relay());
     let measuring = run_core(&mut samples, &mut relay, &clock, &mut meter, core, DEFAULT_LIMIT, &link);
@@ -155,6 +159,16 @@ async fn serve(
             Ok(())
         }
         Either::First(_) => Err(Failure::failed("the samples ended".to_owned())),
+    }
+}
+
+/// What settings are read against on a PC.
+fn basis(calibration: &Calibration) -> Basis {
+    let maximum_current_a = DEFAULT_LIMIT.value();
+    Basis {
+        hardware: Hardware { maximum_current_a, has_button: false, has_led: false, can_hold: false },
+        board: calibration.clone(),
+        zone: |text| !text.is_empty(),
     }
 }
 

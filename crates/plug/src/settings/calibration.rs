@@ -18,8 +18,9 @@ const LAST_DATE: f64 = 253_402_300_799.0;
 const CODE: f64 = 16_777_216.0;
 /// By what factor a gain may differ from the board's own. A voltage divider may be trimmed by hand; a current gain far
 /// from it would make the protection blind.
-const VOLTAGE_FACTOR: f64 = 100.0;
-const CURRENT_FACTOR: f64 = 10.0;
+const VOLTAGE: (f64, Wanted) =
+    (100.0, Wanted::Phrase("from a hundredth of the board's own gain to a hundred times it"));
+const CURRENT: (f64, Wanted) = (10.0, Wanted::Phrase("from a tenth of the board's own gain to ten times it"));
 
 const REFERENCE: Wanted = Wanted::Phrase("a text of at most 48 bytes without control characters");
 const OBJECT: Wanted = Wanted::Phrase("an object with the fields of the calibration, or null");
@@ -174,8 +175,8 @@ impl Reader<'_> {
 
     fn channel(&mut self, channel: &'static str, value: &str) {
         let (board, factor) = match channel {
-            "voltage" => (self.board.voltage, VOLTAGE_FACTOR),
-            _ => (self.board.current, CURRENT_FACTOR),
+            "voltage" => (self.board.voltage, VOLTAGE),
+            _ => (self.board.current, CURRENT),
         };
         let mut numbers = match channel {
             "voltage" => self.calibration.voltage,
@@ -230,10 +231,15 @@ fn channel_field(
     field: &str,
     value: &str,
     board: ChannelCalibration,
-    factor: f64,
+    (factor, gain): (f64, Wanted),
 ) -> Result<(), Wanted> {
+    if field == "gain" && value != "null" {
+        let limits = a_number(board.gain / factor, board.gain * factor);
+        channel.gain = number(value, limits).map_err(|_| gain)?;
+        return Ok(());
+    }
     let (place, default, wanted) = match field {
-        "gain" => (&mut channel.gain, board.gain, a_number(board.gain / factor, board.gain * factor)),
+        "gain" => (&mut channel.gain, board.gain, gain),
         "gain_uncertainty_pct" => {
             (&mut channel.gain_uncertainty_pct, board.gain_uncertainty_pct, a_number(0.0, 100.0))
         }

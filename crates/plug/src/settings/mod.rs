@@ -19,6 +19,8 @@ mod rules;
 pub mod schema;
 mod store;
 mod stored;
+#[cfg(test)]
+mod tests;
 mod write;
 mod wrong;
 

@@ -20,14 +20,19 @@ use crate::settings::{
 };
 use crate::state::State;
 
-/// `GET`: everything but secrets, with the entity tag that `If-Match` wants.
-pub(super) fn settings<'a, C: Clock, N: Clock, M: RawMutex>(
+/// `GET`: everything but secrets, with the entity tag that `If-Match` wants. Just after the start it waits until they
+/// are read.
+pub(super) async fn show<'a, C: Clock, N: Clock, M: RawMutex>(
     site: &Site<'a, C, N, M>,
 ) -> Result<Reply<'a>, Problem> {
+    let (clock, state) = (site.plug.network_clock, site.plug.state);
+    let open = || state.settings_desk.is_open().then_some(());
+    wait(clock, state, open).await.ok_or(Problem::SettingsBusy)?;
+    settings(site)
+}
+
+fn settings<'a, C: Clock, N: Clock, M: RawMutex>(site: &Site<'a, C, N, M>) -> Result<Reply<'a>, Problem> {
     let (state, board) = (site.plug.state, &site.plug.basis.board);
-    if !state.settings_desk.is_open() {
-        return Err(Problem::SettingsBusy);
-    }
     let settings = state.settings.borrow();
     let mut draft = Draft::new(site.budget, json_length(&settings, board, Secrets::Hide))?;
     // It has just been measured.

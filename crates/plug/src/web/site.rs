@@ -118,11 +118,11 @@ impl<'a, C: Clock, N: Clock, M: RawMutex> Site<'a, C, N, M> {
             Handler::Relay if parts.method() == "PUT" => self.switch(parts, body).await,
             Handler::Relay => api::relay(self),
             Handler::RelayLog => api::relay_log(self),
-            // Most workers never have a change of the settings: its future is not part of theirs.
+            // Most workers never have to do with the settings: these futures are not part of theirs.
             Handler::Settings if parts.method() == "PATCH" => {
                 Box::pin(settings::patch(self, parts, body)).await
             }
-            Handler::Settings => settings::settings(self),
+            Handler::Settings => Box::pin(settings::show(self)).await,
             Handler::Wifi => wifi::wifi(self),
             Handler::OpenApi => Ok(api::openapi()),
             Handler::Metrics => metrics::metrics(self),

@@ -10,7 +10,7 @@
     reason = "tests may fail loudly"
 )]
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::mpsc;
@@ -18,6 +18,7 @@ use std::time::{Duration, Instant};
 
 use async_io::Async;
 use embassy_sync::blocking_mutex::raw::NoopRawMutex;
+use embedded_storage_async::nor_flash::{ErrorType, NorFlash, NorFlashErrorKind, ReadNorFlash};
 use futures_lite::future::{or, pending, yield_now};
 use metering::calibration::Calibration;
 use metering::energy::Energy;
@@ -33,6 +34,7 @@ use plug::core::relay::{RelayChange, RelayCommand, RelayStatus, Source, Wish};
 use plug::defaults::Defaults;
 use plug::limits;
 use plug::platform::{self, Identity};
+use plug::settings::{self, Basis, Hardware, Settings, SettingsStore};
 use plug::starts::{Fault, Starts};
 use plug::state::State;
 use plug::update::Image;
@@ -122,6 +124,10 @@ pub(crate) struct Inside {
     /// The core answers nothing while this holds.
     pub(crate) core_stalled: Cell<bool>,
     pub(crate) locked_out: Cell<bool>,
+    /// The settings lie here.
+    pub(crate) flash: FlashState,
+    /// What the core was told of the settings.
+    pub(crate) told: RefCell<Vec<Settings>>,
 }
 
 type Task = Box<dyn FnOnce(&Inside) + Send>;
@@ -191,6 +197,11 @@ impl Plug {
         self.ask("GET", path, &[], "")
     }
 
+    pub(crate) fn patch_settings(&self, headers: &[&str], body: &str) -> Response {
+        let headers: Vec<_> = headers.iter().copied().chain(["Content-Type: application/json"]).collect();
+        self.ask("PATCH", "/api/v1/settings", &headers, body)
+    }
+
     pub(crate) fn put_relay(&self, body: &str) -> Response {
         self.ask("PUT", "/api/v1/relay", &["Content-Type: application/json"], body)
     }
@@ -203,7 +214,10 @@ async fn run(door: &Door, speed: f64, inbox: &mpsc::Receiver<Task>) {
         started: Instant::now(),
         core_stalled: Cell::new(false),
         locked_out: Cell::new(false),
+        flash: FlashState::default(),
+        told: RefCell::default(),
     };
+    let basis = basis();
     let (clock, network_clock) = (TestClock::new(1.0), TestClock::new(speed));
     let (identity, front_end) = (identity(), front_end());
     let web = plug::web::Plug {
@@ -216,6 +230,7 @@ async fn run(door: &Door, speed: f64, inbox: &mpsc::Receiver<Task>) {
         machine: &Bench,
         starts: &starts(),
         defaults: &defaults(),
+        basis: &basis,
     };
     inside.state.image.set(Some(Image { slot: 1, state: platform::ImageState::OnProbation }));
     let tasks = async {
@@ -232,7 +247,82 @@ async fn run(door: &Door, speed: f64, inbox: &mpsc::Receiver<Task>) {
     let serve = async {
         plug::web::serve(door, &web).await;
     };
-    or(tasks, or(serve, core(&inside))).await;
+    or(tasks, or(or(serve, keep_settings(&inside, &basis)), core(&inside))).await;
+}
+
+/// Reads the settings and stores changes of them.
+async fn keep_settings(inside: &Inside, basis: &Basis) {
+    let flash = || RamFlash { bytes: vec![0xff; 8 * 4096], state: &inside.flash };
+    let mut store = SettingsStore::new(flash(), flash());
+    settings::begin(&mut store, &inside.state, basis).await;
+    settings::run(&mut store, &inside.state, basis, |settings| {
+        inside.told.borrow_mut().push(settings.clone());
+    })
+    .await;
+}
+
+/// How a flash is.
+#[derive(Default)]
+pub(crate) struct FlashState {
+    /// Nothing is written while this holds.
+    pub(crate) stalled: Cell<bool>,
+    pub(crate) broken: Cell<bool>,
+}
+
+/// A flash in memory.
+struct RamFlash<'a> {
+    bytes: Vec<u8>,
+    state: &'a FlashState,
+}
+
+impl ErrorType for RamFlash<'_> {
+    type Error = NorFlashErrorKind;
+}
+
+impl ReadNorFlash for RamFlash<'_> {
+    const READ_SIZE: usize = 4;
+
+    async fn read(&mut self, offset: u32, bytes: &mut [u8]) -> Result<(), NorFlashErrorKind> {
+        let from = offset as usize;
+        bytes.copy_from_slice(&self.bytes[from..from + bytes.len()]);
+        Ok(())
+    }
+
+    fn capacity(&self) -> usize {
+        self.bytes.len()
+    }
+}
+
+impl NorFlash for RamFlash<'_> {
+    const WRITE_SIZE: usize = 4;
+    const ERASE_SIZE: usize = 4096;
+
+    async fn erase(&mut self, from: u32, to: u32) -> Result<(), NorFlashErrorKind> {
+        self.bytes[from as usize..to as usize].fill(0xff);
+        Ok(())
+    }
+
+    async fn write(&mut self, offset: u32, bytes: &[u8]) -> Result<(), NorFlashErrorKind> {
+        while self.state.stalled.get() {
+            async_io::Timer::after(Duration::from_millis(1)).await;
+        }
+        if self.state.broken.get() {
+            return Err(NorFlashErrorKind::Other);
+        }
+        for (cell, byte) in self.bytes[offset as usize..].iter_mut().zip(bytes) {
+            *cell &= byte;
+        }
+        Ok(())
+    }
+}
+
+/// What settings are read against.
+pub(crate) fn basis() -> Basis {
+    Basis {
+        hardware: Hardware { maximum_current_a: 16.0, has_button: true, has_led: true, can_hold: true },
+        board: calibration(),
+        zone: |text| text.starts_with(|first: char| first.is_ascii_uppercase()),
+    }
 }
 
 /// Answers commands as a core would.

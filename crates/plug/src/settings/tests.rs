@@ -1,0 +1,632 @@
+//! Every field and every sentence, round trips, what a newer version left, and texts that are nothing.
+
+use alloc::boxed::Box;
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use metering::calibration::Calibration;
+use metering::units::Amperes;
+use serde_json::{Value, json};
+
+use super::field::{Kind, Most, Secrets};
+use super::fields::{FIELDS, SECTIONS};
+use super::migrate::{Member, STEPS, Step};
+use super::schema::{At, Basis, Hardware, PowerOn, SCHEDULE_ENTRIES, ScheduleEntry, Settings};
+use super::stored::{self, KEPT_MOST, Stored};
+use super::write::{Beside, write_json, write_stored};
+use super::{Refusal, STORED_MOST, WRONG_MOST, json_length, patch};
+use crate::limits;
+
+fn basis() -> Basis {
+    Basis {
+        hardware: Hardware { maximum_current_a: 16.0, has_button: true, has_led: true, can_hold: true },
+        board: Calibration { version: 0, ..Calibration::ideal(0.2, 2047.5, 0.0147, 2048.25) },
+        zone: |text| text != "nonsense" && !text.is_empty(),
+    }
+}
+
+fn after(settings: &Settings, text: &str) -> Result<Box<Settings>, Refusal> {
+    patch(settings, text, &basis(), Some(1_795_000_000.9))
+}
+
+fn taken(settings: &Settings, text: &str) -> Box<Settings> {
+    after(settings, text).unwrap_or_else(|refusal| panic!("{text}: {refusal:?}"))
+}
+
+/// `field message` of each wrong field.
+fn faults(settings: &Settings, text: &str) -> Vec<String> {
+    match after(settings, text) {
+        Err(Refusal::Wrong(wrong)) => {
+            wrong.fields().iter().map(|field| format!("{} {}", field.field(), field.message())).collect()
+        }
+        other => panic!("{text}: {other:?}"),
+    }
+}
+
+fn shown(settings: &Settings) -> Value {
+    let mut text = String::new();
+    write_json(settings, &basis().board, Secrets::Hide, &mut text).unwrap();
+    assert_eq!(text.len(), json_length(settings, &basis().board, Secrets::Hide));
+    serde_json::from_str(&text).unwrap()
+}
+
+fn stored_text(settings: &Settings, beside: &Beside) -> String {
+    let mut text = String::new();
+    write_stored(settings, &Settings::default(), beside, false, &mut text).unwrap();
+    let _: Value = serde_json::from_str(&text).unwrap();
+    text
+}
+
+fn read_stored(text: &str) -> Stored {
+    stored::read(text, &basis(), &STEPS).unwrap()
+}
+
+/// Every field other than it is by default, in a form that is allowed.
+fn everything() -> Value {
+    json!({
+        "schema": 1,
+        "device": {"name": "Küche \"links\" \\ 😀", "button_locked": true, "led_off": true},
+        "wifi": {"ssid": "home", "password": "correct horse"},
+        "relay": {
+            "power_on": "off", "start_delay_s": 12.5, "start_delay_random_s": 30, "minimum_on_s": 5,
+            "minimum_off_s": 180, "switchings_a_minute": 6, "manual_until": "released", "inching_s": 0.1,
+            "idle_off_below_w": 2.5, "idle_off_after_s": 86400, "hold_on_restart": true
+        },
+        "schedule": {"enabled": true, "entries": [
+            {"enabled": false, "days": ["mon", "sun"], "at": "06:30", "on": true, "random_s": 3600},
+            {"enabled": true, "days": ["tue"], "at": "23:59:59", "on": false, "random_s": 0},
+            {"enabled": true, "days": ["sat"], "at": "sunrise", "on": false, "random_s": 1},
+            {"enabled": true, "days": ["sat"], "at": "sunset-01:00", "on": true, "random_s": 0},
+            {"enabled": true, "days": ["fri"], "at": "sunrise+06:00", "on": true, "random_s": 0}
+        ]},
+        "protection": {
+            "current_limit_a": 80, "rated_current_a": 0.1, "inverse_time": false, "power_limit_w": 3500.5,
+            "power_hold_s": 0, "voltage_max_v": 253, "voltage_min_v": 195.5, "voltage_hysteresis_v": 0.5,
+            "voltage_hold_s": 3600, "energy_budget_wh": 1e6, "chip_temperature_max_c": null,
+            "sensor_fault": false, "clipped": false, "retries": 20, "retry_pause_s": 1, "retry_back_off": 1
+        },
+        "calibration": {
+            "voltage": {"gain": 0.21, "gain_uncertainty_pct": 0.5, "zero_raw": 2000.125, "zero_uncertainty_raw": 0.25},
+            "current": {"gain": 0.0151, "gain_uncertainty_pct": 1, "zero_raw": -3, "zero_uncertainty_raw": 1},
+            "phase_deg": -1.5, "phase_uncertainty_deg": 0.1, "current_noise_floor_a": 0.02,
+            "date": 1_794_000_000_u64, "reference": "lamp of 60 W"
+        },
+        "time": {"zone": "Europe/Berlin", "posix": "CET-1CEST,M3.5.0,M10.5.0/3", "latitude_deg": -52.5, "longitude_deg": 13.4}
+    })
+}
+
+#[test]
+fn every_field_is_read_and_comes_back() {
+    let settings = taken(&Settings::default(), &everything().to_string());
+    for field in &FIELDS {
+        assert!(
+            !field.same(&settings, &Settings::default()),
+            "{}.{} is as by default",
+            field.section,
+            field.name
+        );
+    }
+    let mut expected = everything();
+    expected["wifi"]["password"] = "set".into();
+    // Numbers are compared as numbers: 80 is 80.0.
+    let plain = |value: &Value| value.to_string().replace(".0,", ",").replace(".0}", "}");
+    assert_eq!(plain(&shown(&settings)), plain(&expected));
+    assert_eq!(settings.wifi.password.as_deref(), Some("correct horse"));
+    assert_eq!(settings.schedule.entries[3].at, At::Sunset(-3600));
+    assert_eq!(settings.schedule.entries[0].days, 0b100_0001);
+    assert_eq!(settings.calibration.in_use.as_ref().map(|in_use| in_use.version), Some(1));
+    // What is shown can be sent back as it is, and changes nothing.
+    assert_eq!(taken(&settings, &shown(&settings).to_string()), settings);
+    let fresh = Settings::default();
+    assert_eq!(*taken(&fresh, &shown(&fresh).to_string()), fresh);
+    // Stored and read again.
+    let text = stored_text(&settings, &Beside { revision: 7, kept: Vec::new() });
+    let read = read_stored(&text);
+    assert_eq!((read.beside.revision, read.wrong.fields()), (7, &[][..]));
+    let mut same = settings.clone();
+    same.calibration = read.settings.calibration.clone();
+    assert_eq!(read.settings, same);
+    assert_eq!(stored_text(&fresh, &Beside::default()), "{\"schema\":1,\"revision\":0}");
+}
+
+#[test]
+fn null_is_off_or_as_when_new() {
+    let settings = taken(&Settings::default(), &everything().to_string());
+    for field in FIELDS.iter().filter(|field| field.section != "time") {
+        let pair = match field.name {
+            "ssid" => "{\"wifi\":{\"ssid\":null,\"password\":null}}".to_string(),
+            name => format!("{{\"{}\":{{\"{name}\":null}}}}", field.section),
+        };
+        let after = taken(&settings, &pair);
+        let default = Settings::default();
+        if field.name == "chip_temperature_max_c" {
+            assert_eq!(after.protection.chip_temperature_max_c, None);
+        } else {
+            assert!(field.same(&after, &default), "{}", field.name);
+        }
+    }
+    let mut sections = serde_json::Map::new();
+    sections.extend(SECTIONS.map(|section| (section.to_string(), Value::Null)));
+    let after = taken(&settings, &Value::from(sections).to_string());
+    let mut expected = Settings::default();
+    expected.calibration.earlier.extend(settings.calibration.in_use.clone());
+    assert_eq!(*after, expected);
+}
+
+/// A value that each kind of field cannot have, and what is said to that.
+#[test]
+fn every_field_says_what_it_must_be() {
+    let mut told = String::new();
+    for field in &FIELDS {
+        let fault =
+            faults(&Settings::default(), &format!("{{\"{}\":{{\"{}\":{{}}}}}}", field.section, field.name));
+        told += &fault.join("\n");
+        told += "\n";
+    }
+    assert_eq!(told, SENTENCES);
+}
+
+const SENTENCES: &str = r#"device.name must be a text of at most 32 bytes without control characters
+device.button_locked must be true or false
+device.led_off must be true or false
+wifi.ssid must be the name of a network, a text of at most 32 bytes without control characters
+wifi.password must be 8 to 63 printable ASCII characters, "set" to keep the one that is set, or null
+relay.power_on must be "off", "on" or "last"
+relay.start_delay_s must be a number of seconds from 0 to 3600
+relay.start_delay_random_s must be a number of seconds from 0 to 3600
+relay.minimum_on_s must be a number of seconds from 0 to 86400
+relay.minimum_off_s must be a number of seconds from 0 to 86400
+relay.switchings_a_minute must be a whole number from 0 to 120
+relay.manual_until must be "schedule" or "released"
+relay.inching_s must be a number of seconds from 0.1 to 604800, or null
+relay.idle_off_below_w must be a number from 0.1 to 5000, or null
+relay.idle_off_after_s must be a number of seconds from 1 to 86400
+relay.hold_on_restart must be true or false
+schedule.enabled must be true or false
+schedule.entries must be a list of at most 16 entries
+protection.current_limit_a must be a number from 0.1 to 80, or null
+protection.rated_current_a must be a number from 0.1 to 16, or null
+protection.inverse_time must be true or false
+protection.power_limit_w must be a number from 1 to 20000, or null
+protection.power_hold_s must be a number of seconds from 0 to 3600
+protection.voltage_max_v must be a number from 50 to 500, or null
+protection.voltage_min_v must be a number from 50 to 500, or null
+protection.voltage_hysteresis_v must be a number from 0 to 50
+protection.voltage_hold_s must be a number of seconds from 0 to 3600
+protection.energy_budget_wh must be a number from 1 to 1000000, or null
+protection.chip_temperature_max_c must be a number from 40 to 125, or null
+protection.sensor_fault must be true or false
+protection.clipped must be true or false
+protection.retries must be a whole number from 0 to 20
+protection.retry_pause_s must be a number of seconds from 1 to 86400
+protection.retry_back_off must be a number from 1 to 10
+time.zone must be the IANA name of a zone such as "Europe/Berlin", at most 40 characters
+time.posix must be a POSIX TZ string such as "CET-1CEST,M3.5.0,M10.5.0/3", at most 64 characters
+time.latitude_deg must be a number from -90 to 90, or null
+time.longitude_deg must be a number from -180 to 180, or null
+"#;
+
+#[test]
+fn ranges_are_kept_at_both_ends() {
+    let by = |section: &str, name: &str, value: f64| {
+        after(&Settings::default(), &json!({section: {name: value}}).to_string()).is_ok()
+    };
+    for field in &FIELDS {
+        let (range, whole) = match &field.kind {
+            Kind::Whole(_, range) => (range, true),
+            Kind::Number(_, range) | Kind::MaybeNumber(_, range) => (range, false),
+            Kind::Seconds(_, range) | Kind::MaybeSeconds(_, range) => (range, false),
+            _ => continue,
+        };
+        if matches!(field.name, "latitude_deg" | "longitude_deg") {
+            continue;
+        }
+        let to = match range.to {
+            Most::Fixed(to) => to,
+            Most::TimesMaximumCurrent(factor) => 16.0 * factor,
+        };
+        assert!(by(field.section, field.name, range.from), "{} {}", field.name, range.from);
+        assert!(by(field.section, field.name, to), "{} {to}", field.name);
+        for outside in [range.from - 0.001, range.from - 1.0, to + 0.001, to + 1.0, 1e300, -1e300] {
+            assert!(!by(field.section, field.name, outside), "{} {outside}", field.name);
+        }
+        assert_eq!(by(field.section, field.name, range.from + 0.5), !whole, "{}", field.name);
+    }
+}
+
+#[test]
+fn each_mistake_is_named() {
+    let fresh = Settings::default();
+    for (text, expected) in MISTAKES {
+        assert_eq!(faults(&fresh, text), *expected, "{text}");
+    }
+    for text in ["", "[]", "null", "1", "{", "{\"relay\":{}", "{\"relay\":{\"retries\":01}}", "\u{feff}{}"] {
+        assert_eq!(after(&fresh, text), Err(Refusal::NotJson), "{text}");
+    }
+}
+
+const MISTAKES: &[(&str, &[&str])] = &[
+    ("{\"Relay\":{}}", &["Relay is not a field that this plug knows"]),
+    ("{\"relay\":{\"colour\":1}}", &["relay.colour is not a field that this plug knows"]),
+    ("{\"relay\":[]}", &["relay must be an object with fields, or null"]),
+    ("{\"relay\":{},\"relay\":{}}", &["relay must be given only once"]),
+    ("{\"relay\":{\"inching_s\":1,\"inching_s\":2}}", &["relay.inching_s must be given only once"]),
+    ("{\"schema\":2}", &["schema must be 1, the version that this plug knows"]),
+    (
+        "{\"device\":{\"name\":1,\"led_off\":0},\"relay\":{\"power_on\":\"On\"}}",
+        &[
+            "device.name must be a text of at most 32 bytes without control characters",
+            "device.led_off must be true or false",
+            "relay.power_on must be \"off\", \"on\" or \"last\"",
+        ],
+    ),
+    (
+        "{\"device\":{\"name\":\"123456789012345678901234567890123\"}}",
+        &["device.name must be a text of at most 32 bytes without control characters"],
+    ),
+    (
+        "{\"device\":{\"name\":\"\\u0007\"}}",
+        &["device.name must be a text of at most 32 bytes without control characters"],
+    ),
+    ("{\"wifi\":{\"password\":\"long enough\"}}", &["wifi.password must be null where there is no ssid"]),
+    (
+        "{\"wifi\":{\"ssid\":\"x\",\"password\":\"7 chars\"}}",
+        &[
+            "wifi.password must be 8 to 63 printable ASCII characters, \"set\" to keep the one that is set, or null",
+        ],
+    ),
+    (
+        "{\"protection\":{\"voltage_min_v\":230,\"voltage_max_v\":230}}",
+        &[
+            "protection.voltage_min_v must be less than voltage_max_v",
+            "protection.voltage_max_v must be more than voltage_min_v",
+        ],
+    ),
+    (
+        "{\"protection\":{\"voltage_min_v\":225,\"voltage_max_v\":235}}",
+        &[
+            "protection.voltage_hysteresis_v must be less than half of what is between voltage_min_v and voltage_max_v",
+        ],
+    ),
+    (
+        "{\"protection\":{\"rated_current_a\":10,\"current_limit_a\":9.5}}",
+        &[
+            "protection.rated_current_a must be at most current_limit_a",
+            "protection.current_limit_a must be at least rated_current_a",
+        ],
+    ),
+    (
+        "{\"time\":{\"latitude_deg\":52}}",
+        &["time.latitude_deg must be given together with longitude_deg, or both be null"],
+    ),
+    (
+        "{\"time\":{\"posix\":\"nonsense\"}}",
+        &[
+            "time.posix must be a POSIX TZ string such as \"CET-1CEST,M3.5.0,M10.5.0/3\", at most 64 characters",
+        ],
+    ),
+    (
+        "{\"schedule\":{\"entries\":[{\"at\":\"sunset\",\"on\":true}]}}",
+        &[
+            "schedule.entries[0].at must be a time of the clock while time.latitude_deg and time.longitude_deg are null",
+        ],
+    ),
+    (
+        "{\"schedule\":{\"entries\":[{\"at\":\"6:30\"},7,{\"at\":\"06:30\",\"on\":true,\"days\":[],\"colour\":1,\"random_s\":0.5,\"on\":1}]}}",
+        &[
+            "schedule.entries[0].at must be a time such as \"06:30\", or \"sunrise\", \"sunset\", \"sunrise+00:30\" or \"sunset-01:00\" (at most 6 hours)",
+            "schedule.entries[0].on must be true or false",
+            "schedule.entries[1] must be an object with at and on",
+            "schedule.entries[2].days must be a list of at least one of \"mon\", \"tue\", \"wed\", \"thu\", \"fri\", \"sat\" and \"sun\"",
+            "schedule.entries[2].colour is not a field that this plug knows",
+            "schedule.entries[2].random_s must be a whole number of seconds from 0 to 3600",
+            "schedule.entries[2].on must be given only once",
+        ],
+    ),
+    (
+        "{\"calibration\":{\"version\":7,\"voltage\":{\"gain\":1000,\"x\":1},\"current\":3,\"reset\":true}}",
+        &[
+            "calibration.version is not a field that this plug knows",
+            "calibration.voltage.gain must be from a hundredth of the board's own gain to a hundred times it",
+            "calibration.voltage.x is not a field that this plug knows",
+            "calibration.current must be an object with the fields of the calibration, or null",
+            "calibration.reset must be true, and stand alone",
+        ],
+    ),
+    (
+        "{\"calibration\":{\"phase_deg\":91,\"date\":-1,\"reference\":2,\"current\":{\"zero_raw\":1e9},\"reset\":false}}",
+        &[
+            "calibration.phase_deg must be a number from -90 to 90",
+            "calibration.date must be a whole number of Unix seconds from 0 to 253402300799",
+            "calibration.reference must be a text of at most 48 bytes without control characters",
+            "calibration.current.zero_raw must be a number from -16777216 to 16777216",
+            "calibration.reset must be true, and stand alone",
+        ],
+    ),
+    ("{\"calibration\":[]}", &["calibration must be an object with the fields of the calibration, or null"]),
+];
+
+#[test]
+fn what_a_client_names_is_fit_to_be_repeated_and_bounded() {
+    let text = format!("{{\"relay\":{{\"{}\":1}}}}", "\\u0007ä".repeat(40));
+    assert_eq!(faults(&Settings::default(), &text)[0].split_once(' ').unwrap().0.len(), "relay.".len() + 32);
+    let many: Vec<_> = (0..40).map(|index| format!("\"x{index}\":1")).collect();
+    assert_eq!(faults(&Settings::default(), &format!("{{{}}}", many.join(","))).len(), WRONG_MOST);
+}
+
+#[test]
+fn rules_look_at_what_was_there_before() {
+    let before =
+        taken(&Settings::default(), "{\"protection\":{\"voltage_min_v\":200,\"voltage_max_v\":250}}");
+    assert_eq!(
+        faults(&before, "{\"protection\":{\"voltage_max_v\":190}}"),
+        ["protection.voltage_max_v must be more than voltage_min_v"]
+    );
+    // A wrong field is told alone.
+    assert_eq!(faults(&before, "{\"protection\":{\"voltage_max_v\":1,\"voltage_min_v\":251}}").len(), 1);
+    let before = taken(&Settings::default(), "{\"wifi\":{\"ssid\":\"home\",\"password\":\"12345678\"}}");
+    assert_eq!(
+        faults(&before, "{\"wifi\":{\"ssid\":\"\"}}"),
+        ["wifi.ssid must be given, or password be null"]
+    );
+    assert_eq!(taken(&before, "{\"wifi\":{\"ssid\":\"\",\"password\":null}}").wifi.password, None);
+}
+
+#[test]
+fn a_list_that_is_too_long_is_one_fault() {
+    let list = |length| {
+        format!(
+            "{{\"schedule\":{{\"entries\":[{}]}}}}",
+            ["{\"at\":\"06:30\",\"on\":true}"; 17][..length].join(",")
+        )
+    };
+    assert_eq!(taken(&Settings::default(), &list(16)).schedule.entries.len(), 16);
+    assert_eq!(
+        faults(&Settings::default(), &list(17)),
+        ["schedule.entries must be a list of at most 16 entries"]
+    );
+}
+
+#[test]
+fn secrets_read_as_set_and_stay_when_given_so() {
+    let before = taken(&Settings::default(), "{\"wifi\":{\"ssid\":\"home\",\"password\":\"12345678\"}}");
+    assert_eq!(shown(&before)["wifi"]["password"], "set");
+    let kept = taken(&before, "{\"wifi\":{\"ssid\":\"garden\",\"password\":\"set\"}}");
+    assert_eq!(kept.wifi.password.as_deref(), Some("12345678"));
+    assert_eq!(taken(&Settings::default(), "{\"wifi\":{\"password\":\"set\"}}").wifi.password, None);
+    assert_eq!(taken(&before, "{\"wifi\":{\"password\":null}}").wifi.password, None);
+    let mut text = String::new();
+    write_json(&before, &basis().board, Secrets::Show, &mut text).unwrap();
+    assert!(text.contains("\"password\":\"12345678\""));
+}
+
+#[test]
+fn a_plug_that_cannot_hold_its_relay_says_so() {
+    let mut basis = basis();
+    basis.hardware.can_hold = false;
+    let hold = "{\"relay\":{\"hold_on_restart\":true}}";
+    let Err(Refusal::Wrong(wrong)) = patch(&Settings::default(), hold, &basis, None) else { panic!() };
+    assert_eq!(
+        wrong.to_string(),
+        "relay.hold_on_restart must be false: this plug cannot hold its relay over a restart."
+    );
+    assert!(patch(&Settings::default(), "{\"relay\":{\"hold_on_restart\":false}}", &basis, None).is_ok());
+}
+
+#[test]
+fn a_calibration_is_laid_on_the_one_in_use() {
+    let board = basis().board;
+    let first = taken(&Settings::default(), "{\"calibration\":{\"current\":{\"zero_raw\":2050}}}");
+    let in_use = first.calibration.in_use.clone().unwrap();
+    let mut expected = board.clone();
+    (expected.version, expected.current.zero_raw, expected.date) = (1, 2050.0, Some(1_795_000_000));
+    assert_eq!((in_use, first.calibration.earlier.len()), (expected, 0));
+    // The same again is no change.
+    assert_eq!(taken(&first, "{\"calibration\":{\"current\":{\"zero_raw\":2050}}}"), first);
+    assert_eq!(taken(&first, "{\"calibration\":{}}"), first);
+    let second = taken(&first, "{\"calibration\":{\"current_noise_floor_a\":0.5,\"date\":5}}");
+    let in_use = second.calibration.in_use.clone().unwrap();
+    assert_eq!((in_use.version, in_use.date, in_use.current_noise_floor), (2, Some(5), Some(Amperes(0.5))));
+    assert_eq!(second.calibration.earlier, [first.calibration.in_use.clone().unwrap()]);
+    for reset in ["{\"calibration\":null}", "{\"calibration\":{\"reset\":true}}"] {
+        let after = taken(&second, reset);
+        assert_eq!((&after.calibration.in_use, after.calibration.earlier.len()), (&None, 2));
+        // Versions never come again.
+        let third = taken(&after, "{\"calibration\":{\"phase_deg\":1}}");
+        assert_eq!(third.calibration.in_use.as_ref().map(|in_use| in_use.version), Some(3));
+        assert_eq!(third.calibration.earlier.len(), 2);
+        // null is the board's own number.
+        let fourth = taken(
+            &third,
+            "{\"calibration\":{\"phase_deg\":null,\"voltage\":null,\"current\":{\"gain\":null}}}",
+        );
+        assert_eq!(fourth.calibration.in_use.as_ref().map(|in_use| in_use.phase), Some(board.phase));
+    }
+    let mut many = second;
+    for phase in 0..10 {
+        many = taken(&many, &format!("{{\"calibration\":{{\"phase_deg\":{}}}}}", f64::from(phase) + 0.5));
+    }
+    let versions: Vec<_> = many.calibration.earlier.iter().map(|earlier| earlier.version).collect();
+    assert_eq!(versions, [8, 9, 10, 11]);
+}
+
+#[test]
+fn times_of_entries_are_read_strictly() {
+    let at = |text: &str| {
+        let body = json!({"time": {"latitude_deg": 1, "longitude_deg": 1},
+            "schedule": {"entries": [{"at": text, "on": true}]}});
+        after(&Settings::default(), &body.to_string()).ok().map(|after| after.schedule.entries[0].at)
+    };
+    for (text, expected) in [
+        ("00:00", At::Clock(0)),
+        ("23:59", At::Clock(86_340)),
+        ("07:08:09", At::Clock(25_689)),
+        ("sunrise", At::Sunrise(0)),
+        ("sunset+00:00:01", At::Sunset(1)),
+        ("sunrise-06:00", At::Sunrise(-21_600)),
+    ] {
+        assert_eq!(at(text), Some(expected), "{text}");
+    }
+    for text in [
+        "24:00",
+        "7:00",
+        "07:60",
+        "07:00:60",
+        "07:00:00:00",
+        "",
+        "sunrise+06:01",
+        "sunrise+",
+        "sunrise 01:00",
+        "sunset+-1:00",
+        "Sunrise",
+        "07.00",
+        "sunrise++01:00",
+        "0700",
+        "١٢:٠٠",
+    ] {
+        assert_eq!(at(text), None, "{text}");
+    }
+}
+
+#[test]
+fn what_a_newer_version_left_is_kept_word_for_word() {
+    let text = "{\"schema\":3,\"revision\":4,\"mqtt\":{\"url\":\"mqtt://x\",\"tls\":[1, 2]},\"relay\":{\"colour\" : \
+                {\"a\":\"\\u00e4\"},\"inching_s\":5,\"power_on\":\"schedule\"},\"time\":17,\"schedule\":{\"dst\":true}}";
+    let read = read_stored(text);
+    assert_eq!(read.settings.relay.inching, Some(core::time::Duration::from_secs(5)));
+    assert_eq!(read.settings.relay.power_on, PowerOn::Last);
+    let wrong: Vec<_> = read.wrong.fields().iter().map(|field| field.field().to_string()).collect();
+    assert_eq!((wrong, read.dropped), (["relay.power_on".to_string()].into(), false));
+    let mut settings = read.settings;
+    settings.schedule.enabled = true;
+    let again = stored_text(&settings, &read.beside);
+    let value: Value = serde_json::from_str(&again).unwrap();
+    assert_eq!(value["mqtt"], json!({"url": "mqtt://x", "tls": [1, 2]}));
+    assert_eq!(value["relay"], json!({"inching_s": 5, "colour": {"a": "ä"}}));
+    assert_eq!(value["schedule"], json!({"enabled": true, "dst": true}));
+    assert!(again.contains("\"colour\":{\"a\":\"\\u00e4\"}"));
+    assert_eq!(value["time"], json!(17));
+    assert_eq!(stored_text(&read_stored(&again).settings, &read_stored(&again).beside), again);
+    let long = format!("{{\"x\":\"{}\",\"y\":1}}", "x".repeat(KEPT_MOST));
+    let read = read_stored(&long);
+    assert_eq!((read.dropped, read.beside.kept.len()), (true, 1));
+}
+
+#[test]
+fn an_older_version_is_brought_to_ours() {
+    const RENAMED: [Step; 1] = [|member| match (member.section, member.name) {
+        ("relay", "power_on_state") => Member { name: "power_on", ..member },
+        _ => member,
+    }];
+    let text = "{\"schema\":0,\"relay\":{\"power_on_state\":\"off\",\"inching_s\":1}}";
+    let read = stored::read(text, &basis(), &RENAMED).unwrap();
+    assert_eq!((read.settings.relay.power_on, read.beside.kept.len()), (PowerOn::Off, 0));
+    assert!(read.settings.relay.inching.is_some());
+    // A text of our version takes no step.
+    let ours = text.replace("\"schema\":0", "\"schema\":1");
+    let read = stored::read(&ours, &basis(), &RENAMED).unwrap();
+    assert_eq!((read.settings.relay.power_on, read.beside.kept.len()), (PowerOn::Last, 1));
+}
+
+#[test]
+fn stored_fields_that_cannot_be_are_at_their_defaults() {
+    let text = "{\"schema\":1,\"protection\":{\"voltage_min_v\":240,\"voltage_max_v\":230,\"retries\":300},\
+                \"wifi\":{\"password\":\"12345678\"},\"device\":{\"name\":\"kept\"}}";
+    let read = read_stored(text);
+    let mut expected = Settings::default();
+    expected.device.name = "kept".try_into().unwrap();
+    assert_eq!(*read.settings, expected);
+    assert_eq!(read.wrong.fields().len(), 5);
+}
+
+/// The longest of everything: it fits where it must.
+#[test]
+fn the_longest_settings_fit_where_they_must() {
+    let mut settings = taken(&Settings::default(), &everything().to_string());
+    let entry =
+        ScheduleEntry { enabled: false, days: 0x7f, at: At::Sunrise(-1801), on: false, random_s: 3600 };
+    settings.schedule.entries.clear();
+    (0..SCHEDULE_ENTRIES).for_each(|_| settings.schedule.entries.push(entry).unwrap());
+    settings.device.name = "\"".repeat(32).as_str().try_into().unwrap();
+    settings.wifi.ssid = "\\".repeat(32).as_str().try_into().unwrap();
+    settings.time.zone = "Z".repeat(40).as_str().try_into().unwrap();
+    settings.time.posix = "Z".repeat(64).as_str().try_into().unwrap();
+    let shown = json_length(&settings, &basis().board, Secrets::Hide);
+    assert!(shown + 512 < limits::SETTINGS_BODY, "{shown} bytes");
+    settings.wifi.password = Some("p".repeat(63).as_str().try_into().unwrap());
+    let stored = stored_text(&settings, &Beside { revision: u32::MAX, kept: Vec::new() });
+    // With a calibration on its way.
+    assert!(stored.len() + 500 < STORED_MOST, "{} bytes", stored.len());
+    assert!(size_of::<Settings>() < 1500, "{} bytes", size_of::<Settings>());
+}
+
+/// Texts that are nearly settings: never a panic, and what is taken comes back.
+#[test]
+fn any_text_at_all_is_taken_or_refused() {
+    let base = everything().to_string();
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut next = |below: usize| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state % below as u64) as usize
+    };
+    let mut counts = (0, 0, 0);
+    for _ in 0..4000 {
+        let mut bytes = base.clone().into_bytes();
+        for _ in 0..1 + next(3) {
+            let (at, other) = (next(bytes.len()), next(bytes.len()));
+            match next(4) {
+                0 => bytes[at] = b"0123456789-.\"\\{}[],:e+nullx"[next(27)],
+                1 => drop(bytes.remove(at)),
+                2 => bytes.insert(at, bytes[other]),
+                _ => bytes.truncate(at.max(1)),
+            }
+        }
+        let Ok(text) = core::str::from_utf8(&bytes) else { continue };
+        match after(&Settings::default(), text) {
+            Ok(settings) => {
+                assert_eq!(taken(&settings, &shown(&settings).to_string()), settings, "{text}");
+                counts.0 += 1;
+            }
+            Err(Refusal::Wrong(wrong)) => {
+                assert!(!wrong.is_empty());
+                counts.1 += 1;
+            }
+            Err(Refusal::NotJson) => counts.2 += 1,
+        }
+        if let Ok(read) = stored::read(text, &basis(), &STEPS) {
+            let again = read_stored(&stored_text(&read.settings, &read.beside));
+            assert_eq!((again.settings, again.wrong.is_empty()), (read.settings, true), "{text}");
+        }
+    }
+    assert!(counts.0 > 50 && counts.1 > 50 && counts.2 > 50, "{counts:?}");
+}
+
+/// The description for machines has the same ranges as the table.
+#[test]
+fn the_description_has_the_same_ranges() {
+    let document: Value = serde_json::from_str(include_str!("../web/openapi.json")).unwrap();
+    let sections = &document["components"]["schemas"]["Settings"]["properties"];
+    for field in &FIELDS {
+        let described = &sections[field.section]["properties"][field.name];
+        assert!(!described.is_null(), "{}.{}", field.section, field.name);
+        let (range, or_null) = match &field.kind {
+            Kind::MaybeNumber(_, range) | Kind::MaybeSeconds(_, range) => (range, true),
+            Kind::Whole(_, range) | Kind::Number(_, range) | Kind::Seconds(_, range) => (range, false),
+            Kind::Choice { words, .. } => {
+                assert_eq!(described["enum"], json!(words));
+                continue;
+            }
+            _ => continue,
+        };
+        assert_eq!(described["minimum"].as_f64(), Some(range.from), "{}", field.name);
+        if let Most::Fixed(to) = range.to {
+            assert_eq!(described["maximum"].as_f64(), Some(to), "{}", field.name);
+        }
+        assert_eq!(described["type"].is_array(), or_null, "{}", field.name);
+    }
+    let defaults = shown(&Settings::default());
+    assert_eq!(defaults["relay"]["power_on"], "last");
+}
