@@ -1,5 +1,12 @@
 //! What the claims machine never does, whatever comes in which order.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "tests may fail loudly"
+)]
+
 mod claims_support;
 
 use std::time::Duration;
