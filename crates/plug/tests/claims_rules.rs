@@ -1,5 +1,12 @@
 //! Each rule of the claims machine (`plug::core::claims`), by example.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "tests may fail loudly"
+)]
+
 mod claims_support;
 
 use claims_support::{at, cause, hand, reading, seconds, wants, with};
@@ -475,11 +482,5 @@ fn the_status_and_the_log_have_the_agreed_shapes() {
 
 #[test]
 fn the_machine_stays_small() {
-    assert!(size_of::<Claims>() <= 1152, "{} bytes", size_of::<Claims>());
-    eprintln!(
-        "{} {} {}",
-        size_of::<Claims>(),
-        size_of::<plug::core::claims::RelayStatus>(),
-        size_of::<Actions>()
-    );
+    assert!(size_of::<Claims>() <= 1088, "{} bytes", size_of::<Claims>());
 }
