@@ -18,7 +18,7 @@ use alloc::boxed::Box;
 use core::future::pending;
 
 use edge_nal::{TcpAccept, UdpBind};
-use embassy_futures::join::{join, join3, join4, join5};
+use embassy_futures::join::{join, join3, join5};
 use embassy_futures::select::{Either, Either4, select, select4};
 use embassy_futures::yield_now;
 use embassy_sync::blocking_mutex::raw::RawMutex;
@@ -36,12 +36,10 @@ use crate::core::led;
 use crate::limits;
 use crate::net;
 use crate::panel;
-use crate::platform::{
-    Button, Clock, Credentials, Led, Machine, Random, Restart, UpdateSlots, Wifi,
-};
+use crate::platform::{Button, Clock, Credentials, Led, Machine, Random, Restart, UpdateSlots, Wifi};
 use crate::settings::{self, Basis, Settings};
 use crate::starts;
-use crate::state::{Metered, Restarting, State};
+use crate::state::{Restarting, State};
 use crate::storage::keeper::{Before, Keeper, Settling, open_settings};
 use crate::storage::layout;
 use crate::storage::region::{Region, Shared};
@@ -83,7 +81,7 @@ pub struct Rest<'a, P: Parts, C, N, M: RawMutex> {
 /// The types that a shell brings for [`Rest`].
 pub trait Parts {
     /// Lets web clients in.
-    type Acceptor: TcpAccept<Error: 'static>;
+    type Acceptor: TcpAccept;
     /// The data partition.
     type Flash: NorFlash;
     /// Chance.
@@ -106,11 +104,13 @@ pub trait Parts {
 pub async fn run_rest<P, C, N, M>(rest: Rest<'_, P, C, N, M>) -> !
 where
     P: Parts,
+    <P::Acceptor as TcpAccept>::Error: 'static,
     C: Clock,
     N: Clock,
     M: RawMutex,
 {
-    let Rest { acceptor, web, basis, flash, mut random, wifi, known, own, access_point_udp, slots, .. } = rest;
+    let Rest { acceptor, web, basis, flash, mut random, wifi, known, own, access_point_udp, slots, .. } =
+        rest;
     let (mut button, mut led) = (rest.button, rest.led);
     let (clock, state, link) = (web.clock, web.state, web.link);
     let say = |text: &str| state.put_log(clock.time_of_day(), clock.now().since_start().as_secs_f64(), text);
@@ -118,9 +118,10 @@ where
     let flash: Shared<P::Flash> = Mutex::new(flash);
     let mut settling = apart(|| open_settings(&flash, state, basis, say)).await;
     let time = clock.time_of_day();
-    let (keeper, before) =
-        apart(|| Keeper::open(&flash, state, web.starts, &mut random, time, say)).await;
-    link.commands.send(Command::Begin(Box::new(begin(state, before, &mut random, web.identity.id.as_bytes())))).await;
+    let (keeper, before) = apart(|| Keeper::open(&flash, state, web.starts, &mut random, time, say)).await;
+    link.commands
+        .send(Command::Begin(Box::new(begin(state, before, &mut random, web.identity.id.as_bytes()))))
+        .await;
     let set_known = state.settings.borrow().wifi.credentials();
     let known = set_known.as_ref().or(known);
 
@@ -165,7 +166,8 @@ where
     let core = apart(|| follow_core(state, link));
     let web = apart(|| serve(acceptor, web));
     // The web last: whoever is first to ask already finds what the others had to say.
-    let ((never, ..), ..) = join(join5(core, network, addresses, probation, web), join3(stores, front, small)).await;
+    let ((never, ..), ..) =
+        join(join5(core, network, addresses, probation, web), join3(stores, front, small)).await;
     never
 }
 

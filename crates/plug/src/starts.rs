@@ -117,11 +117,7 @@ async fn read<F: NorFlash>(map: &mut Map<'_, F>) -> Result<Kept, Error<F::Error>
 
 /// Stores what changed, and looks whether it is there. The fault comes first: a cut between the two leaves it with
 /// the number it belongs to.
-async fn write<F: NorFlash>(
-    map: &mut Map<'_, F>,
-    kept: &Kept,
-    before: &Kept,
-) -> Result<(), Error<F::Error>> {
+async fn write<F: NorFlash>(map: &mut Map<'_, F>, kept: &Kept, before: &Kept) -> Result<(), Error<F::Error>> {
     let mut buffer = [0; BUFFER];
     if let Some(fault) = kept.fault.as_ref().filter(|_| kept.fault != before.fault) {
         map.store_item(&mut buffer, &FAULT, &fault.record().as_slice()).await?;

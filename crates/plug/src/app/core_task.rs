@@ -45,8 +45,18 @@ pub async fn run_core<S: Samples, R: Relay, C: Clock, M: RawMutex>(
     samples.set_instant_limit(instant_limit);
     let mains = Mains::new(meter);
     let board = meter.setup().calibration().clone();
-    let mut task =
-        CoreTask { relay, clock, meter, core, protection, link, board, newest: None, fresh: Vec::new(), mains };
+    let mut task = CoreTask {
+        relay,
+        clock,
+        meter,
+        core,
+        protection,
+        link,
+        board,
+        newest: None,
+        fresh: Vec::new(),
+        mains,
+    };
     let kept = task.core.is_on();
     if !kept {
         // Nobody knows how the pin was left.
@@ -195,6 +205,8 @@ impl<R: Relay, C: Clock, M: RawMutex> CoreTask<'_, '_, R, C, M> {
 
     fn command(&mut self, command: Command) {
         self.obey_instant_trip();
+        // What is due comes before what is asked.
+        self.tick();
         match command {
             Command::Begin(begin) => self.begin(&begin),
             Command::Settings(settings) => self.set(&settings),

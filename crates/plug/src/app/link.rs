@@ -41,8 +41,8 @@ pub enum Command {
 
 /// The core's answers to commands, in the order of the commands.
 pub enum Answer {
-    /// What the relay is after the command, or why it was not obeyed.
-    Relay(Result<RelayStatus, Refusal>),
+    /// Whether the command was obeyed; [`Link::relay`] has what became of it.
+    Relay(Result<(), Refusal>),
     /// The buffer back.
     Capture(Box<Capture>),
 }

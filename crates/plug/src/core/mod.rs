@@ -26,8 +26,7 @@ use metering::reading::Reading;
 
 use crate::core::civil::{Zone, local_day};
 use crate::core::claims::{
-    Claims, Memory, Refusal, RelayChange, RelayCommand, RelayStatus, ScheduleClaim, Source, TripSeen,
-    Wish,
+    Claims, Memory, Refusal, RelayChange, RelayCommand, RelayStatus, ScheduleClaim, Source, TripSeen, Wish,
 };
 use crate::core::guard::{Guard, Input, Outcome, ProtectionStatus};
 use crate::core::protection::{OverCurrent, Trip};

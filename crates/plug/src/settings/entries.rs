@@ -1,19 +1,14 @@
 //! The schedule's list in JSON.
 
-use core::fmt::{Display, Formatter, Result as Written, Write};
+use core::fmt::{Result as Written, Write};
 
 use heapless::{String, Vec};
 
 use super::field::{Field, flag, number};
-use super::schema::{At, RANDOM_S, SCHEDULE_ENTRIES, SUN_OFFSET_S, ScheduleEntry};
+use super::schema::{At, RANDOM_S, SCHEDULE_ENTRIES, ScheduleEntry};
 use super::wrong::{Part, Wanted, Why, WrongField};
+use crate::core::schedule::{ALL_DAYS, day_bit, day_names};
 use crate::json;
-
-/// Names of the days, Monday first (ISO 8601).
-const DAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
-/// All of them, as [`ScheduleEntry::days`] has them.
-const EVERY_DAY: u8 = 0x7f;
-const DAY_S: u32 = 86_400;
 
 const LIST: Wanted = Wanted::Phrase("a list of at most 16 entries");
 const ENTRY: Wanted = Wanted::Phrase("an object with at and on");
@@ -68,7 +63,7 @@ fn entry(
     part: Part,
     wrong: &mut dyn FnMut(WrongField),
 ) -> Option<ScheduleEntry> {
-    let mut draft = Draft { enabled: true, days: EVERY_DAY, at: None, on: None, random_s: 0 };
+    let mut draft = Draft { enabled: true, days: ALL_DAYS, at: None, on: None, random_s: 0 };
     let (mut given, mut good) = (0_u8, true);
     let whole = json::members(item, |name, value| {
         let fault = match FIELDS.iter().position(|field| *field == name) {
@@ -117,7 +112,7 @@ impl Draft {
         match name {
             "enabled" if value == "null" => self.enabled = true,
             "enabled" => self.enabled = flag(value)?,
-            "days" if value == "null" => self.days = EVERY_DAY,
+            "days" if value == "null" => self.days = ALL_DAYS,
             "days" => self.days = days(value)?,
             "at" => self.at = Some(at(value).ok_or(TIME)?),
             "on" => self.on = Some(flag(value)?),
@@ -138,8 +133,8 @@ fn days(value: &str) -> Result<u8, Wanted> {
     let (mut days, mut good) = (0_u8, true);
     let whole = json::items(value, |item| {
         let name = item.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
-        match DAYS.iter().position(|day| Some(*day) == name) {
-            Some(index) => days |= 1 << index,
+        match name.and_then(day_bit) {
+            Some(bit) => days |= bit,
             None => good = false,
         }
     });
@@ -151,74 +146,7 @@ fn at(value: &str) -> Option<At> {
     // The longest is `sunrise+00:00:00`.
     let mut text: String<16> = String::new();
     json::unescape(value, &mut |character| text.push(character).is_ok()).then_some(())?;
-    if let Some(offset) = text.strip_prefix("sunrise") {
-        return sun_offset(offset).map(At::Sunrise);
-    }
-    if let Some(offset) = text.strip_prefix("sunset") {
-        return sun_offset(offset).map(At::Sunset);
-    }
-    clock(&text).filter(|seconds| *seconds < DAY_S).map(At::Clock)
-}
-
-/// Nothing, or a sign and a time of at most six hours.
-fn sun_offset(text: &str) -> Option<i32> {
-    let (sign, time) = match text.as_bytes().first() {
-        None => return Some(0),
-        Some(b'+') => (1, text.get(1..)?),
-        Some(b'-') => (-1, text.get(1..)?),
-        Some(_) => return None,
-    };
-    let seconds = i32::try_from(clock(time)?).ok().filter(|seconds| *seconds <= SUN_OFFSET_S)?;
-    Some(sign * seconds)
-}
-
-/// `HH:MM` or `HH:MM:SS` in seconds, the hours up to 99.
-fn clock(text: &str) -> Option<u32> {
-    let mut parts = text.split(':');
-    let hours = two_digits(parts.next()?)?;
-    let minutes = two_digits(parts.next()?).filter(|minutes| *minutes < 60)?;
-    let seconds = match parts.next() {
-        Some(seconds) => two_digits(seconds).filter(|seconds| *seconds < 60)?,
-        None => 0,
-    };
-    parts.next().is_none().then_some(hours * 3600 + minutes * 60 + seconds)
-}
-
-fn two_digits(text: &str) -> Option<u32> {
-    match text.as_bytes() {
-        [tens @ b'0'..=b'9', ones @ b'0'..=b'9'] => {
-            Some(u32::from(tens - b'0') * 10 + u32::from(ones - b'0'))
-        }
-        _ => None,
-    }
-}
-
-/// `06:30`, with seconds only where there are some.
-struct Clock(u32);
-
-impl Display for Clock {
-    fn fmt(&self, formatter: &mut Formatter<'_>) -> Written {
-        let (hours, minutes, seconds) = (self.0 / 3600, self.0 / 60 % 60, self.0 % 60);
-        write!(formatter, "{hours:02}:{minutes:02}")?;
-        if seconds == 0 { Ok(()) } else { write!(formatter, ":{seconds:02}") }
-    }
-}
-
-/// As the settings show it: `06:30`, `sunset-01:00`.
-impl Display for At {
-    fn fmt(&self, formatter: &mut Formatter<'_>) -> Written {
-        let (word, offset) = match self {
-            Self::Clock(seconds) => return Clock(*seconds).fmt(formatter),
-            Self::Sunrise(offset) => ("sunrise", *offset),
-            Self::Sunset(offset) => ("sunset", *offset),
-        };
-        formatter.write_str(word)?;
-        if offset == 0 {
-            return Ok(());
-        }
-        let sign = if offset < 0 { '-' } else { '+' };
-        write!(formatter, "{sign}{}", Clock(offset.unsigned_abs()))
-    }
+    text.parse().ok()
 }
 
 /// Writes the list: every field, or only those that are not as if left out.
@@ -229,10 +157,10 @@ pub(super) fn write(entries: &[ScheduleEntry], every_field: bool, out: &mut dyn 
             out.write_char(',')?;
         }
         write!(out, "{{\"at\":\"{}\",\"on\":{}", entry.at, entry.on)?;
-        if every_field || entry.days != EVERY_DAY {
+        if every_field || entry.days != ALL_DAYS {
             out.write_str(",\"days\":[")?;
             let mut separator = "";
-            for (_, day) in DAYS.iter().enumerate().filter(|(index, _)| entry.days & 1 << index != 0) {
+            for day in day_names(entry.days) {
                 write!(out, "{separator}\"{day}\"")?;
                 separator = ",";
             }

@@ -21,8 +21,8 @@ use super::totals::{DayMarks, Row, Totals};
 use super::trips::{TripHead, TripStore, TripTail};
 use super::{layout, reset};
 use crate::app::{Command, Link, Piece, Tripped};
-use crate::core::claims::{Class, Memory, RelayChange, Source};
 use crate::core::civil::{Zone, local_day};
+use crate::core::claims::{Class, Memory, RelayChange, Source};
 use crate::core::protection::Trip;
 use crate::limits;
 use crate::platform::{Clock, Random};
@@ -329,7 +329,9 @@ impl<'a, F: NorFlash> Keeper<'a, F> {
             let found = match query {
                 Query::Changes { skip } => self.changes(skip).await,
                 Query::NewestTrip(position) => match &mut *self.trips.lock().await {
-                    Some(trips) => trips.newest_first(position).await.ok().map(|trip| Found::Trip(trip.map(Box::new))),
+                    Some(trips) => {
+                        trips.newest_first(position).await.ok().map(|trip| Found::Trip(trip.map(Box::new)))
+                    }
                     None => None,
                 },
                 Query::Trip(number) => match &mut *self.trips.lock().await {

@@ -146,7 +146,8 @@ where
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::relay::{RelayStatus, Source};
+    use crate::core::{Core, Moment};
+    use crate::settings::Hardware;
     use edge_nal::NoopNet;
     use embassy_sync::blocking_mutex::raw::NoopRawMutex;
     use metering::calibration::Calibration;
@@ -179,17 +180,9 @@ mod tests {
     /// pointers of 64 bits it is larger.
     #[test]
     fn a_worker_is_small() {
-        let relay = RelayStatus {
-            on: false,
-            measured: None,
-            commanded_by: Source::PowerOn,
-            reason: heapless::String::new(),
-            since: None,
-            since_uptime_s: 0.0,
-            remaining_s: None,
-            locked_out: false,
-            switch_count: 0,
-        };
+        let hardware =
+            Hardware { maximum_current_a: 16.0, has_button: false, has_led: false, can_hold: false };
+        let relay = Core::new(hardware).relay_status(Moment::default(), None);
         let range = ChannelRange { lowest: 0, highest: 4095, dc_coupled: true };
         let plug = Plug {
             clock: &Still,

@@ -263,7 +263,7 @@ impl Problem {
 mod tests {
     use super::*;
 
-    fn all() -> [Problem; 30] {
+    fn all() -> [Problem; 31] {
         let name = "for_s";
         let wanted = "a number of seconds from 0.1 to 604800";
         [

@@ -4,15 +4,12 @@ use core::fmt;
 use core::str::FromStr;
 
 use crate::core::civil::{FIRST_DAY, LAST_DAY, Zone};
-use crate::settings::schema::At;
+use crate::settings::schema::{At, SUN_OFFSET_S};
 
 /// The days of the week as JSON names them; the place in the list is the bit in [`crate::settings::schema::ScheduleEntry::days`].
 pub const DAY_NAMES: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
 /// All bits of [`DAY_NAMES`].
 pub const ALL_DAYS: u8 = 0x7f;
-/// Farthest from sunrise or sunset, in seconds.
-const FARTHEST_S: i32 = 6 * 3_600;
-
 /// The bit of a day's name; `None` if it is none.
 #[must_use]
 pub fn day_bit(name: &str) -> Option<u8> {
@@ -104,7 +101,7 @@ fn later(text: &str) -> Result<i32, AtError> {
         return Err(AtError::Form);
     }
     let total = i32::try_from(hours * 3_600 + minutes * 60 + seconds).map_err(|_| AtError::TooFar)?;
-    if total > FARTHEST_S { Err(AtError::TooFar) } else { Ok(sign * total) }
+    if total > SUN_OFFSET_S { Err(AtError::TooFar) } else { Ok(sign * total) }
 }
 
 /// `HH:MM` or `HH:MM:SS`, each two digits.

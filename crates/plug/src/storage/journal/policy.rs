@@ -98,6 +98,7 @@ impl JournalPolicy {
 
 #[cfg(test)]
 mod tests {
+    extern crate std;
     use super::*;
     use metering::energy::Energy;
 
