@@ -4,7 +4,7 @@
 //! with the times from -167 to 167 h of RFC 8536, section 3.3.1. An offset is positive *west* of Greenwich. The names
 //! are read over: nothing is said by them.
 
-use super::{Civil, DAY_S, Date, FIRST_DAY, LAST_DAY, weekday};
+use super::{Civil, DAY_S, Date, FIRST_DAY, LAST_DAY, in_range, weekday};
 
 /// How far a zone's clocks are ahead of UTC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -212,11 +212,6 @@ impl RuleDay {
             Self::WithLeapDay(day) => first(1) + i64::from(day),
         }
     }
-}
-
-/// Years 0 to 9999.
-fn in_range(unix: i64) -> i64 {
-    unix.clamp(FIRST_DAY * DAY_S, (LAST_DAY + 1) * DAY_S - 1)
 }
 
 /// What is left to read.
