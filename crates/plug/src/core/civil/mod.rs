@@ -93,7 +93,12 @@ pub fn weekday(day_number: i64) -> u8 {
 #[must_use]
 pub fn whole_seconds(time: f64) -> i64 {
     // What is no number becomes 0.
-    (libm::floor(time) as i64).clamp(FIRST_DAY * DAY_S, (LAST_DAY + 1) * DAY_S - 1)
+    in_range(libm::floor(time) as i64)
+}
+
+/// The nearest second of the years 0 to 9999: sums of it overflow nowhere.
+fn in_range(unix: i64) -> i64 {
+    unix.clamp(FIRST_DAY * DAY_S, (LAST_DAY + 1) * DAY_S - 1)
 }
 
 /// The day number of the local day that `time` (Unix seconds) lies in.

@@ -4,7 +4,7 @@
 //! with the times from -167 to 167 h of RFC 8536, section 3.3.1. An offset is positive *west* of Greenwich. The names
 //! are read over: nothing is said by them.
 
-use super::{Civil, DAY_S, Date, FIRST_DAY, LAST_DAY, weekday};
+use super::{Civil, DAY_S, Date, FIRST_DAY, LAST_DAY, in_range, weekday};
 
 /// How far a zone's clocks are ahead of UTC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -133,12 +133,9 @@ impl Zone {
     /// How far the clocks are ahead of UTC at a moment in Unix seconds.
     #[must_use]
     pub fn offset_at(&self, unix: i64) -> Offset {
-        let standard = Offset { seconds: self.standard_s, dst: false };
-        let Some(saving) = &self.saving else { return standard };
-        let newest = self.shifts_around(unix, saving).filter(|shift| shift.at <= unix).max();
-        match newest {
-            Some(Shift { to_saving: true, .. }) => Offset { seconds: saving.offset_s, dst: true },
-            _ => standard,
+        match &self.saving {
+            None => Offset { seconds: self.standard_s, dst: false },
+            Some(saving) => self.offset_after(&self.shifts_around(unix, saving), unix, saving),
         }
     }
 
@@ -164,25 +161,32 @@ impl Zone {
         let Some(saving) = &self.saving else { return local - i64::from(self.standard_s) };
         let earliest = local - i64::from(self.standard_s.max(saving.offset_s));
         let latest = local - i64::from(self.standard_s.min(saving.offset_s));
+        let shifts = self.shifts_around(latest, saving);
+        let shown = |moment: i64| moment + i64::from(self.offset_after(&shifts, moment, saving).seconds);
         // Between two shifts the clock runs evenly: it reaches the time at one of these.
-        let shifts = self.shifts_around(latest, saving).map(|shift| shift.at);
-        shifts
-            .chain([earliest])
-            .filter(|moment| (earliest..latest).contains(moment))
-            .filter(|&moment| moment + i64::from(self.offset_at(moment).seconds) >= local)
+        let candidates = shifts.iter().map(|shift| shift.at).chain([earliest]);
+        candidates
+            .filter(|moment| (earliest..latest).contains(moment) && shown(*moment) >= local)
             .min()
             .unwrap_or(latest)
     }
 
-    /// The shifts of the years around a moment. A rule may lead a week out of its year.
-    fn shifts_around<'a>(&'a self, unix: i64, saving: &'a Saving) -> impl Iterator<Item = Shift> + 'a {
+    /// The shifts of the years around a moment: a rule may lead a week out of its year. They cost more than all that is
+    /// done with them.
+    fn shifts_around(&self, unix: i64, saving: &Saving) -> [Shift; 8] {
         let year = Date::from_day_number(in_range(unix).div_euclid(DAY_S)).year;
-        (year - 2..=year + 1).flat_map(move |year| {
-            [
-                Shift { at: saving.start.unix(year, self.standard_s), to_saving: true },
-                Shift { at: saving.end.unix(year, saving.offset_s), to_saving: false },
-            ]
-        })
+        let start = |year| Shift { at: saving.start.unix(year, self.standard_s), to_saving: true };
+        let end = |year| Shift { at: saving.end.unix(year, saving.offset_s), to_saving: false };
+        let [oldest, old, this, next] = [year - 2, year - 1, year, year + 1];
+        [start(oldest), end(oldest), start(old), end(old), start(this), end(this), start(next), end(next)]
+    }
+
+    /// What the newest of these shifts made of the clock.
+    fn offset_after(&self, shifts: &[Shift], unix: i64, saving: &Saving) -> Offset {
+        match shifts.iter().filter(|shift| shift.at <= unix).max() {
+            Some(Shift { to_saving: true, .. }) => Offset { seconds: saving.offset_s, dst: true },
+            _ => Offset { seconds: self.standard_s, dst: false },
+        }
     }
 }
 
@@ -212,11 +216,6 @@ impl RuleDay {
             Self::WithLeapDay(day) => first(1) + i64::from(day),
         }
     }
-}
-
-/// Years 0 to 9999.
-fn in_range(unix: i64) -> i64 {
-    unix.clamp(FIRST_DAY * DAY_S, (LAST_DAY + 1) * DAY_S - 1)
 }
 
 /// What is left to read.

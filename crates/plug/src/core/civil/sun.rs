@@ -45,7 +45,7 @@ impl SunTimes {
     /// highest stand nearest to it. Where the clock is half a day off the sun, that is what the day's sun means.
     #[must_use]
     pub fn of_day(noon: i64, position: Position) -> Self {
-        let near = noon as f64;
+        let near = super::in_range(noon) as f64;
         let sun = Sun::at(near);
         let transit = near + until_transit(near, position.longitude_deg, sun.equation_s);
         let latitude = position.latitude_deg * RADIANS;
