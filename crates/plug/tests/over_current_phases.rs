@@ -107,7 +107,12 @@ impl Step {
         let volts = if there { 230.0 * 2_f64.sqrt() * angle.sin() } else { 0.0 };
         // No plug closes its relay before it has measured for a while.
         let is_closed = row >= CLOSED_S * RATE;
-        let scale = if is_closed { self.scale[usize::from(row >= self.row())] } else { 0.0 };
+        let [before, after] = self.scale;
+        let scale = match (is_closed, row >= self.row()) {
+            (false, _) => 0.0,
+            (true, false) => before,
+            (true, true) => after,
+        };
         let amperes = scale * value(self.shape, angle);
         Pair {
             voltage: (volts / VOLTS_A_COUNT).round() as i32,

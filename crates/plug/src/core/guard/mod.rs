@@ -33,7 +33,7 @@
 //!    +-------------------------------------------------------------------------------------+
 //! ```
 //! Each input first goes to the protections, which only take it in; then they are asked, and at most one transition is
-//! made ([`lock_out`] has one function for each).
+//! made (`lock_out.rs` has one function for each).
 
 mod budget;
 pub mod inverse_time;
