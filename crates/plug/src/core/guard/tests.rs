@@ -574,7 +574,7 @@ fn the_status_is_json_with_limits_and_margins() {
     assert_eq!(json["margins"]["power_w"], 500.0);
     assert_eq!(json["margins"]["voltage_max_v"], 23.0);
     assert_eq!(json["thermal_pct"], 0.0);
-    assert_eq!(json["budget"]["used_wh"], 1500.0 * 0.2 / 3600.0);
+    assert_eq!(json["budget"]["used_wh"], 0.083_333_333);
     let _ = bench.tell(Input::Instant(SHORT));
     let json = serde_json::to_value(bench.guard.status(at(bench.seconds + 10.0))).unwrap();
     assert_eq!(json["state"], "waiting_to_retry");
