@@ -153,9 +153,9 @@ export class Control {
   }
 
   /** Protection trips. */
-  tripNow() {
-    const { retries, retry_pause_s: pause } = this.settings.current.protection;
-    const cause = "16.8 A over half a cycle; the limit is 16 A.";
+  tripNow(amperes = 16.8) {
+    const { retries, retry_pause_s: pause, current_limit_a: limit } = this.settings.current.protection;
+    const cause = `${amperes.toFixed(1)} A over half a cycle; the limit is ${limit ?? 16} A.`;
     const number = this.trips.length + 1;
     this.locked = true;
     this.retriesLeft = Math.max(0, retries - 1);
@@ -177,6 +177,11 @@ export class Control {
   tick() {
     const now = Date.now();
     let changed = false;
+    const current = this.newest()?.current_a ?? 0;
+    if (this.on && !this.locked && current > (this.settings.current.protection.current_limit_a ?? 16)) {
+      this.tripNow(current);
+      return;
+    }
     for (const [name, { endsAt, on }] of this.claims) {
       if (endsAt === null || now < endsAt) continue;
       this.claims.delete(name);
@@ -202,17 +207,18 @@ export class Control {
     if (changed || this.holder.on !== this.on) this.decide();
   }
 
-  /** Edges of the week around now, by this computer's local time; the sun is taken to rise at 6 and set at 18. */
+  /** Edges of the week around now in the plug's zone as it is today; the sun is taken to rise at 6 and set at 18. */
   edges() {
     const found = [];
+    const ahead = zoneAhead(this.settings.current.time.zone);
     for (const [entry, { enabled = true, days, at, on }] of this.settings.current.schedule.entries.entries()) {
       if (!enabled) continue;
-      const [hours, minutes] = (at.startsWith("sunrise") ? "06:00" : at.startsWith("sunset") ? "18:00" : at).split(":");
+      const clock = at.startsWith("sunrise") ? "06:00" : at.startsWith("sunset") ? "18:00" : at;
+      const [hours, minutes, seconds = 0] = clock.split(":").map(Number);
       for (let day = -7; day <= 7; day++) {
-        const date = new Date();
-        date.setDate(date.getDate() + day);
-        date.setHours(Number(hours), Number(minutes), 0, 0);
-        if (!days || days.includes(DAYS[date.getDay()])) found.push({ at: date.getTime(), on, entry });
+        const date = new Date(Date.now() + ahead + day * 86_400_000);
+        date.setUTCHours(hours, minutes, seconds, 0);
+        if (!days || days.includes(DAYS[date.getUTCDay()])) found.push({ at: date.getTime() - ahead, on, entry });
       }
     }
     return found.sort((a, b) => a.at - b.at);
@@ -236,6 +242,16 @@ export class Control {
       over_power_s: 0,
       budget: { used_wh: energyWh, of_wh: limits.energy_budget_wh, since: Date.now() / 1000 - 40000 },
     };
+  }
+}
+
+/** By how many milliseconds a zone's clocks are ahead of UTC now. */
+function zoneAhead(zone) {
+  try {
+    const now = new Date(Math.floor(Date.now() / 1000) * 1000);
+    return Date.parse(`${now.toLocaleString("sv-SE", { timeZone: zone }).replace(" ", "T")}Z`) - now.getTime();
+  } catch {
+    return 0;
   }
 }
 
