@@ -53,6 +53,15 @@ export interface Info {
   sample_rate_hz?: number;
   nominal_voltage_v?: number;
   lost_samples?: number;
+  /** What is written to the flash, and how long it lasts. */
+  storage?: {
+    journal?: {
+      writes_a_day?: number;
+      erases_a_day?: number;
+      life_years_10k?: number;
+      life_years_100k?: number;
+    };
+  } | null;
 }
 
 export interface Harmonic {

@@ -27,6 +27,7 @@ export function askBeforeLeaving(life: Lifetime, question: () => string | null):
 export function startRouter(pages: Page[], main: HTMLElement, onShow: (page: Page) => void): void {
   let life = new Lifetime();
   let shownAt = location.hash;
+  let shown: Page | undefined;
 
   const arrive = (rest: string[], byUser: boolean): void => {
     const target = rest.length > 0 ? document.getElementById(rest.join("/")) : null;
@@ -35,15 +36,21 @@ export function startRouter(pages: Page[], main: HTMLElement, onShow: (page: Pag
     if (target || byUser) (target ?? main).focus({ preventScroll: true });
   };
   const show = (byUser: boolean): void => {
+    const [path = "", ...rest] = location.hash.replace(/^#\/?/, "").split("/");
+    const page = pages.find((candidate) => candidate.path === path) ?? pages[0];
+    if (!page) return;
+    if (page === shown && rest.length > 0) {
+      shownAt = location.hash;
+      arrive(rest, byUser); // A place on this page: what was typed into it stays.
+      return;
+    }
     const question = leaving.question();
     if (question !== null && !confirm(question)) {
       history.pushState(null, "", shownAt); // The address has changed already; this does not call `show` again.
       return;
     }
     shownAt = location.hash;
-    const [path = "", ...rest] = location.hash.replace(/^#\/?/, "").split("/");
-    const page = pages.find((candidate) => candidate.path === path) ?? pages[0];
-    if (!page) return;
+    shown = page;
     life.end();
     life = new Lifetime();
     onShow(page);

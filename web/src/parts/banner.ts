@@ -93,11 +93,13 @@ function relay(now: number): Alert[] {
     });
   }
   if (status.alarm) {
+    const welded = status.alarm.kind === "welded";
+    const advice = "Nothing in this plug can switch the load off now: pull the plug and have it looked at.";
     found.push({
       key: "alarm",
       weight: "danger",
-      title: status.alarm.kind === "welded" ? "The relay's contact seems to be welded." : "Alarm.",
-      text: `${status.alarm.cause} Nothing in this plug can switch the load off now: pull the plug and have it looked at.`,
+      title: welded ? "The relay's contact seems to be welded." : "Alarm.",
+      text: `${status.alarm.cause}${welded ? ` ${advice}` : ""}`,
       action: toControl("Look…"),
     });
   }

@@ -105,6 +105,7 @@ export function moveCard({ form, load }: Editor): HTMLElement {
   };
   const send = async (): Promise<void> => {
     if (!found) return;
+    const { wanted } = found;
     const patch: Group = {};
     for (const { path, to } of changes()) put(patch, path, to);
     try {
@@ -115,7 +116,12 @@ export function moveCard({ form, load }: Editor): HTMLElement {
       await load(form.changed.value > 0);
       say("Imported.");
     } catch (error) {
-      if (error instanceof Refused) {
+      if (error instanceof Refused && error.status === 412) {
+        const { settings, etag } = await api.settings();
+        found = { wanted, base: settings, etag };
+        draw();
+        setText(problem, "Another tab or program has changed the settings meanwhile. Look again at what would change.");
+      } else if (error instanceof Refused) {
         draw(error.fields);
         const rest = error.fields.filter(
           ({ field }) => !changes().some(({ path }) => plainPath(field).startsWith(path)),
