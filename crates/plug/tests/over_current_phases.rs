@@ -213,3 +213,31 @@ fn at_the_limit_it_never_is() {
         assert_eq!(step.run(0.3), [None; 2], "{name}: {step:?}");
     });
 }
+
+#[test]
+fn a_clipped_sample_trips_only_if_so_set() {
+    let range = ChannelRange { lowest: -2048, highest: 2047, dc_coupled: true };
+    let front_end = FrontEnd {
+        sample_rate: Hertz(RATE),
+        voltage: range,
+        current: range,
+        channel_skew: Seconds(0.0),
+        nominal_voltage: Volts(230.0),
+    };
+    let rows = Meter::rows_needed(RATE);
+    let (mut voltage, mut current) = (vec![0; rows], vec![0; rows]);
+    let storage = Storage { voltage: &mut voltage, current: &mut current };
+    let calibration = Calibration::ideal(VOLTS_A_COUNT, 0.0, AMPERES_A_COUNT, 0.0);
+    let mut meter = Meter::new(front_end, calibration, storage).unwrap();
+    meter.push(0, &[Pair { voltage: 0, current: 2047 }, Pair::default()], |_, _| ());
+    let limit = Amperes(LIMIT);
+    let set = OverCurrent::new(limit, AMPERES_A_COUNT);
+    assert_eq!(set.check(&meter.half_cycle()), Some(Trip::ClippedCurrent { limit }));
+    let not_set = set.with_clipped_trips(false).with_gain(2.0 * AMPERES_A_COUNT).with_gain(AMPERES_A_COUNT);
+    assert_eq!(not_set.check(&meter.half_cycle()), None);
+    for (protection, trips) in [(set, true), (not_set, false)] {
+        let mut below = InstantGuard::new();
+        below.set_limit(protection.instant_limit(&meter));
+        assert_eq!([below.take(2047), below.take(-2048)], [trips; 2]);
+    }
+}
