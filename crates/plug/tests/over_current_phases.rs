@@ -49,6 +49,8 @@ enum Crossings {
     Present,
     /// There at first, gone from a crossing some 0.2 s before the step on.
     Lost,
+    /// There at first, gone from 0.2 s before the step on, at any phase: that looks like a crossing.
+    Torn,
     /// Never there.
     Never,
 }
@@ -102,6 +104,7 @@ impl Step {
         let there = match self.crossings {
             Crossings::Present => true,
             Crossings::Lost => row < self.lost_row(),
+            Crossings::Torn => row < self.row() - 0.2 * RATE,
             Crossings::Never => false,
         };
         let volts = if there { 230.0 * 2_f64.sqrt() * angle.sin() } else { 0.0 };
@@ -168,9 +171,11 @@ fn each_step(scales: impl Fn(Shape) -> Vec<[f64; 2]>, check: impl Fn(&str, &Step
     let grid = [
         (50.0, Crossings::Present),
         (50.0, Crossings::Lost),
+        (50.0, Crossings::Torn),
         (50.0, Crossings::Never),
         (60.0, Crossings::Present),
         (60.0, Crossings::Lost),
+        (60.0, Crossings::Torn),
     ];
     for (frequency, crossings) in grid {
         for (name, shape) in SHAPES {
