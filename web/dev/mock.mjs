@@ -3,12 +3,14 @@
 //
 //   node dev/mock.mjs [run] [--listen ADDR:PORT] [--source sim:kettle|sim:laptop] [--dev]
 //
-// GET /mock?flags=clipped,lost_samples&locked=1&streams=0&null=1 brings about what a kettle rarely does.
+// GET /mock?flags=clipped,lost_samples&locked=1&streams=0&null=1&welded=1 brings about what a kettle rarely does.
 import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { ASSETS, bundle } from "../build.mjs";
+import { Control, energyPage, tripWaveform } from "./mock-control.mjs";
+import { Settings } from "./mock-settings.mjs";
 
 const options = parse(process.argv.slice(2));
 const RATE_HZ = 4000;
@@ -20,24 +22,13 @@ const NOISE_A = 0.0125;
 const startedAt = Date.now();
 const upSeconds = () => (Date.now() - startedAt) / 1000;
 
-const state = {
-  on: true,
-  by: "power_on",
-  reason: "Restored to on after power-up",
-  since: Date.now() / 1000,
-  sinceUptime: 0,
-  until: null,
-  locked: false,
-  switches: 0,
-  flags: [],
-  streams: 4,
-  nulls: false,
-};
+let newest = null;
+const state = { flags: [], streams: 4, nulls: false };
+const settings = new Settings();
+const control = new Control(settings, upSeconds, () => newest);
 const energy = { import: 0, export: 0, belowNoise: 0 };
-const changes = [];
 const listeners = new Set();
 let sequence = 0;
-let newest = null;
 let samples = [];
 let seed = 7;
 
@@ -68,7 +59,7 @@ function mains(angle, level) {
 }
 
 function load(angle, volts, seconds) {
-  if (!state.on) return 0;
+  if (!control.on && !control.alarm) return 0;
   if (options.source === "laptop") {
     const x = Math.sin(angle);
     const share = 0.8 + 0.2 * Math.sin(seconds / 9);
@@ -184,59 +175,41 @@ function reading(pairs, seconds) {
     energy_export_wh: energy.export,
     energy_below_noise_wh: energy.belowNoise,
     unmeasured_s: 0,
-    calibration: { version: 0, hash: "5f0c7d21a94be830" },
-    relay: state.on,
-    quality: [...new Set([...(belowNoise ? ["below_noise"] : []), "uncalibrated", ...state.flags])],
+    calibration: calibrationId(),
+    relay: control.on,
+    quality: [
+      ...new Set([
+        ...(belowNoise ? ["below_noise"] : []),
+        ...(settings.calibration.version === 0 ? ["uncalibrated"] : []),
+        ...state.flags,
+      ]),
+    ],
   };
 }
 
-function relayStatus() {
-  return {
-    on: state.on,
-    measured: null,
-    commanded_by: state.by,
-    reason: state.reason,
-    since: state.since,
-    since_uptime_s: state.sinceUptime,
-    remaining_s: state.until === null ? null : Math.max(0, (state.until - Date.now()) / 1000),
-    locked_out: state.locked,
-    switch_count: state.switches,
-  };
-}
+const calibrationId = () => ({ version: settings.calibration.version, hash: "5f0c7d21a94be830" });
 
 function send(event, data) {
   for (const listener of listeners) listener.write(`event: ${event}\ndata: ${JSON.stringify(data)}\n\n`);
 }
 
-function switchTo(on, by, reason, seconds) {
-  if (on !== state.on) {
-    state.switches++;
-    Object.assign(state, { on, since: Date.now() / 1000, sinceUptime: upSeconds() });
-    changes.unshift({
-      time: state.since,
-      uptime_s: state.sinceUptime,
-      on,
-      source: by,
-      cause: reason,
-      reading_sequence: newest?.sequence ?? null,
-      active_power_w: newest?.active_power_w ?? null,
-      current_a: newest?.current_a ?? null,
-    });
-  }
-  Object.assign(state, { by, reason, until: seconds ? Date.now() + seconds * 1000 : null });
-  send("relay", relayStatus());
-}
+control.wake = () => send("relay", control.status());
 
 setInterval(() => {
-  if (state.until !== null && Date.now() >= state.until)
-    switchTo(!state.on, "timer", "The time given with for_s is over");
+  control.tick();
   newest = measure();
   send("reading", newest);
 }, 200);
 
 const CSP =
   "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
-const TYPES = { js: "text/javascript", css: "text/css", svg: "image/svg+xml", html: "text/html" };
+const TYPES = {
+  js: "text/javascript",
+  css: "text/css",
+  svg: "image/svg+xml",
+  html: "text/html",
+  json: "application/json",
+};
 
 async function asset(name, response) {
   const content = options.dev ? (await bundle()).get(name) : gunzipSync(readFileSync(join(ASSETS, `${name}.gz`)));
@@ -254,7 +227,8 @@ function json(response, value, status = 200) {
   response.writeHead(status, { "Content-Type": "application/json", "Cache-Control": "no-store" });
   response.end(JSON.stringify(value));
 }
-const refuse = (response, status, code, message) => json(response, { error: { code, message } }, status);
+const refuse = (response, status, code, message, more = {}) =>
+  json(response, { error: { code, message, ...more } }, status);
 
 function recording(cycles) {
   const header = { sample_rate_hz: RATE_HZ, channel_skew_s: SKEW_S, ...FRONT_END, source: `mock ${options.source}` };
@@ -264,7 +238,8 @@ function recording(cycles) {
   return `${[...lines, "voltage_raw,current_raw", ...samples.slice(start).map((pair) => pair.join(","))].join("\n")}\n`;
 }
 
-function putRelay(request, response) {
+/** Reads a JSON body, then `use`s it. */
+function withBody(request, response, use) {
   let body = "";
   request.on("data", (chunk) => {
     body += chunk;
@@ -277,23 +252,39 @@ function putRelay(request, response) {
       refuse(response, 400, "bad_json", "The body is not JSON.");
       return;
     }
-    if (wish.rearm) {
-      state.locked = false;
-      send("relay", relayStatus());
-      json(response, relayStatus());
-      return;
-    }
-    const on = wish.toggle ? !state.on : wish.on;
-    if (typeof on !== "boolean")
-      refuse(response, 422, "no_state", 'Give {"on":true}, {"on":false} or {"toggle":true}.');
-    else if (on && state.locked)
-      refuse(response, 409, "locked_out", "Protection holds the relay open: re-arm it first.");
-    else {
-      const reason = wish.for_s ? `Switched ${on ? "on" : "off"} for ${wish.for_s} s` : `Switched ${on ? "on" : "off"}`;
-      switchTo(on, "web", `${reason} over the web`, wish.for_s);
-      json(response, relayStatus());
-    }
+    use(wish);
   });
+}
+
+function putRelay(wish, response) {
+  const refusal = control.put(wish);
+  if (refusal) refuse(response, ...refusal);
+  else json(response, control.status());
+}
+
+function tellSettings(response) {
+  response.setHeader("ETag", settings.etag);
+  json(response, settings.told);
+}
+
+function patchSettings(patch, response, request) {
+  const refusal = settings.change(patch, request.headers["if-match"]);
+  if (!refusal) {
+    control.decide();
+    tellSettings(response);
+    return;
+  }
+  const [status, code, message, fields] = refusal;
+  refuse(response, status, code, message, fields && { fields });
+}
+
+function reset(body, response) {
+  if (body.confirm !== "factory reset") {
+    refuse(response, 422, "bad_field", 'The field confirm must be "factory reset".');
+    return;
+  }
+  settings.current = new Settings().current;
+  json(response, {});
 }
 
 function events(request, response) {
@@ -308,7 +299,7 @@ function events(request, response) {
 
 const INFO = () => ({
   id: "ossp-7f3a",
-  name: "Workbench",
+  name: settings.current.device.name || "ossp-7f3a",
   version: "0.1.0",
   git: "mock",
   build: "dev",
@@ -322,18 +313,35 @@ const INFO = () => ({
   sample_rate_hz: RATE_HZ,
   nominal_voltage_v: 230,
   lost_samples: 0,
+  storage: { journal: { writes_a_day: 55_200, erases_a_day: 216, life_years_10k: 24, life_years_100k: 240 } },
 });
+
+const CHANGES = {
+  "PUT /api/v1/relay": putRelay,
+  "PATCH /api/v1/settings": patchSettings,
+  "POST /api/v1/identify": (_, response) => json(response, {}),
+  "POST /api/v1/restart": (_, response) => json(response, {}),
+  "POST /api/v1/reset": reset,
+};
 
 const GETS = {
   "/": (_, response) => asset("index.html", response),
   "/app.js": (_, response) => asset("app.js", response),
   "/app.css": (_, response) => asset("app.css", response),
+  "/pages.js": (_, response) => asset("pages.js", response),
+  "/zones.json": (_, response) => asset("zones.json", response),
   "/favicon.svg": (_, response) => asset("favicon.svg", response),
   "/api/v1/info": (_, response) => json(response, INFO()),
   "/api/v1/reading": (_, response) =>
     newest ? json(response, newest) : refuse(response, 503, "no_reading", "There is no reading yet."),
-  "/api/v1/relay": (_, response) => json(response, relayStatus()),
-  "/api/v1/relay/log": (_, response) => json(response, { changes }),
+  "/api/v1/relay": (_, response) => json(response, control.status()),
+  "/api/v1/relay/log": (_, response) => json(response, { changes: control.changes }),
+  "/api/v1/trips": (_, response) => json(response, { trips: control.trips }),
+  "/api/v1/protection": (_, response) => json(response, control.protection(newest, 640 + energy.import)),
+  "/api/v1/energy": (_, response) => json(response, energyPage(energy)),
+  "/api/v1/settings": (_, response) => tellSettings(response),
+  "/api/v1/calibration": (_, response) =>
+    json(response, { id: calibrationId(), in_use: settings.calibration, offered: null }),
   "/api/v1/harmonics": (_, response) =>
     json(response, { sequence: newest?.sequence ?? 0, max_order: 39, orders: harmonicsOf(samples) }),
   "/api/v1/events": events,
@@ -344,9 +352,10 @@ const GETS = {
   "/mock": (_, response, query) => {
     if (query.has("flags")) state.flags = query.get("flags").split(",").filter(Boolean);
     if (query.has("locked")) {
-      state.locked = query.get("locked") === "1";
-      if (state.locked) switchTo(false, "protection", "Over-current: 16.8 A for half a cycle, limit 16 A.");
+      if (query.get("locked") === "1") control.tripNow();
+      else control.rearm("Re-armed");
     }
+    if (query.has("welded")) control.weld(query.get("welded") === "1");
     if (query.has("null")) state.nulls = query.get("null") === "1";
     if (query.has("streams")) state.streams = Number(query.get("streams"));
     if (state.streams === 0) for (const listener of listeners) listener.destroy();
@@ -356,9 +365,14 @@ const GETS = {
 
 const server = createServer((request, response) => {
   const { pathname, searchParams } = new URL(request.url, "http://plug");
-  if (request.method === "PUT" && pathname === "/api/v1/relay") putRelay(request, response);
+  const change = CHANGES[`${request.method} ${pathname}`];
+  const trip = pathname.match(/^\/api\/v1\/trips\/(\d+)\/waveform$/);
+  if (change) withBody(request, response, (body) => change(body, response, request));
   else if (request.method === "GET" && GETS[pathname]) GETS[pathname](request, response, searchParams);
-  else refuse(response, 404, "not_found", `There is nothing at ${pathname}.`);
+  else if (request.method === "GET" && control.trips.some(({ number }) => number === Number(trip?.[1]))) {
+    response.writeHead(200, { "Content-Type": "text/csv; charset=utf-8" });
+    response.end(tripWaveform(FRONT_END));
+  } else refuse(response, 404, "not_found", `There is nothing at ${pathname}.`);
 });
 server.listen(options.port, options.host, () => console.log(`http://${options.host}:${server.address().port}/`));
 for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => process.exit(0));

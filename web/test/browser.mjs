@@ -1,165 +1,29 @@
-// A real browser looks at a real plug: `node --test test/browser.mjs`.
+// A real browser looks at a real plug: `node --test test/browser.mjs`. For the variables see harness.mjs, and
 //
-//   OSSP_BIN=PATH       the program (default ../target/release/ossp; dev/mock.mjs works too)
-//   OSSP_URL=URL        a plug that already runs; what needs to end and start it is skipped
-//   OSSP_BROWSER=PATH   the browser (default /usr/bin/chromium)
 //   SCREENSHOTS=1       also keep pictures of the page in test/screenshots/
 import assert from "node:assert/strict";
 import { mkdirSync } from "node:fs";
-import { request } from "node:http";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { after, before, beforeEach, describe, it } from "node:test";
-import { fileURLToPath } from "node:url";
-import { chromium } from "playwright-core";
-import { Plug } from "./plug.mjs";
+import {
+  PHONE,
+  PICTURES,
+  ask,
+  askJson,
+  close,
+  command,
+  contrast,
+  live,
+  looking,
+  noSidewaysScroll,
+  open,
+  plug,
+  until,
+  value,
+} from "./harness.mjs";
 
-const PICTURES = join(dirname(fileURLToPath(import.meta.url)), "screenshots");
-const DESKTOP = { width: 1280, height: 900 };
-const PHONE = { width: 390, height: 844 };
-const PATIENCE_MS = 15_000;
-
-let plug = null;
-let url = process.env.OSSP_URL;
-let browser;
-
-/** A page that notes whatever it should not do; `end` fails if it did. */
-async function visit(options = {}, hash = "", prepare = async () => {}) {
-  const { allowConsole = false, ...context } = options;
-  const page = await browser.newPage({ viewport: DESKTOP, reducedMotion: "reduce", ...context });
-  page.setDefaultTimeout(PATIENCE_MS);
-  const sins = [];
-  const own = new URL(url).host;
-  page.on("console", (message) => {
-    const text = message.text();
-    const violation = /Content Security Policy|Refused to/i.test(text);
-    if (violation || (!allowConsole && ["error", "warning"].includes(message.type()))) sins.push(text);
-  });
-  page.on("pageerror", (error) => sins.push(`uncaught: ${error.message}`));
-  page.on("request", (request) => {
-    const { host, protocol } = new URL(request.url());
-    if (host !== own && !["data:", "blob:"].includes(protocol)) sins.push(`asked another host: ${request.url()}`);
-  });
-  await page.addInitScript(() => {
-    globalThis.violations = [];
-    document.addEventListener("securitypolicyviolation", (event) => {
-      globalThis.violations.push(`${event.violatedDirective}: ${event.blockedURI}`);
-    });
-  });
-  await prepare(page);
-  await page.goto(url + hash);
-  page.sins = async () => [...sins, ...(await page.evaluate(() => globalThis.violations))];
-  return page;
-}
-
-/** Runs `steps` on a page, keeps a picture if they fail, and checks that the page did nothing it should not. */
-async function looking(name, options, steps, hash, prepare) {
-  const page = await visit(options, hash, prepare);
-  try {
-    await steps(page);
-    assert.deepEqual(await page.sins(), [], "the page did what it should not");
-  } catch (error) {
-    mkdirSync(PICTURES, { recursive: true });
-    const path = join(PICTURES, `failed-${name}.png`);
-    await page.screenshot({ path, fullPage: true }).catch(() => {});
-    const sins = await page.sins().catch(() => []);
-    error.message += ` (picture: ${path})${sins.length > 0 ? `; the page also said: ${sins.join("; ")}` : ""}`;
-    throw error;
-  } finally {
-    await page.close();
-  }
-}
-
-const value = (key) => `[data-quantity="${key}"] .number`;
-
-/** Waits until a quantity on the page satisfies `test`, a function of the number, and answers it. */
-async function until(page, key, test) {
-  const handle = await page.waitForFunction(
-    ([selector, source]) => {
-      const text = document.querySelector(selector)?.textContent ?? "";
-      const number = Number(text.replace(/[\s\u202f]/g, "").replace("\u2212", "-") || Number.NaN);
-      // The plug's policy forbids eval on the page, so the comparison comes as data.
-      const [comparison, limit] = source;
-      const meets = { above: number > limit, below: number < limit }[comparison];
-      return !Number.isNaN(number) && meets ? { number } : false;
-    },
-    [value(key), test],
-  );
-  return (await handle.jsonValue()).number;
-}
-
-const live = (page) => page.waitForSelector('.link-state[data-link="live"]');
-
-/**
- * Asks the plug, past the page. Each time on a connection of its own: the plug closes idle ones after 2 s, and a request
- * that is just then sent on a kept one is lost (a browser tries again by itself, `fetch` of Node does not).
- */
-function ask(path, method = "GET", body = undefined) {
-  return new Promise((resolve, reject) => {
-    const headers = body ? { "Content-Type": "application/json" } : {};
-    const sent = request(new URL(path, url), { method, headers, agent: false }, async (answer) => {
-      const chunks = [];
-      for await (const chunk of answer) chunks.push(chunk);
-      resolve({ status: answer.statusCode, headers: answer.headers, text: Buffer.concat(chunks).toString() });
-    });
-    sent.on("error", reject);
-    sent.end(body && JSON.stringify(body));
-  });
-}
-
-const askJson = async (path) => JSON.parse((await ask(path)).text);
-
-/** Switches by the API, whatever the page shows. */
-async function command(body) {
-  const answer = await ask("api/v1/relay", "PUT", body);
-  assert.equal(answer.status, 200, `switching by the API: ${answer.text}`);
-}
-
-const noSidewaysScroll = async (page, where) => {
-  const [content, window] = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
-  assert.ok(content <= window, `${where} is ${content} wide in a window of ${window}`);
-};
-
-const contrast = (page, selector) =>
-  page.evaluate((selector) => {
-    const luminance = (colour) => {
-      const [r, g, b] = colour
-        .match(/[\d.]+/g)
-        .slice(0, 3)
-        .map((part) => part / 255)
-        .map((part) => (part <= 0.03928 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4));
-      return 0.2126 * r + 0.7152 * g + 0.0722 * b;
-    };
-    const element = document.querySelector(selector);
-    let ground = element;
-    while (getComputedStyle(ground).backgroundColor === "rgba(0, 0, 0, 0)") ground = ground.parentElement;
-    const [a, b] = [getComputedStyle(element).color, getComputedStyle(ground).backgroundColor].map(luminance);
-    return (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
-  }, selector);
-
-before(async () => {
-  if (!url) {
-    plug = await Plug.start();
-    url = plug.url;
-  }
-  if (!url.endsWith("/")) url += "/";
-  browser = await chromium.launch({
-    executablePath: process.env.OSSP_BROWSER ?? "/usr/bin/chromium",
-    args: [
-      "--no-sandbox",
-      "--disable-gpu",
-      "--disable-quic",
-      "--no-first-run",
-      "--disable-background-networking",
-      "--disable-component-update",
-      "--disable-sync",
-    ],
-  });
-});
-
-after(async () => {
-  await browser?.close();
-  await plug?.end();
-});
+before(open);
+after(close);
 
 describe("the page", () => {
   beforeEach(() => command({ on: true }));
@@ -245,7 +109,7 @@ describe("the page", () => {
       await page.waitForSelector('#relay-switch[aria-checked="false"]');
       assert.ok(Math.abs(await until(page, "current_a", ["below", 0.1])) < 0.1);
       await until(page, "voltage_v", ["above", 200]);
-      await page.getByRole("link", { name: "Log" }).click();
+      await page.getByRole("link", { name: "More" }).click();
       const row = page.locator(".log tbody tr").first();
       await row.filter({ hasText: "Off" }).filter({ hasText: "web" }).waitFor();
       assert.match(await row.textContent(), /\d\sW/, "the log has the power of that moment");
@@ -369,7 +233,7 @@ describe("the page", () => {
       await page.waitForSelector("[data-drawn]");
       await noSidewaysScroll(page, "the start page");
       for (const [label, heading] of [
-        ["Relay", "Every change, and why"],
+        ["Control", "Every change, and why"],
         ["Learn", "How the numbers come about"],
         ["This plug", "For programs"],
       ]) {
@@ -449,7 +313,7 @@ describe("pictures", { skip: !process.env.SCREENSHOTS && "SCREENSHOTS is not set
     ["desktop-light", { colorScheme: "light" }, ""],
     ["desktop-dark", { colorScheme: "dark" }, ""],
     ["phone", { viewport: PHONE, deviceScaleFactor: 2, isMobile: true, hasTouch: true }, ""],
-    ["relay-log", {}, "#/relay"],
+    ["control", {}, "#/control"],
     ["learn", {}, "#/learn"],
   ]) {
     it(name, () =>

@@ -1,5 +1,6 @@
 // Tests of the page's logic without a browser: `node --test test/unit.mjs`.
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
@@ -17,11 +18,16 @@ async function load(path) {
   return import(`data:text/javascript;base64,${Buffer.from(outputFiles[0].contents).toString("base64")}`);
 }
 
-const { parseRecording, risingCrossings, triggered } = await load("api/recording.ts");
+const { around, parseRecording, risingCrossings, triggered } = await load("api/recording.ts");
 const { History } = await load("api/history.ts");
 const format = await load("lib/format.ts");
 const { QUANTITIES, whyMissing } = await load("texts/quantities.ts");
 const { FLAGS, flagText } = await load("texts/flags.ts");
+const patches = await load("lib/patch.ts");
+const form = await load("lib/form.ts");
+const zones = await load("lib/zones.ts");
+const week = await load("lib/week.ts");
+const settingsTexts = await load("texts/settings.ts");
 
 const HEADER = [
   "# sample_rate_hz: 4000",
@@ -77,6 +83,13 @@ describe("a recording", () => {
     const flat = parseRecording([...HEADER, ...Array(10).fill("2048,2000")].join("\n"));
     assert.deepEqual(risingCrossings(flat.voltage), []);
     assert.equal(triggered(flat, 4).voltage[0].length, 10);
+  });
+
+  it("is shown as a whole around a moment, the current later by the skew", () => {
+    const trace = around(parseRecording(sine(5)), 0.02);
+    assert.deepEqual([trace.voltage[0].length, trace.voltage[0][0], trace.voltage[0][80]], [400, -20, 0]);
+    assert.ok(Math.abs(trace.current[0][80] - 0.05) < 1e-9);
+    assert.ok(Math.abs(trace.length - 99.75) < 1e-9);
   });
 
   it("does not take noise on a crossing for several crossings", () => {
@@ -156,5 +169,151 @@ describe("explanations", () => {
     assert.match(whyMissing(QUANTITIES.frequency, { quality: ["no_sync"] }), /zero crossings/);
     assert.match(whyMissing(QUANTITIES.powerFactor, { quality: ["below_noise"] }), /noise/);
     assert.match(whyMissing(QUANTITIES.voltageDc, { quality: [] }), /cannot see/);
+  });
+});
+
+describe("a patch of the settings", () => {
+  const base = {
+    relay: { inching_s: null, minimum_off_s: 5 },
+    protection: { power_limit_w: 2300 },
+    schedule: { entries: [{ at: "06:30", days: ["mon"], on: true }] },
+  };
+
+  it("has only what was changed, and null where something was switched off", () => {
+    const values = [
+      ["relay.inching_s", null],
+      ["relay.minimum_off_s", 60],
+      ["protection.power_limit_w", null],
+    ];
+    const patch = patches.patchOf(base, values);
+    assert.deepEqual(patch, { relay: { minimum_off_s: 60 }, protection: { power_limit_w: null } });
+    assert.deepEqual(patches.patchOf(base, [["relay.minimum_off_s", 5]]), {});
+  });
+
+  it("takes a list as a whole, and does not mind the order of names", () => {
+    const same = [{ on: true, at: "06:30", days: ["mon"] }];
+    assert.deepEqual(patches.patchOf(base, [["schedule.entries", same]]), {});
+    const more = [...same, { at: "08:00", days: ["mon"], on: false }];
+    assert.deepEqual(patches.patchOf(base, [["schedule.entries", more]]), { schedule: { entries: more } });
+  });
+
+  it("of a file lists what it would change, and leaves out what is the same or not in the file", () => {
+    const found = patches.differences(base, { relay: { inching_s: 3, minimum_off_s: 5 }, extra: 1 });
+    assert.deepEqual(found, [
+      { path: "relay.inching_s", from: null, to: 3 },
+      { path: "extra", from: undefined, to: 1 },
+    ]);
+  });
+
+  it("never takes a secret into a file, but an open network stays one", () => {
+    const wifi = (password) => patches.withoutSecrets({ wifi: { ssid: "home", password } }).wifi;
+    assert.deepEqual([wifi("set"), wifi(null)], [{ ssid: "home" }, { ssid: "home", password: null }]);
+  });
+
+  it("is laid over what it was made from", () => {
+    const merged = form.merged(base, { relay: { inching_s: 2 }, schedule: { entries: [] } });
+    assert.deepEqual([merged.relay, merged.schedule.entries], [{ inching_s: 2, minimum_off_s: 5 }, []]);
+    assert.equal(base.relay.inching_s, null, "which stays as it is");
+  });
+
+  it("knows both ways to write a place in a list", () => {
+    assert.equal(patches.plainPath("schedule.entries[2].at"), "schedule.entries.2.at");
+    assert.equal(patches.plainPath("schedule.entries.2.at"), "schedule.entries.2.at");
+  });
+});
+
+describe("an input", () => {
+  const typed = (text, more = {}) => ({ text, checked: false, off: false, ...more });
+  const limit = { path: "a.b", kind: "number", label: "Limit", off: "Off" };
+  const secret = { path: "wifi.password", kind: "secret", label: "Password", off: "None" };
+
+  it("gives a number, null where it is off, and a sentence where it is neither", () => {
+    assert.deepEqual(form.take(limit, typed("2300.5"), 1), { value: 2300.5 });
+    assert.deepEqual(form.take(limit, typed("7", { off: true }), 1), { value: null });
+    assert.match(form.take(limit, typed(" "), 1).problem, /number.*Off/);
+    assert.deepEqual(form.take({ ...limit, kind: "switch" }, typed("", { checked: true }), false), { value: true });
+  });
+
+  it("leaves a secret alone unless something is typed, or it is taken away", () => {
+    assert.deepEqual(form.take(secret, typed(""), "set"), { value: "set" });
+    assert.deepEqual(form.take(secret, typed("12345678"), "set"), { value: "12345678" });
+    assert.deepEqual(form.take(secret, typed("", { off: true }), "set"), { value: null });
+    assert.match(form.take(secret, typed(""), null).problem, /None/);
+    assert.equal(form.show(secret, "set").text, "");
+  });
+
+  it("shows what it would give", () => {
+    for (const value of [0, 12.5, null]) assert.deepEqual(form.take(limit, form.show(limit, value), value), { value });
+  });
+
+  it("stands once for each setting, with words", () => {
+    const { DEVICE, RELAY, WIFI, TIME, PROTECTIONS, CALIBRATION } = settingsTexts;
+    const fields = [DEVICE, RELAY, WIFI, TIME, ...PROTECTIONS, CALIBRATION].flatMap((group) => group.fields);
+    const paths = fields.map((field) => field.path);
+    assert.equal(new Set(paths).size, paths.length);
+    for (const { path, label, help } of fields) {
+      assert.match(label, /^[A-Z]/, path);
+      if (help) assert.match(help, /[.”]$/, path);
+    }
+  });
+});
+
+describe("a time zone", () => {
+  const table = {
+    "CET-1CEST,M3.5.0,M10.5.0/3": "Europe/Berlin Europe/Paris",
+    "UTC0": "Etc/UTC",
+    "IST-5:30": "Asia/Kolkata",
+  };
+  const known = zones.readZones(table);
+
+  it("is proposed by the browser's, where the plug has another one", () => {
+    const berlin = { zone: "Europe/Berlin", posix: "CET-1CEST,M3.5.0,M10.5.0/3" };
+    assert.deepEqual(zones.proposeZone(known, "Europe/Berlin", { zone: "Etc/UTC", posix: "UTC0" }), berlin);
+    assert.equal(zones.proposeZone(known, "Europe/Berlin", berlin), null);
+    // The rules of a zone change at times: then the same name is proposed again.
+    assert.deepEqual(zones.proposeZone(known, "Europe/Berlin", { ...berlin, posix: "CET-1" }), berlin);
+    assert.equal(zones.proposeZone(known, "Moon/Tranquility", berlin), null);
+  });
+
+  it("is found by former names too", () => {
+    assert.equal(zones.findZone(known, "Asia/Calcutta").zone, "Asia/Kolkata");
+    assert.equal(zones.findZone(known, "UTC").posix, "UTC0");
+  });
+
+  it("stands in the table that is built in", () => {
+    const builtIn = zones.readZones(JSON.parse(readFileSync(resolve(SOURCES, "texts/zones.json"), "utf8")));
+    for (const name of ["Europe/Berlin", "America/New_York", "Etc/UTC"]) assert.ok(builtIn.get(name), name);
+  });
+});
+
+describe("the weekly schedule", () => {
+  const entry = (at, on, days = week.DAYS, enabled = true) => ({ enabled, days, at, on, random_s: 0 });
+
+  it("reads and writes its times as the plug does", () => {
+    for (const at of ["06:30", "23:59:59", "sunrise", "sunset", "sunset-00:30", "sunrise+01:05"])
+      assert.equal(week.formatAt(week.parseAt(at)), at);
+    assert.deepEqual(week.parseAt("sunset-01:30"), { kind: "sunset", minutes: -90 });
+    assert.equal(week.formatAt({ kind: "sunrise", minutes: 0 }), "sunrise");
+  });
+
+  it("is drawn as bars that go on over midnight and over the end of the week", () => {
+    const bars = week.weekBars([entry("22:00", true, ["sun"]), entry("06:00", false, ["mon"])]);
+    assert.deepEqual(bars, [
+      { day: 0, from: 0, to: 360 },
+      { day: 6, from: 1320, to: 1440 },
+    ]);
+    const days = week.weekBars([entry("06:00", true, ["tue"]), entry("06:00", false, ["thu"])]);
+    assert.deepEqual(days, [
+      { day: 1, from: 360, to: 1440 },
+      { day: 2, from: 0, to: 1440 },
+      { day: 3, from: 0, to: 360 },
+    ]);
+  });
+
+  it("leaves out entries that are off, days that are none, and is empty without any", () => {
+    assert.deepEqual(week.weekBars([]), []);
+    assert.deepEqual(week.weekBars([entry("06:00", true, week.DAYS, false)]), []);
+    assert.deepEqual(week.weekBars([entry("06:00", true, [])]), []);
+    assert.equal(week.weekBars([entry("06:00", true)]).length, 7, "never off: the whole week");
   });
 });

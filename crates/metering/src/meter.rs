@@ -22,6 +22,8 @@ use crate::window::Setup;
 const HYSTERESIS: f64 = 0.1;
 /// How long after a switching command its effect may show: the contact's own time and its bounce.
 const RELAY_EFFECT_S: f64 = 0.030;
+/// Two cycles are equally long if they differ by one part in so many.
+const STEADY_CYCLES: u64 = 32;
 /// History that is kept for any purpose: two cycles at 45 Hz.
 const LEAD_S: f64 = 0.045;
 /// History that a meter needs: the newest window (0.25 s) with its lead, and as much for the one in progress.
@@ -71,6 +73,8 @@ pub struct Meter<'a> {
     /// every block takes.
     patience: isize,
     half_length: HalfCycleLength,
+    /// The newest cycle, good or not.
+    newest_cycle: u64,
     half_cycle: Sliding,
     current_clipped: bool,
     relay: bool,
@@ -130,6 +134,7 @@ impl<'a> Meter<'a> {
             unsearched: 0,
             patience: 0,
             half_length,
+            newest_cycle: 0,
             half_cycle: Sliding::start(&[], setup.zeros, half_length),
             current_clipped: false,
             relay: false,
@@ -436,9 +441,14 @@ impl<'a> Meter<'a> {
         self.patience = self.plan.deadline().cast_signed().wrapping_sub(searched.cast_signed()) as isize;
     }
 
-    /// Keeps the protection's half cycle as long as the newest cycle says; without one it stays as it was.
+    /// Keeps the protection's half cycle as long as the newest cycle says; without one it stays as it was. A cycle
+    /// counts that is as long as the one before it: voltage that vanishes makes a crossing of its own.
     fn follow_cycle(&mut self) {
         let Some(cycle) = self.plan.cycle() else { return };
+        let before = core::mem::replace(&mut self.newest_cycle, cycle);
+        if cycle.abs_diff(before) > before / STEADY_CYCLES {
+            return;
+        }
         self.half_length = HalfCycleLength::from_cycle(cycle);
         self.half_cycle.adjust(self.half_length, self.history.current());
     }

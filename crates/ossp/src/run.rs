@@ -4,30 +4,42 @@ use std::io::Write;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use async_io::Timer;
 use async_signal::{Signal, Signals};
 use clap::Args;
 use edge_nal::NoopNet;
-use embassy_futures::select::{Either, select};
+use embassy_futures::select::{Either3, select, select3};
 use embassy_sync::blocking_mutex::raw::NoopRawMutex;
+use embedded_storage_async::nor_flash::NorFlash;
 use futures_lite::StreamExt;
 use metering::calibration::Calibration;
 use metering::history::Storage;
 use metering::meter::Meter;
-use plug::app::{Link, Rest, run_core, run_rest};
-use plug::core::Core;
+use plug::app::{Link, Parts, Rest, run_core, run_rest};
+use plug::core::civil::Zone;
 use plug::core::protection::DEFAULT_LIMIT;
+use plug::core::{Core, Moment};
 use plug::defaults::Defaults;
+use plug::limits;
 use plug::net::{NoWifi, factory_access_point};
-use plug::platform::{Clock, Identity};
+use plug::platform::{Clock, Identity, Relay, Restart};
 use plug::settings::{Basis, Hardware};
 use plug::starts::{self, Starts, Trouble};
 use plug::state::State;
+use plug::storage::layout;
 
 use crate::failure::Failure;
 use crate::host::{
-    DATA_PARTITION, FileFlash, FileSlots, Listener, Pc, RealClock, Simulated, SimulatedClock, StateFolder,
+    DATA_PARTITION, Erasing, FileFlash, FileFlashError, FileSlots, Listener, Pc, PcRandom, RealClock,
+    SimButton, SimLed, Simulated, SimulatedClock, SlowFlash, StateFolder,
 };
 use crate::sim::Scenario;
+
+/// What the virtual plug has and can.
+const HARDWARE: Hardware =
+    Hardware { maximum_current_a: DEFAULT_LIMIT.value(), has_button: true, has_led: true, can_hold: true };
+/// The plug's data partition in the state folder.
+const FLASH_FILE: &str = "flash.bin";
 
 /// Options of `ossp run`.
 #[derive(Args, Clone, Debug)]
@@ -53,6 +65,9 @@ pub struct RunOptions {
     /// For the set-up and sign-in of later versions; this one has neither and says so
     #[arg(long, value_name = "TEXT", env = "OSSP_PASSWORD", hide_env_values = true)]
     password: Option<String>,
+    /// Forgets the password, the sign-ins and the tokens that the state folder keeps, then runs
+    #[arg(long)]
+    reset_password: bool,
 }
 
 fn speed(text: &str) -> Result<f64, String> {
@@ -89,6 +104,9 @@ pub fn run(options: &RunOptions) -> Result<(), Failure> {
     }
     let folder =
         StateFolder::open(options.state.as_deref()).map_err(|error| Failure::wrong_use(error.to_string()))?;
+    if options.reset_password {
+        forget_password(&folder)?;
+    }
     let listener = Listener::bind(options.listen).map_err(|error| {
         Failure::wrong_use(format!(
             "{} cannot be listened on ({error}); name another with --listen",
@@ -103,10 +121,19 @@ pub fn run(options: &RunOptions) -> Result<(), Failure> {
     told.map_err(|error| Failure::failed(format!("standard output cannot be written ({error})")))?;
     note(&format!("virtual plug with a {}; open the page above, stop with Ctrl-C", scenario.source()));
     note(&format!("state in {}", folder.path().display()));
-    async_io::block_on(serve(options, &scenario, &folder, &listener))
+    async_io::block_on(serve_until_stopped(options, &scenario, &folder, &listener))
 }
 
-async fn serve(
+/// How a run of the plug ended.
+enum End {
+    /// Somebody stopped the program.
+    Stopped,
+    /// The plug is to start anew.
+    Restart(Restart),
+}
+
+/// One run of the plug after the other in the same world: mains, load and contact go on between them.
+async fn serve_until_stopped(
     options: &RunOptions,
     scenario: &Scenario,
     folder: &StateFolder,
@@ -115,66 +142,132 @@ async fn serve(
     let mut signals = Signals::new([Signal::Int, Signal::Term])
         .map_err(|error| Failure::failed(format!("signals cannot be caught ({error})")))?;
     let simulated = Simulated::new(scenario, options.seed);
-    let clock = SimulatedClock::start(options.speed);
-    let (front_end, calibration) = (simulated.front_end(), simulated.calibration());
-    let rows = Meter::rows_needed(front_end.sample_rate.value());
-    let (mut voltage, mut current) = (vec![0; rows], vec![0; rows]);
-    let storage = Storage { voltage: &mut voltage, current: &mut current };
-    let mut meter = Meter::new(front_end, calibration.clone(), storage)
-        .map_err(|error| Failure::wrong_use(format!("this source cannot be measured: {error}")))?;
-    let core = Core::new(true);
-    let basis = basis(&calibration);
-    let state = State::new(core.relay_status(clock.now(), None), calibration);
-    let link: Link<NoopRawMutex> = Link::new();
-    let identity = identity(folder, scenario);
-    let mut flash = flash(folder);
-    let starts = count_start(flash.as_mut(), &identity).await;
-    let mut slots = slots(folder);
-    let web = plug::web::Plug {
-        clock: &clock,
-        network_clock: &RealClock::start(),
-        state: &state,
-        link: &link,
-        identity: &identity,
-        front_end: &front_end,
-        machine: &Pc,
-        starts: &starts,
-        defaults: &Defaults::default(),
-        basis: &basis,
-    };
-    let (mut samples, mut relay) = (simulated.samples(clock.clone()), simulated.relay());
-    let measuring = run_core(&mut samples, &mut relay, &clock, &mut meter, core, DEFAULT_LIMIT, &link);
-    let rest = Rest {
-        acceptor: listener,
-        web: &web,
-        wifi: None::<&mut NoWifi>,
-        known: None,
-        own: &factory_access_point(),
-        access_point_udp: None::<&NoopNet>,
-        slots: slots.as_mut(),
-    };
-    match select(select(measuring, run_rest(rest)), signals.next()).await {
-        Either::Second(_) => {
-            note("stopped");
-            Ok(())
+    let (mut reset_reason, mut held) = ("power_on", false);
+    loop {
+        let identity = identity(folder, scenario, reset_reason);
+        let run = Run { options, simulated: &simulated, identity: &identity, folder, listener, held };
+        match run.serve(&mut signals).await? {
+            End::Stopped => {
+                note("stopped");
+                return Ok(());
+            }
+            End::Restart(restart) => {
+                note("the plug starts anew");
+                if !restart.hold_relay {
+                    simulated.relay().set(false);
+                }
+                (reset_reason, held) = ("software", restart.hold_relay);
+            }
         }
-        Either::First(_) => Err(Failure::failed("the samples ended".to_owned())),
     }
 }
 
-/// What settings are read against on a PC.
-fn basis(calibration: &Calibration) -> Basis {
-    let maximum_current_a = DEFAULT_LIMIT.value();
-    Basis {
-        hardware: Hardware { maximum_current_a, has_button: false, has_led: false, can_hold: false },
-        board: calibration.clone(),
-        zone: |text| !text.is_empty(),
+/// One run of the plug, from start to restart.
+struct Run<'a> {
+    options: &'a RunOptions,
+    simulated: &'a Simulated,
+    identity: &'a Identity,
+    folder: &'a StateFolder,
+    listener: &'a Listener,
+    /// The relay was held closed over the restart before it.
+    held: bool,
+}
+
+/// What a PC brings for the plug's rest.
+struct PcParts<'a>(core::marker::PhantomData<&'a ()>);
+
+impl<'a> Parts for PcParts<'a> {
+    type Acceptor = Listener;
+    type Flash = SlowFlash<'a, FileFlash, SimulatedClock>;
+    type Random = PcRandom;
+    type Wifi = NoWifi;
+    type Udp = NoopNet;
+    type Slots = FileSlots;
+    type Button = SimButton;
+    type Led = SimLed;
+}
+
+impl Run<'_> {
+    async fn serve(&self, signals: &mut Signals) -> Result<End, Failure> {
+        let clock = SimulatedClock::start(self.options.speed);
+        let erasing = Erasing::new(clock.clone(), self.options.seed);
+        let machine = Pc::new(self.simulated.clone(), &erasing);
+        let (front_end, calibration) = (self.simulated.front_end(), self.simulated.calibration());
+        let rows = Meter::rows_needed(front_end.sample_rate.value());
+        let (mut voltage, mut current) = (vec![0; rows], vec![0; rows]);
+        let storage = Storage { voltage: &mut voltage, current: &mut current };
+        let mut meter = Meter::new(front_end, calibration.clone(), storage)
+            .map_err(|error| Failure::wrong_use(format!("this source cannot be measured: {error}")))?;
+        let core = if self.held { Core::kept_on(HARDWARE, clock.now()) } else { Core::new(HARDWARE) };
+        let basis = basis(&calibration);
+        let now = Moment { instant: clock.now(), time: None };
+        let state = State::new(core.relay_status(now, None), calibration);
+        let link: Link<NoopRawMutex> = Link::new();
+        let mut flash = flash(self.folder);
+        // Time stands still until there are samples: erases take none yet.
+        let starts = count_start(flash.as_mut(), self.identity).await;
+        let mut slots = slots(self.folder);
+        let web = plug::web::Plug {
+            clock: &clock,
+            network_clock: &RealClock::start(),
+            state: &state,
+            link: &link,
+            identity: self.identity,
+            front_end: &front_end,
+            machine: &machine,
+            starts: &starts,
+            defaults: &Defaults::default(),
+            basis: &basis,
+        };
+        let (mut samples, mut relay) = (self.simulated.samples(clock.clone()), self.simulated.relay());
+        let measuring = run_core(&mut samples, &mut relay, &clock, &mut meter, core, &link);
+        let rest = Rest::<PcParts<'_>, _, _, _> {
+            acceptor: self.listener,
+            web: &web,
+            flash: flash.map(|flash| SlowFlash::new(flash, &erasing)),
+            random: PcRandom,
+            wifi: None,
+            known: None,
+            own: &factory_access_point(),
+            access_point_udp: None,
+            slots: slots.as_mut(),
+            button: SimButton::new(self.simulated.clone(), clock.clone()),
+            led: SimLed::default(),
+        };
+        let restart = async {
+            let restart = machine.restart_asked().await;
+            Timer::after(limits::RESTART_DELAY).await;
+            restart
+        };
+        match select3(select(measuring, erasing.stall(run_rest(rest))), signals.next(), restart).await {
+            Either3::First(_) => Err(Failure::failed("the samples ended".to_owned())),
+            Either3::Second(_) => Ok(End::Stopped),
+            Either3::Third(restart) => Ok(End::Restart(restart)),
+        }
     }
+}
+
+/// What settings are checked against on a PC.
+fn basis(calibration: &Calibration) -> Basis {
+    Basis { hardware: HARDWARE, board: calibration.clone(), zone: |text| Zone::parse(text).is_ok() }
+}
+
+/// Erases what the plug keeps of its owner.
+fn forget_password(folder: &StateFolder) -> Result<(), Failure> {
+    let path = folder.path().join(FLASH_FILE);
+    let failed = |error: FileFlashError| {
+        Failure::failed(format!("{} cannot be used ({error}); the password is as it was", path.display()))
+    };
+    let mut flash = FileFlash::open(&path, DATA_PARTITION).map_err(failed)?;
+    let access = layout::ACCESS;
+    async_io::block_on(flash.erase(access.from, access.from + access.length)).map_err(failed)?;
+    note("the password, the sign-ins and the tokens are forgotten (this version has no sign-in yet)");
+    Ok(())
 }
 
 /// The plug's data partition. A plug runs without one too; it forgets more then.
 fn flash(folder: &StateFolder) -> Option<FileFlash> {
-    let path = folder.path().join("flash.bin");
+    let path = folder.path().join(FLASH_FILE);
     match FileFlash::open(&path, DATA_PARTITION) {
         Ok(flash) => Some(flash),
         Err(error) => {
@@ -201,7 +294,7 @@ fn slots(folder: &StateFolder) -> Option<FileSlots> {
     }
 }
 
-fn identity(folder: &StateFolder, scenario: &Scenario) -> Identity {
+fn identity(folder: &StateFolder, scenario: &Scenario, reset_reason: &'static str) -> Identity {
     let cut = |text: &str, length: usize| {
         text.chars()
             .scan(0, |used, c| {
@@ -216,7 +309,7 @@ fn identity(folder: &StateFolder, scenario: &Scenario) -> Identity {
         chip: "pc",
         git: env!("OSSP_GIT"),
         build: env!("OSSP_BUILD"),
-        reset_reason: "power_on",
+        reset_reason,
         reset_detail: heapless::String::new(),
         source: heapless::String::try_from(cut(&scenario.source(), 64).as_str()).unwrap_or_default(),
     }

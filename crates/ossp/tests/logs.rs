@@ -257,5 +257,5 @@ fn futures_are_small() {
         ("read trip", size(store.read(1, 0, &mut []))),
     ];
     eprintln!("{sizes:?}");
-    assert!(sizes.iter().all(|(_, size)| *size < 3000), "{sizes:?}");
+    assert!(sizes.iter().all(|(_, size)| *size < 800), "{sizes:?}");
 }

@@ -141,6 +141,41 @@ fn a_short_circuit_trips_locks_out_and_is_rearmed() {
 }
 
 #[test]
+fn a_forgotten_password_is_erased_and_nothing_else() {
+    let state = Folder::new("password");
+    // It answers when its flash is there.
+    let run_once = |more: &[&str]| {
+        Plug::start(&state.0, more).json("/api/v1/info");
+    };
+    run_once(&[]);
+    let file = state.0.join("flash.bin");
+    let mut flash = std::fs::read(&file).unwrap();
+    let access = plug::storage::layout::ACCESS;
+    let (from, to) = (access.from as usize, (access.from + access.length) as usize);
+    // Nobody uses this one.
+    let other = plug::storage::layout::IMPORT.from as usize;
+    flash[from..to].fill(0x22);
+    flash[other] = 0x33;
+    std::fs::write(&file, &flash).unwrap();
+    // Not without being asked.
+    run_once(&[]);
+    assert!(std::fs::read(&file).unwrap()[from..to].iter().all(|byte| *byte == 0x22));
+    run_once(&["--reset-password"]);
+    let after = std::fs::read(&file).unwrap();
+    assert!(after[from..to].iter().all(|byte| *byte == 0xff));
+    assert_eq!(after[other], 0x33);
+    // A plug that runs keeps its flash to itself.
+    let running = Plug::start(&state.0, &[]);
+    running.json("/api/v1/info");
+    let folder = state.0.to_str().unwrap();
+    let second = run(&["run", "--listen", "127.0.0.1:0", "--state", folder, "--reset-password"]);
+    let words = String::from_utf8_lossy(&second.stderr).into_owned();
+    assert_eq!(second.status.code(), Some(1), "{words}");
+    assert!(words.contains("another plug is using it"), "{words}");
+    drop(running);
+}
+
+#[test]
 fn a_reading_is_computed_again_from_its_own_samples() {
     let state = Folder::new("capture");
     std::fs::create_dir_all(&state.0).unwrap();

@@ -55,8 +55,6 @@ pub struct Rest<'a, P: Parts, C, N, M: RawMutex> {
     pub acceptor: &'a P::Acceptor,
     /// What the web shows and steers.
     pub web: &'a Web<'a, C, N, M>,
-    /// What settings are checked against.
-    pub basis: &'a Basis,
     /// The data partition; `None` where it cannot be used: nothing is kept then.
     pub flash: Option<P::Flash>,
     /// Chance.
@@ -109,10 +107,9 @@ where
     N: Clock,
     M: RawMutex,
 {
-    let Rest { acceptor, web, basis, flash, mut random, wifi, known, own, access_point_udp, slots, .. } =
-        rest;
+    let Rest { acceptor, web, flash, mut random, wifi, known, own, access_point_udp, slots, .. } = rest;
     let (mut button, mut led) = (rest.button, rest.led);
-    let (clock, state, link) = (web.clock, web.state, web.link);
+    let (clock, state, link, basis) = (web.clock, web.state, web.link, web.basis);
     let say = |text: &str| state.put_log(clock.time_of_day(), clock.now().since_start().as_secs_f64(), text);
     starts::tell(web.starts, clock, state);
     let flash: Shared<P::Flash> = Mutex::new(flash);

@@ -77,22 +77,34 @@ export interface Trace {
  * or made up: each stands at the time it was taken, the current later by the skew.
  */
 export function triggered(recording: Recording, cycles: number): Trace {
-  const { voltage, current, sampleRate, skew } = recording;
+  const { voltage, sampleRate } = recording;
   const crossings = risingCrossings(voltage);
   const start = crossings[0] ?? 0;
   const wanted = crossings[Math.min(cycles, crossings.length - 1)];
   const period = crossings.length > 1 ? ((crossings.at(-1) as number) - start) / (crossings.length - 1) : 0;
   const end = period > 0 ? Math.max(wanted ?? 0, start + cycles * period) : voltage.length - 1;
   const last = Math.min(voltage.length - 1, Math.ceil(end));
-  const milliseconds = (n: number): number => ((n - start) * 1000) / sampleRate;
+  return cut(recording, Math.floor(start), last, start, ((end - start) * 1000) / sampleRate);
+}
+
+/** All samples, with times counted from `moment` seconds after the first. */
+export function around(recording: Recording, moment: number): Trace {
+  const last = recording.voltage.length - 1;
+  return cut(recording, 0, last, moment * recording.sampleRate, (last * 1000) / recording.sampleRate);
+}
+
+/** Rows `first` to `last`, with times counted from row `zero` (which may lie between two). */
+function cut(recording: Recording, first: number, last: number, zero: number, length: number): Trace {
+  const { voltage, current, sampleRate, skew } = recording;
+  const milliseconds = (n: number): number => ((n - zero) * 1000) / sampleRate;
   const trace: Trace = {
     voltage: [[], []],
     current: [[], []],
-    length: milliseconds(end),
+    length,
     peakVoltage: 0,
     peakCurrent: 0,
   };
-  for (let n = Math.floor(start); n <= last; n++) {
+  for (let n = first; n <= last; n++) {
     const u = voltage[n] as number;
     const i = current[n] as number;
     trace.voltage[0].push(milliseconds(n));

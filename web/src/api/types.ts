@@ -53,6 +53,15 @@ export interface Info {
   sample_rate_hz?: number;
   nominal_voltage_v?: number;
   lost_samples?: number;
+  /** What is written to the flash, and how long it lasts. */
+  storage?: {
+    journal?: {
+      writes_a_day?: number;
+      erases_a_day?: number;
+      life_years_10k?: number;
+      life_years_100k?: number;
+    };
+  } | null;
 }
 
 export interface Harmonic {
@@ -69,6 +78,20 @@ export interface Harmonics {
   orders: Harmonic[];
 }
 
+/** Somebody who wants the relay on or off. */
+export interface Claim {
+  class: string;
+  source: string;
+  on: boolean;
+  cause: string;
+  since: number | null;
+  since_uptime_s: number;
+  ends_in_s: number | null;
+  until: "schedule" | "time" | "released" | null;
+  /** This one decides; the others wait. */
+  holds: boolean;
+}
+
 export interface RelayStatus {
   on: boolean;
   measured: boolean | null;
@@ -79,17 +102,91 @@ export interface RelayStatus {
   remaining_s: number | null;
   locked_out: boolean;
   switch_count: number;
+  /** Highest class first. */
+  claims?: Claim[];
+  /** It wants to switch on and must wait so long. */
+  delayed_s?: number | null;
+  delay_reason?: string | null;
+  trip?: { kind: string; cause: string; time: number | null; uptime_s: number; number: number } | null;
+  retry_in_s?: number | null;
+  retries_left?: number;
+  alarm?: { kind: string; cause: string; since: number | null; since_uptime_s: number } | null;
+  schedule?: {
+    state: "off" | "clock_untrusted" | "no_edges" | "running";
+    reason: string;
+    next: { time: number; on: boolean; entry: number } | null;
+  };
 }
 
 export interface RelayChange {
+  number?: number;
   time: number | null;
   uptime_s: number;
+  /** In which run of the plug. */
+  start?: number;
   on: boolean;
   source: string;
   cause: string;
+  locked_out?: boolean;
   reading_sequence: number | null;
   active_power_w: number | null;
   current_a: number | null;
+  voltage_v?: number | null;
+}
+
+export interface Trip {
+  number: number;
+  time: number | null;
+  uptime_s: number;
+  start: number;
+  kind: string;
+  cause: string;
+  /** How many samples were kept. */
+  pairs: number;
+  before_s: number;
+  after_s: number;
+  complete: boolean;
+}
+
+/** How near the protections are to a trip. */
+export interface Protection {
+  state: string;
+  thermal_pct?: number | null;
+  over_power_s?: number | null;
+  budget?: { used_wh: number; of_wh: number | null; since: number | null } | null;
+  /** What is in force, by the settings' names. */
+  limits?: Record<string, number | boolean | null>;
+}
+
+export interface EnergyPart {
+  import_wh: number;
+  export_wh: number;
+  unmeasured_s: number;
+}
+
+export interface Energy {
+  meter_id: string;
+  energy_import_wh: number;
+  energy_export_wh: number;
+  energy_below_noise_wh: number;
+  unmeasured_s: number;
+  today: EnergyPart | null;
+  days: (EnergyPart & { date: string })[];
+  months: (EnergyPart & { month: string })[];
+}
+
+export interface CalibrationPage {
+  id: { version: number; hash: string };
+  in_use: { [name: string]: Json };
+}
+
+/** Anything JSON. The settings are taken as such: the table of fields in texts/settings.ts says what is in them. */
+export type Json = null | boolean | number | string | Json[] | { [name: string]: Json };
+
+/** Settings as the plug gave them, with the tag that says which ones these are. */
+export interface Kept {
+  settings: { [name: string]: Json };
+  etag: string | null;
 }
 
 /** A line of the plug's log, as it comes with the events. */
@@ -105,5 +202,8 @@ export interface RelayCommand {
   toggle?: true;
   /** Ends a lock-out. */
   rearm?: true;
+  /** Ends the claim made by hand. */
+  release?: true;
+  cancel_retries?: true;
   for_s?: number;
 }

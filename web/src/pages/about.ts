@@ -1,5 +1,6 @@
 // What this plug is, and where programs find its numbers.
 import { plug } from "../api/plug";
+import type { Info } from "../api/types";
 import { h, setText } from "../lib/dom";
 import { decimal, duration, moment, momentOrUptime } from "../lib/format";
 import type { Lifetime } from "../lib/signal";
@@ -9,10 +10,24 @@ const INTERFACES: [string, string][] = [
   ["/api/v1/reading", "the newest reading"],
   ["/api/v1/waveform?cycles=10", "the samples of the last ten cycles (CSV)"],
   ["/api/v1/harmonics", "harmonics of the newest window"],
+  ["/api/v1/relay", "the relay, who decides, and what the schedule does next"],
   ["/api/v1/relay/log", "every change of the relay"],
+  ["/api/v1/trips", "trips of the protection; trips/N/waveform has the samples"],
+  ["/api/v1/protection", "the protections and how near they are"],
+  ["/api/v1/energy", "totals, days and months"],
+  ["/api/v1/settings", "all settings, without secrets"],
   ["/api/v1/openapi.json", "all of it described for programs (OpenAPI 3)"],
   ["/metrics", "for Prometheus"],
 ];
+
+/** What the energy journal does to the flash. */
+function flashLife(journal: NonNullable<Info["storage"]>["journal"]): string | null {
+  const { writes_a_day, erases_a_day, life_years_10k, life_years_100k } = journal ?? {};
+  if (life_years_10k === undefined) return null;
+  const work = `${decimal(writes_a_day, 0)} writes and ${decimal(erases_a_day, 1)} erases a day under full load`;
+  const years = `lasts ${decimal(life_years_10k, 0)} years at 10 000 erases a sector, ${decimal(life_years_100k, 0)} at 100 000`;
+  return `${work}; ${years}`;
+}
 
 export function aboutPage(life: Lifetime): Node {
   const facts = h("dl", { class: "facts" });
@@ -30,6 +45,7 @@ export function aboutPage(life: Lifetime): Node {
       ["Measures", info.source],
       ["Sample rate", info.sample_rate_hz ? `${decimal(info.sample_rate_hz, 0)} pairs a second` : null],
       ["Nominal voltage", info.nominal_voltage_v ? `${info.nominal_voltage_v} V` : null],
+      ["Flash, by the energy journal", flashLife(info.storage?.journal)],
       ["Last start because of", info.reset_reason?.replaceAll("_", " ")],
     ];
     facts.replaceChildren(

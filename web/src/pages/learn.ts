@@ -2,6 +2,7 @@
 import { h } from "../lib/dom";
 import { FLAGS } from "../texts/flags";
 import { GROUPS, LIMITS, quantityOf } from "../texts/quantities";
+import { NOT_A_FUSE } from "../texts/settings";
 
 const STEPS: [string, string][] = [
   [
@@ -25,7 +26,7 @@ const STEPS: [string, string][] = [
 
 export function learnPage(): Node {
   const parts: [string, string][] = [...GROUPS, LIMITS].map((group) => [group.colour, group.title]);
-  parts.push(["flags", "Quality flags"]);
+  parts.push(["flags", "Quality flags"], ["not-a-fuse", "What the protection is not"]);
   return h(
     "div",
     { class: "learn" },
@@ -85,6 +86,12 @@ export function learnPage(): Node {
           h("div", {}, h("dt", {}, label, " ", h("code", {}, name)), h("dd", {}, h("p", {}, meaning))),
         ),
       ),
+    ),
+    h(
+      "section",
+      { class: "card glossary", id: "not-a-fuse", tabindex: -1 },
+      h("h2", {}, "What the protection is not"),
+      h("ul", { class: "plain-list" }, ...NOT_A_FUSE.map((text) => h("li", {}, text))),
     ),
   );
 }

@@ -29,7 +29,7 @@ export function nowPage(life: Lifetime): Node {
     { class: "now" },
     h("h1", { class: "visually-hidden" }, "Now"),
     age,
-    h("div", { class: "top" }, powerCard(life), relayCard(life, h("a", { href: "#/relay" }, "Log"))),
+    h("div", { class: "top" }, powerCard(life), relayCard(life, { more: h("a", { href: "#/control" }, "More") })),
     originLine(life),
     numberCards(life),
     h("div", { class: "pictures" }, scope(life), harmonics(life)),

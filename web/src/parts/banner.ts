@@ -1,6 +1,7 @@
 // What needs attention, above every page. Said once by assistive technology when it appears, not at every reading.
 import { FLAG_MEMORY_MS, plug, STALE_MS } from "../api/plug";
 import { h, ICONS, icon, setText } from "../lib/dom";
+import { duration } from "../lib/format";
 import { flagText } from "../texts/flags";
 
 interface Alert {
@@ -65,23 +66,46 @@ function connection(now: number): Alert[] {
   return [];
 }
 
+const left = (seconds: number, now: number): string => duration(seconds - (now - plug.relayAt) / 1000);
+
+/** A button that leads to the control page. */
+const toControl = (label: string): NonNullable<Alert["action"]> => ({
+  label,
+  run: () => {
+    location.hash = "#/control";
+  },
+});
+
 function relay(now: number): Alert[] {
   const status = plug.relay.value;
   if (!status) return [];
   const found: Alert[] = [];
   if (status.locked_out) {
-    const text = `${status.reason} The socket stays off until somebody re-arms it.`;
-    const action = {
-      label: "Re-arm…",
-      run: () => {
-        location.hash = "#/relay";
-      },
-    };
-    found.push({ key: "locked", weight: "danger", title: "Protection has switched off.", text, action });
+    const retries = typeof status.retry_in_s === "number";
+    const after = retries ? "" : " The socket stays off until somebody re-arms it.";
+    found.push({
+      key: "locked",
+      weight: "danger",
+      title: "Protection has switched off.",
+      text: `${status.trip?.cause ?? status.reason}${after}`,
+      ticking: retries ? ` Tries again by itself in ${left(status.retry_in_s as number, now)}.` : "",
+      action: toControl("Re-arm…"),
+    });
+  }
+  if (status.alarm) {
+    const welded = status.alarm.kind === "welded";
+    const advice = "Nothing in this plug can switch the load off now: pull the plug and have it looked at.";
+    found.push({
+      key: "alarm",
+      weight: "danger",
+      title: welded ? "The relay's contact seems to be welded." : "Alarm.",
+      text: `${status.alarm.cause}${welded ? ` ${advice}` : ""}`,
+      action: toControl("Look…"),
+    });
   }
   const differs = status.measured !== null && status.measured !== status.on;
   contactDiffersSince = differs ? contactDiffersSince || now : 0;
-  if (differs && now - contactDiffersSince > CONTACT_MS) {
+  if (differs && !status.alarm && now - contactDiffersSince > CONTACT_MS) {
     const is = status.measured ? "closed" : "open";
     const text = `It was told to be ${status.on ? "closed" : "open"}, and its contact is ${is}. Pull the plug and have it looked at.`;
     found.push({ key: "contact", weight: "danger", title: "The relay does not obey.", text });

@@ -1,98 +1,27 @@
 // The scope: the samples themselves, voltage and current of the last cycles.
-import uPlot from "uplot";
 import { api, waveformPath } from "../api/client";
 import { plug } from "../api/plug";
 import { parseRecording, type Recording, triggered } from "../api/recording";
 import { h, ICONS, icon, setAttribute, setText } from "../lib/dom";
-import { decimal, roundUp, withUnit } from "../lib/format";
+import { decimal, withUnit } from "../lib/format";
 import type { Lifetime } from "../lib/signal";
-import { axis, chart } from "./chart";
 import { poll } from "./poll";
 import { segments } from "./segments";
+import { traces } from "./traces";
 
 const MOST_CYCLES = 10;
-/** The current axis never zooms in further: noise would fill the picture and look like a signal. */
-const LEAST_CURRENT_A = 0.2;
-const LEAST_VOLTAGE_V = 10;
-
-/** Keeps a symmetric range that fits the peak without jumping about. */
-function makeRange(least: number): (peak: number) => number {
-  let range = 0;
-  return (peak) => {
-    const wanted = Math.max(least, roundUp(peak * 1.05));
-    if (wanted > range || wanted < range * 0.6) range = wanted;
-    return range;
-  };
-}
-
 export function scope(life: Lifetime): HTMLElement {
   let cycles = 4;
   let running = true;
   let text = "";
   let recording: Recording | null = null;
-  let length = 1;
-  let voltageRange = 400;
-  let currentRange = LEAST_CURRENT_A;
-  const fitVoltage = makeRange(LEAST_VOLTAGE_V);
-  const fitCurrent = makeRange(LEAST_CURRENT_A);
-
-  const box = h("div", { "class": "plot", "role": "img", "aria-label": "Waveform of voltage and current" });
+  const { box, draw: drawTraces } = traces(life);
   const note = h("p", { class: "hint" }, "Waiting for samples…");
-  const fifths = (range: number): number[] => [-range, -range / 2, 0, range / 2, range];
-  let peaks: [number, number] = [0, 0];
-  // Under the pointer the sample there, otherwise the peak.
-  const volts = (_: unknown, value: number | null | undefined): string =>
-    (value ?? null) === null ? `peak ${withUnit(peaks[0], "V")}` : withUnit(value, "V");
-  const amperes = (_: unknown, value: number | null | undefined): string =>
-    (value ?? null) === null ? `peak ${withUnit(peaks[1], "A")}` : withUnit(value, "A");
-
-  const picture = chart(life, box, 400, (palette) => ({
-    scales: {
-      x: { time: false, range: () => [0, length] },
-      u: { range: () => [-voltageRange, voltageRange] },
-      i: { range: () => [-currentRange, currentRange] },
-    },
-    cursor: { drag: { x: false, y: false } },
-    axes: [
-      axis(palette, { label: "milliseconds", size: 34, values: (_, ticks) => ticks.map((t) => String(+t.toFixed(3))) }),
-      axis(palette, {
-        scale: "u",
-        label: "volts",
-        stroke: palette("voltage"),
-        size: 46,
-        splits: () => fifths(voltageRange),
-      }),
-      axis(palette, {
-        scale: "i",
-        side: 1,
-        label: "amperes",
-        stroke: palette("current"),
-        size: 46,
-        grid: { show: false },
-        splits: () => fifths(currentRange),
-        values: (_, ticks) => ticks.map((t) => String(+t.toPrecision(3))),
-      }),
-    ],
-    series: [
-      { label: "At", value: (_, t) => (t === null ? "point at it" : `${decimal(t, 2)} ms`) },
-      { label: "Voltage", scale: "u", stroke: palette("voltage"), width: 2, pxAlign: 0, value: volts },
-      { label: "Current", scale: "i", stroke: palette("current"), width: 2, pxAlign: 0, value: amperes },
-    ],
-  }));
 
   const draw = (): void => {
     if (!recording) return;
     const trace = triggered(recording, cycles);
-    length = trace.length;
-    voltageRange = fitVoltage(trace.peakVoltage);
-    // Lower than the voltage, or the two lines of a kettle would hide each other.
-    currentRange = fitCurrent(trace.peakCurrent * 1.4);
-    peaks = [trace.peakVoltage, trace.peakCurrent];
-    const data =
-      recording.skew === 0
-        ? ([trace.voltage[0], trace.voltage[1], trace.current[1]] as uPlot.AlignedData)
-        : uPlot.join([trace.voltage, trace.current]);
-    picture.setData(data);
+    drawTraces(trace, [0, trace.length], recording.skew);
     const summary = `peaks ${withUnit(trace.peakVoltage, "V")} and ${withUnit(trace.peakCurrent, "A")}`;
     const rate = `${decimal(recording.sampleRate, 0)} samples a second`;
     const skew = recording.skew === 0 ? "" : `, current ${decimal(recording.skew * 1e6, 0)} µs after voltage`;

@@ -1,9 +1,13 @@
-//! A PC as a platform for the plug: its clocks, its sockets, its state folder with flash and slots, and the simulation as samples and relay.
+//! A PC as a platform for the plug: its clocks, its sockets, its state folder with flash and slots, and the
+//! simulation as samples, relay, button and light.
 
 mod clock;
+mod erase;
 mod flash;
 mod listener;
 mod machine;
+mod panel;
+mod random;
 #[cfg(test)]
 mod scratch;
 mod simulated;
@@ -11,9 +15,12 @@ mod slots;
 mod state_folder;
 
 pub use clock::{RealClock, SimulatedClock};
+pub use erase::{Erasing, SlowFlash};
 pub use flash::{DATA_PARTITION, FileFlash, FileFlashError};
 pub use listener::Listener;
 pub use machine::Pc;
+pub use panel::{SimButton, SimLed};
+pub use random::PcRandom;
 pub use simulated::{SimRelay, SimSamples, Simulated};
 pub use slots::{FileSlots, SlotError};
 pub use state_folder::{StateFolder, StateFolderError};

@@ -43,25 +43,39 @@ impl Simulated {
         self.0.borrow().calibration()
     }
 
+    /// Whether somebody presses its button.
+    #[must_use]
+    pub fn button_is_pressed(&self) -> bool {
+        self.0.borrow().button_is_pressed()
+    }
+
+    /// How warm its chip is, in degrees Celsius.
+    #[must_use]
+    pub fn chip_temperature_c(&self) -> f64 {
+        self.0.borrow().chip_temperature_c()
+    }
+
     /// Its relay.
     #[must_use]
     pub fn relay(&self) -> SimRelay {
         SimRelay(self.clone())
     }
 
-    /// Its samples, as fast as `clock` says.
+    /// Its samples, as fast as `clock` says, which counts from now on: the world is as old as it is, the plug may have
+    /// just started.
     #[must_use]
     pub fn samples(&self, clock: SimulatedClock) -> SimSamples {
         let rate = self.front_end().sample_rate.value();
         let length = ((rate * BLOCK_S) as usize).max(1);
-        let now = Instant::now();
+        let (now, began) = (Instant::now(), self.0.borrow().elapsed().value());
         SimSamples {
             simulation: self.clone(),
             clock,
             block: vec![Pair::default(); length],
             due: now,
             turn: now,
-            made: 0.0,
+            began,
+            made: began,
         }
     }
 }
@@ -88,7 +102,9 @@ pub struct SimSamples {
     due: Instant,
     /// When this task last let others have a turn.
     turn: Instant,
-    /// Simulated seconds that were made.
+    /// Simulated seconds that were made before the plug started ...
+    began: f64,
+    /// ... and in all.
     made: f64,
 }
 
@@ -122,7 +138,7 @@ impl Samples for SimSamples {
         let elapsed = simulation.elapsed().value();
         self.due += Duration::from_secs_f64((elapsed - self.made).max(0.0) / self.clock.speed().max(1e-3));
         self.made = elapsed;
-        self.clock.set(Duration::from_secs_f64(elapsed));
+        self.clock.set(Duration::from_secs_f64((elapsed - self.began).max(0.0)));
         let pairs = self.block.get(..filled.pairs).unwrap_or(&[]);
         Some(Block { lost_before: filled.lost_before, pairs })
     }

@@ -1,6 +1,8 @@
 //! A NOR flash as chips have it, with what can go wrong: bits that are only cleared, sectors that wear, and a power
 //! cut at any step of a write or an erase.
 
+use std::time::Duration;
+
 use embedded_storage_async::nor_flash::{
     ErrorType, NorFlash, NorFlashError, NorFlashErrorKind, ReadNorFlash,
 };
@@ -14,6 +16,33 @@ pub const WORD: usize = 4;
 pub const SECTOR: usize = 4096;
 /// Steps of an erase between which a power cut can come.
 const ERASE_STEPS: u32 = 4;
+/// How long a sector takes at the least, how much longer on average, and at the most: common 4 MB chips state 45 ms
+/// typical and 400 ms at the most for a sector of 4 KB.
+const ERASE_LEAST_S: f64 = 0.045;
+const ERASE_MORE_S: f64 = 0.020;
+const ERASE_MOST_S: f64 = 0.400;
+/// One in so many takes the longest time: a worn sector.
+const ERASES_A_LONGEST: f64 = 50.0;
+
+/// How long the erases of a flash take, one after the other. [`SimFlash`] itself knows no time.
+#[derive(Clone, Debug)]
+pub struct EraseTimes(Random);
+
+impl EraseTimes {
+    /// The same seed gives the same times.
+    #[must_use]
+    pub fn new(seed: u64) -> Self {
+        Self(Random::new(seed, stream::ERASE_TIMES))
+    }
+
+    /// Of the next sector.
+    pub fn draw(&mut self) -> Duration {
+        let longest = self.0.fraction() * ERASES_A_LONGEST <= 1.0;
+        let more = self.0.waiting_time(ERASE_MORE_S);
+        let seconds = if longest { ERASE_MOST_S } else { (ERASE_LEAST_S + more).min(ERASE_MOST_S) };
+        Duration::from_secs_f64(seconds)
+    }
+}
 
 /// Why the flash does not do it.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
@@ -238,6 +267,15 @@ mod tests {
         let mut word = [0; 4];
         block_on(flash.read(at, &mut word)).unwrap();
         word
+    }
+
+    #[test]
+    fn erases_take_45_to_400_ms() {
+        let mut times = EraseTimes::new(1);
+        let mut all: Vec<u128> = (0..1000).map(|_| times.draw().as_millis()).collect();
+        all.sort_unstable();
+        assert_eq!((all[0], all[999]), (45, 400));
+        assert!((50..70).contains(&all[500]) && all[900] < 150, "{all:?}");
     }
 
     #[test]

@@ -12,6 +12,7 @@
 //! makes the time go on. The same scenario and seed give the same pairs on every machine, whatever the size of the
 //! blocks that are asked for.
 
+mod around;
 mod filter;
 pub mod flash;
 mod front_end;
@@ -27,6 +28,7 @@ use metering::calibration::Calibration;
 use metering::front_end::{FrontEnd, Pair};
 use metering::units::Seconds;
 
+use around::Around;
 use front_end::Converter;
 use model::Model;
 use scenario::Origin;
@@ -47,6 +49,7 @@ pub struct Filled {
 pub struct Simulation {
     source: Source,
     converter: Converter,
+    around: Around,
     sample_s: f64,
     /// Samples so far, lost ones included.
     samples: u64,
@@ -63,20 +66,21 @@ impl Simulation {
     /// Begins a scenario. Time is 0, the contact as the scenario says (open, unless it says otherwise).
     #[must_use]
     pub fn new(scenario: &Scenario, seed: u64) -> Self {
-        let (source, converter) = match &scenario.origin {
+        let (source, converter, around) = match &scenario.origin {
             Origin::Model(settings) => {
                 let model = Model::new(settings, seed);
                 let converter = Converter::new(settings, model.filter_gain(), model.lag_deg(), seed);
-                (Source::Model(Box::new(model)), converter)
+                (Source::Model(Box::new(model)), converter, Around::new(&settings.event))
             }
             Origin::Wave(wave, settings) => {
                 let settings = wave.settings(settings);
                 let player = Player::new(wave.clone(), &settings, seed);
-                (Source::Wave(Box::new(player)), Converter::new(&settings, 1.0, 0.0, seed))
+                let converter = Converter::new(&settings, 1.0, 0.0, seed);
+                (Source::Wave(Box::new(player)), converter, Around::new(&settings.event))
             }
         };
         let sample_s = converter.front_end().sample_rate.0.recip();
-        Self { source, converter, sample_s, samples: 0, lost: 0 }
+        Self { source, converter, around, sample_s, samples: 0, lost: 0 }
     }
 
     /// The hardware that the plug sees. Constant.
@@ -160,6 +164,18 @@ impl Simulation {
             Source::Model(model) => model.relay_delay(),
             Source::Wave(player) => player.relay_delay(),
         }
+    }
+
+    /// Whether somebody presses the plug's button now.
+    #[must_use]
+    pub fn button_is_pressed(&self) -> bool {
+        self.around.button_is_pressed(self.elapsed().0)
+    }
+
+    /// How warm the plug's chip is now, in degrees Celsius.
+    #[must_use]
+    pub fn chip_temperature_c(&self) -> f64 {
+        self.around.chip_temperature_c(self.elapsed().0)
     }
 
     /// How old a pair is when it is handed out: the delay of the filter before the converter.

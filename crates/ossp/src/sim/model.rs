@@ -50,7 +50,7 @@ impl Model {
         let rating = Rating { volts: settings.mains.volts, hertz: settings.mains.hertz, step_s };
         let mut model = Self {
             mains: Mains::new(&settings.mains, &settings.event, step_s, seed),
-            contact: Contact::new(&settings.relay, step_s.recip(), seed),
+            contact: Contact::new(&settings.relay, &settings.event, step_s.recip(), seed),
             loads: Loads::new(&settings.load, rating, seed),
             sensors: Sensors::new(front_end, settings.mains.hertz, step_s),
             filter: Decimator::new(kind, steps as usize, step_s, front_end.skew_us * 1e-6 / step_s),

@@ -1,4 +1,4 @@
-//! The relay's contact: it follows its coil late, and may bounce when it closes.
+//! The relay's contact: it follows its coil late, may bounce when it closes, and may weld.
 
 use super::random::{Random, stream};
 use super::scenario::schema;
@@ -20,12 +20,21 @@ pub(super) struct Contact {
     due: Option<u64>,
     bouncing_until: Option<u64>,
     next_bounce: u64,
+    /// From this step on it sticks when it is closed.
+    welds_from: u64,
+    welded: bool,
     random: Random,
 }
 
 impl Contact {
-    pub(super) fn new(settings: &schema::Relay, steps_per_s: f64, seed: u64) -> Self {
+    pub(super) fn new(
+        settings: &schema::Relay,
+        events: &schema::Events,
+        steps_per_s: f64,
+        seed: u64,
+    ) -> Self {
         let steps = |milliseconds: f64| (milliseconds * 1e-3 * steps_per_s).round() as u64;
+        let welds_from = events.weld.iter().map(|weld| steps(weld.at_s * 1e3)).min();
         Self {
             delay: steps(settings.delay_ms),
             bounce: steps(settings.bounce_ms),
@@ -37,6 +46,8 @@ impl Contact {
             due: None,
             bouncing_until: None,
             next_bounce: 0,
+            welds_from: welds_from.unwrap_or(u64::MAX),
+            welded: false,
             random: Random::new(seed, stream::RELAY),
         }
     }
@@ -60,6 +71,10 @@ impl Contact {
     pub(super) fn step(&mut self) -> bool {
         if self.due.is_some() || self.bouncing_until.is_some() {
             self.move_contact();
+        }
+        if self.now >= self.welds_from {
+            self.welded |= self.closed;
+            self.closed = self.welded;
         }
         self.now += 1;
         self.closed

@@ -202,7 +202,7 @@ pub(super) struct Player {
 
 impl Player {
     pub(super) fn new(wave: Arc<Wave>, settings: &Settings, seed: u64) -> Self {
-        let contact = Contact::new(&settings.relay, settings.front_end.sample_rate_hz, seed);
+        let contact = Contact::new(&settings.relay, &settings.event, settings.front_end.sample_rate_hz, seed);
         Self { wave, next: 0, contact, noise: Random::new(seed, stream::NOISE) }
     }
 

@@ -12,7 +12,7 @@ fn text<const N: usize>(number: u32) -> heapless::String<N> {
 }
 
 /// The change with this number.
-pub fn change(number: u32) -> StoredChange {
+pub(crate) fn change(number: u32) -> StoredChange {
     let some = |every: u32| (!number.is_multiple_of(every)).then_some(f64::from(number) / 7.0);
     StoredChange {
         number,
@@ -32,7 +32,7 @@ pub fn change(number: u32) -> StoredChange {
 }
 
 /// The head of the trip with this number.
-pub fn head(number: u32) -> TripHead {
+pub(crate) fn head(number: u32) -> TripHead {
     let range = ChannelRange { lowest: 0, highest: 4095, dc_coupled: true };
     TripHead {
         start: number / 3,
@@ -55,7 +55,7 @@ pub fn head(number: u32) -> TripHead {
 }
 
 /// That many pairs of the trip with this number, some of them lost.
-pub fn pairs(number: u32, count: usize) -> Vec<Pair> {
+pub(crate) fn pairs(number: u32, count: usize) -> Vec<Pair> {
     let pair = |index: i32| match index % 97 {
         96 => Pair::LOST,
         _ => Pair { voltage: index * 3 - 1, current: number as i32 * 65_537 - index },

@@ -37,10 +37,11 @@ pub async fn run_core<S: Samples, R: Relay, C: Clock, M: RawMutex>(
     relay: &mut R,
     clock: &C,
     meter: &mut Meter<'_>,
-    core: Core,
+    mut core: Core,
     link: &Link<M>,
 ) {
-    let protection = core.over_current(meter.setup().calibration().current.gain);
+    let gain = meter.setup().calibration().current.gain;
+    let protection = core.over_current(gain);
     let mut instant_limit = protection.instant_limit(meter);
     samples.set_instant_limit(instant_limit);
     let mains = Mains::new(meter);
@@ -51,6 +52,7 @@ pub async fn run_core<S: Samples, R: Relay, C: Clock, M: RawMutex>(
         meter,
         core,
         protection,
+        gain,
         link,
         board,
         newest: None,
@@ -109,6 +111,8 @@ struct CoreTask<'t, 'm, R, C, M: RawMutex> {
     meter: &'t mut Meter<'m>,
     core: Core,
     protection: OverCurrent,
+    /// That it was made for.
+    gain: f64,
     link: &'t Link<M>,
     /// What the board's own values say, where nobody calibrated it.
     board: Calibration,
@@ -129,8 +133,10 @@ impl<R: Relay, C: Clock, M: RawMutex> CoreTask<'_, '_, R, C, M> {
             self.link.mains_lost.signal(());
         }
         let measured = self.measure(block);
-        // A new calibration says anew what a count means.
-        self.protection = self.protection.with_gain(self.meter.setup().calibration().current.gain);
+        if self.meter.setup().calibration().current.gain != self.gain {
+            // A new calibration says anew what a count means.
+            self.follow_limits();
+        }
         self.obey_instant_trip();
         if self.core.is_on()
             && let Some(trip) = self.protection.check(&self.meter.half_cycle())
@@ -256,7 +262,8 @@ impl<R: Relay, C: Clock, M: RawMutex> CoreTask<'_, '_, R, C, M> {
     }
 
     fn follow_limits(&mut self) {
-        self.protection = self.core.over_current(self.meter.setup().calibration().current.gain);
+        self.gain = self.meter.setup().calibration().current.gain;
+        self.protection = self.core.over_current(self.gain);
     }
 
     fn answer(&self, answer: Answer) {

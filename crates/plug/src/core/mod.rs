@@ -152,10 +152,9 @@ impl Core {
     }
 
     /// The instant protection that the settings ask for, for a current channel of this gain.
-    #[must_use]
-    pub fn over_current(&self, amperes_a_count: f64) -> OverCurrent {
-        let limits = self.guard.limits();
-        OverCurrent::new(limits.current_limit, amperes_a_count).with_clipped_trips(limits.clipped)
+    pub fn over_current(&mut self, amperes_a_count: f64) -> OverCurrent {
+        self.guard.set_gain(amperes_a_count);
+        self.guard.limits().over_current(amperes_a_count)
     }
 
     /// Takes an event; the effects are the caller's to carry out.

@@ -200,15 +200,6 @@ impl OverCurrent {
         Self { clipped_trips, ..self }
     }
 
-    /// The same limit for another gain; costs a comparison when it is the same.
-    #[must_use]
-    pub fn with_gain(self, amperes_a_count: f64) -> Self {
-        if self.amperes_a_count == amperes_a_count || self.amperes_a_count == -amperes_a_count {
-            return self;
-        }
-        Self::new(self.limit, amperes_a_count).with_clipped_trips(self.clipped_trips)
-    }
-
     /// Looks at the newest half cycle.
     #[must_use]
     pub fn check(&self, half_cycle: &HalfCycle) -> Option<Trip> {

@@ -1,7 +1,7 @@
 //! What fields have to do with each other.
 
 use super::fields::{FIELDS, find};
-use super::schema::{At, Settings};
+use super::schema::{At, ScheduleEntry, Settings};
 use super::wrong::{Part, Why, Wrong, WrongField};
 
 /// Which fields of the table a text gave.
@@ -67,11 +67,23 @@ static RULES: [Rule; 5] = [
             both(protection.voltage_min_v, protection.voltage_max_v)
                 .is_some_and(|(min, max)| min < max && min + back >= max)
         },
-        parties: &[party(
-            "protection",
-            "voltage_hysteresis_v",
-            "be less than half of what is between voltage_min_v and voltage_max_v",
-        )],
+        parties: &[
+            party(
+                "protection",
+                "voltage_hysteresis_v",
+                "be less than half of what is between voltage_min_v and voltage_max_v",
+            ),
+            party(
+                "protection",
+                "voltage_min_v",
+                "be lower than voltage_max_v by more than twice voltage_hysteresis_v",
+            ),
+            party(
+                "protection",
+                "voltage_max_v",
+                "be higher than voltage_min_v by more than twice voltage_hysteresis_v",
+            ),
+        ],
     },
     Rule {
         broken: |settings| {
@@ -97,7 +109,7 @@ fn both(one: Option<f64>, other: Option<f64>) -> Option<(f64, f64)> {
     one.zip(other)
 }
 
-/// Tells which rules the settings break, each at the fields that were given; at its first one if none was.
+/// Tells which rules the settings break, each at the fields that were given.
 pub(super) fn check(settings: &Settings, given: Given, wrong: &mut Wrong) {
     for rule in &RULES {
         // A field that is wrong by itself says enough.
@@ -105,33 +117,37 @@ pub(super) fn check(settings: &Settings, given: Given, wrong: &mut Wrong) {
         if known || !(rule.broken)(settings) {
             continue;
         }
-        let anyone = rule.parties.iter().any(|party| given.has(party.section, party.name));
-        for (index, party) in rule.parties.iter().enumerate() {
-            if given.has(party.section, party.name) || (!anyone && index == 0) {
-                wrong.push(WrongField::new(party.section, Part::Top, party.name, Why::Rule(party.must)));
-            }
+        for party in rule.parties.iter().filter(|party| given.has(party.section, party.name)) {
+            wrong.push(WrongField::new(party.section, Part::Top, party.name, Why::Rule(party.must)));
         }
     }
-    check_sun(settings, wrong);
+    if !sun_is_known(settings) {
+        for (_, index) in settings.schedule.entries.iter().zip(0..).filter(|(entry, _)| needs_sun(entry)) {
+            wrong.push(lost_sun(index));
+        }
+    }
 }
 
 fn tells(wrong: &Wrong, party: &Party) -> bool {
     wrong.fields().iter().any(|field| field.is(party.section, party.name))
 }
 
-/// Where the sun rises is known only with a position. Stored settings may break this: the schedule says so then.
-fn check_sun(settings: &Settings, wrong: &mut Wrong) {
-    if settings.time.latitude_deg.is_some() || settings.time.longitude_deg.is_some() {
-        return;
-    }
-    let entries = settings.schedule.entries.iter().zip(0_u8..);
-    for (_, index) in entries.filter(|(entry, _)| !matches!(entry.at, At::Clock(_))) {
-        let must = "be a time of the clock while time.latitude_deg and time.longitude_deg are null";
-        wrong.push(WrongField::new("schedule", Part::Entry(index), "at", Why::Rule(must)));
-    }
+/// Where the sun rises is known only with a position.
+const fn sun_is_known(settings: &Settings) -> bool {
+    settings.time.latitude_deg.is_some() && settings.time.longitude_deg.is_some()
 }
 
-/// Makes the fields of broken rules as they are by default, and tells them.
+const fn needs_sun(entry: &ScheduleEntry) -> bool {
+    entry.enabled && !matches!(entry.at, At::Clock(_))
+}
+
+const fn lost_sun(index: u8) -> WrongField {
+    let must = "be a time of the clock while time.latitude_deg and time.longitude_deg are null";
+    WrongField::new("schedule", Part::Entry(index), "at", Why::Rule(must))
+}
+
+/// Makes the fields of broken rules as they are by default, switches off entries that wait for an unknown sun, and tells
+/// both.
 pub(super) fn repair(settings: &mut Settings, default: &Settings, wrong: &mut Wrong) {
     for rule in &RULES {
         if !(rule.broken)(settings) {
@@ -142,6 +158,14 @@ pub(super) fn repair(settings: &mut Settings, default: &Settings, wrong: &mut Wr
                 field.copy(default, settings);
                 wrong.push(field.wrong(Why::Rule(party.must)));
             }
+        }
+    }
+    if !sun_is_known(settings) {
+        for (entry, index) in
+            settings.schedule.entries.iter_mut().zip(0..).filter(|(entry, _)| needs_sun(entry))
+        {
+            entry.enabled = false;
+            wrong.push(lost_sun(index));
         }
     }
 }

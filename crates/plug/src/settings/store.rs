@@ -77,8 +77,8 @@ impl Trouble {
         for (found, corrupt, unreadable) in [
             (
                 self.settings,
-                "settings could not be understood: defaults hold",
-                "settings could not be read: defaults hold",
+                "the settings could not be understood: defaults hold",
+                "the settings could not be read: defaults hold",
             ),
             (
                 self.calibration,
@@ -95,7 +95,7 @@ impl Trouble {
         for field in self.wrong.fields() {
             let mut text: heapless::String<96> = heapless::String::new();
             // As much as fits: the name stands first.
-            let _ = write!(text, "stored setting left out: {}", field.field());
+            let _ = write!(text, "a stored setting was left out: {}", field.field());
             say(&text);
         }
         if self.dropped {
@@ -349,5 +349,83 @@ impl Write for Compare<'_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         self.0 = self.0.strip_prefix(text.as_bytes()).ok_or(fmt::Error)?;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::write::Kept;
+    use embedded_storage_async::nor_flash::{ErrorType, NorFlashErrorKind, ReadNorFlash};
+    use futures_lite::future::block_on;
+
+    /// Erased, and not to be written.
+    struct Untouched;
+
+    impl ErrorType for Untouched {
+        type Error = NorFlashErrorKind;
+    }
+
+    impl ReadNorFlash for Untouched {
+        const READ_SIZE: usize = 4;
+        async fn read(&mut self, _: u32, bytes: &mut [u8]) -> Result<(), NorFlashErrorKind> {
+            bytes.fill(0xff);
+            Ok(())
+        }
+        fn capacity(&self) -> usize {
+            8 * 4096
+        }
+    }
+
+    impl NorFlash for Untouched {
+        const WRITE_SIZE: usize = 4;
+        const ERASE_SIZE: usize = 4096;
+        async fn erase(&mut self, _: u32, _: u32) -> Result<(), NorFlashErrorKind> {
+            panic!("erased")
+        }
+        async fn write(&mut self, _: u32, _: &[u8]) -> Result<(), NorFlashErrorKind> {
+            panic!("written")
+        }
+    }
+
+    #[test]
+    fn what_is_too_long_never_reaches_the_flash() {
+        let mut store = SettingsStore::new(Untouched, Untouched);
+        let text = alloc::format!("\"x\":\"{}\"", "x".repeat(STORED_MOST));
+        store.beside.kept.push(Kept { section: None, text });
+        assert_eq!(block_on(store.save(&Settings::default())), Err(SaveError::TooLarge));
+        assert_eq!(store.revision(), 0);
+    }
+
+    #[test]
+    fn every_trouble_has_a_line_for_the_log() {
+        let wrong = stored::read("{\"relay\":{\"inching_s\":-1}}", &basis(), &STEPS).ok().unwrap().wrong;
+        let trouble =
+            Trouble { settings: Found::Corrupt, calibration: Found::Unreadable, wrong, dropped: true };
+        let mut lines = Vec::new();
+        trouble.tell(|line| lines.push(alloc::string::String::from(line)));
+        assert_eq!(
+            lines,
+            [
+                "the settings could not be understood: defaults hold",
+                "the calibration could not be read: the board's own holds",
+                "a stored setting was left out: relay.inching_s",
+                "some settings of a newer version were too long to be kept",
+            ]
+        );
+        assert!(lines.iter().all(|line| line.len() <= 96));
+    }
+
+    fn basis() -> Basis {
+        Basis {
+            hardware: crate::settings::Hardware {
+                maximum_current_a: 16.0,
+                has_button: false,
+                has_led: false,
+                can_hold: false,
+            },
+            board: metering::calibration::Calibration::ideal(1.0, 0.0, 1.0, 0.0),
+            zone: |_| true,
+        }
     }
 }

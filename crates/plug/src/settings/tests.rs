@@ -286,7 +286,8 @@ const MISTAKES: &[(&str, &[&str])] = &[
     (
         "{\"protection\":{\"voltage_min_v\":225,\"voltage_max_v\":235}}",
         &[
-            "protection.voltage_hysteresis_v must be less than half of what is between voltage_min_v and voltage_max_v",
+            "protection.voltage_min_v must be lower than voltage_max_v by more than twice voltage_hysteresis_v",
+            "protection.voltage_max_v must be higher than voltage_min_v by more than twice voltage_hysteresis_v",
         ],
     ),
     (
@@ -362,6 +363,12 @@ fn rules_look_at_what_was_there_before() {
     assert_eq!(
         faults(&before, "{\"protection\":{\"voltage_max_v\":190}}"),
         ["protection.voltage_max_v must be more than voltage_min_v"]
+    );
+    assert_eq!(
+        faults(&before, "{\"protection\":{\"voltage_hysteresis_v\":25}}"),
+        [
+            "protection.voltage_hysteresis_v must be less than half of what is between voltage_min_v and voltage_max_v"
+        ]
     );
     // A wrong field is told alone.
     assert_eq!(faults(&before, "{\"protection\":{\"voltage_max_v\":1,\"voltage_min_v\":251}}").len(), 1);
@@ -538,6 +545,12 @@ fn stored_fields_that_cannot_be_are_at_their_defaults() {
     expected.device.name = "kept".try_into().unwrap();
     assert_eq!(*read.settings, expected);
     assert_eq!(read.wrong.fields().len(), 5);
+    let sun = "{\"schedule\":{\"entries\":[{\"at\":\"sunset\",\"on\":true}]}}";
+    let read = read_stored(sun);
+    assert_eq!((read.settings.schedule.entries[0].enabled, read.wrong.fields().len()), (false, 1));
+    // What is off waits for nothing.
+    let sun = sun.replace("true}", "true,\"enabled\":false}");
+    assert_eq!(taken(&Settings::default(), &sun).schedule, read.settings.schedule);
 }
 
 /// The longest of everything: it fits where it must.

@@ -71,7 +71,7 @@ impl core::fmt::Display for JournalError {
 impl core::error::Error for JournalError {}
 
 /// The journal of one meter.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Journal<F> {
     flash: F,
     meter: u32,
@@ -117,6 +117,11 @@ impl<F: NorFlash> Journal<F> {
     #[must_use]
     pub fn newest(&self) -> Option<Totals> {
         self.known.and_then(|known| known.totals)
+    }
+
+    /// The flash, for who wants to look at it.
+    pub const fn flash(&mut self) -> &mut F {
+        &mut self.flash
     }
 
     /// Keeps these totals; returns when they are in the flash and were read back. Some words, and an erase only

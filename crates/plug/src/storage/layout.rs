@@ -36,7 +36,7 @@ pub const TRIPS: Place = Place::sectors(52, 20);
 pub const CALIBRATION: Place = Place::sectors(72, 4);
 /// Which meter this is: the `meter_id` of its energy.
 pub const METER: Place = Place::sectors(76, 2);
-/// For what comes by import later.
+/// For what comes by import later; the last sector is the mark of a factory reset ([`super::reset::MARK`]).
 pub const IMPORT: Place = Place::sectors(78, 34);
 
 #[cfg(test)]

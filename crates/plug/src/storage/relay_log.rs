@@ -103,7 +103,8 @@ impl<F: NorFlash> RelayLog<F> {
             let at = end.sector * SECTOR + end.at;
             if end.at + length <= SECTOR {
                 self.flash.write(at, buffer.start(length as usize)).await.map_err(StoreError::Flash)?;
-                if self.read(at, &mut buffer).await?.is_some_and(|(_, kept)| kept.number == number) {
+                let kept = self.read(at, &mut buffer).await?;
+                if kept.is_some_and(|kept| kept.number(&buffer) == number) {
                     self.end = Some(End { at: end.at + length, number, ..end });
                     return Ok(number);
                 }
@@ -163,8 +164,8 @@ impl<F: NorFlash> RelayLog<F> {
                 _ => continue,
             }
             places.clear();
-            self.read_sector(sector, &mut buffer, |at, entry| {
-                if entry.change.is_some() && places.try_reserve(1).is_ok() {
+            self.read_sector(sector, &mut buffer, |at, whole, buffer| {
+                if whole.change(buffer).is_some() && places.try_reserve(1).is_ok() {
                     places.push(at);
                 }
             })
@@ -173,7 +174,8 @@ impl<F: NorFlash> RelayLog<F> {
                 if given == take {
                     return Ok(given);
                 }
-                if let Some((_, Entry { change: Some(change), .. })) = self.read(*at, &mut buffer).await? {
+                let whole = self.read(*at, &mut buffer).await?;
+                if let Some(change) = whole.and_then(|whole| whole.change(&buffer)) {
                     give(&change);
                     given += 1;
                 }
@@ -218,7 +220,7 @@ impl<F: NorFlash> RelayLog<F> {
         }
         if end.sequence > 0 {
             let mut number = end.number;
-            let newest = |_, entry: Entry| number = number.max(entry.number);
+            let newest = |_, whole: Whole, buffer: &Buffer| number = number.max(whole.number(buffer));
             let records_end = self.read_sector(end.sector, buffer, newest).await?;
             let limit = (end.sector + 1) * SECTOR;
             let free = is_erased(&mut self.flash, records_end, limit, buffer).await?;
@@ -270,40 +272,31 @@ impl<F: NorFlash> RelayLog<F> {
         &mut self,
         sector: u32,
         buffer: &mut Buffer,
-        mut give: impl FnMut(u32, Entry),
+        mut give: impl FnMut(u32, Whole, &Buffer),
     ) -> Result<u32, StoreError<F::Error>> {
         let (mut at, end) = (sector * SECTOR + RECORDS, (sector + 1) * SECTOR);
         while at < end {
-            at = match self.read(at, buffer).await? {
-                Some((next, entry)) => {
-                    give(at, entry);
-                    next
-                }
-                None => match self.behind_broken(at).await? {
-                    Some(next) => next,
-                    None => break,
-                },
-            };
+            if let Some(whole) = self.read(at, buffer).await? {
+                give(at, whole, buffer);
+                at += whole.length();
+            } else if let Some(next) = self.behind_broken(at).await? {
+                at = next;
+            } else {
+                break;
+            }
         }
         Ok(at)
     }
 
-    /// The whole record at `at`, and the address behind it.
-    async fn read(
-        &mut self,
-        at: u32,
-        buffer: &mut Buffer,
-    ) -> Result<Option<(u32, Entry)>, StoreError<F::Error>> {
+    /// Reads the record at `at` into the buffer, if there is a whole one.
+    async fn read(&mut self, at: u32, buffer: &mut Buffer) -> Result<Option<Whole>, StoreError<F::Error>> {
         let Some(header) = Header::of(read_word(&mut self.flash, at).await?) else { return Ok(None) };
-        let next = at + HEADER + header.rest();
-        if next > at - at % SECTOR + SECTOR {
+        if at % SECTOR + HEADER + header.rest() > SECTOR {
             return Ok(None);
         }
         let rest = buffer.start(header.rest() as usize);
         self.flash.read(at + HEADER, rest).await.map_err(StoreError::Flash)?;
-        let Some(payload) = header.payload(rest) else { return Ok(None) };
-        let entry = Entry { number: number(payload).unwrap_or(0), change: header.change(payload) };
-        Ok(Some((next, entry)))
+        Ok(header.payload(rest).map(|_| Whole(header)))
     }
 
     /// Where to go on behind what is no whole record; `None` if nothing was ever written at `at`. A record that was
@@ -316,11 +309,23 @@ impl<F: NorFlash> RelayLog<F> {
     }
 }
 
-/// A whole record.
-struct Entry {
-    number: u32,
+/// A record of which all is there; what it says is still in the buffer, so that no future has to hold it.
+#[derive(Clone, Copy)]
+struct Whole(Header);
+
+impl Whole {
+    fn length(self) -> u32 {
+        HEADER + self.0.rest()
+    }
+
+    fn number(self, buffer: &Buffer) -> u32 {
+        number(buffer).unwrap_or(0)
+    }
+
     /// `None` for a version that this program does not know.
-    change: Option<StoredChange>,
+    fn change(self, buffer: &Buffer) -> Option<StoredChange> {
+        self.0.change(buffer)
+    }
 }
 
 /// What a sector says of itself.

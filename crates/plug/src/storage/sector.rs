@@ -108,21 +108,25 @@ impl Crc {
 
     /// With `bytes` in it too.
     pub(super) fn with(self, bytes: &[u8]) -> Self {
-        const TABLE: [u32; 16] = {
-            let mut table = [0; 16];
-            let mut nibble = 0;
-            while nibble < 16 {
-                let mut value = nibble as u32;
-                let mut bit = 0;
-                while bit < 4 {
-                    value = (value >> 1) ^ (0xedb8_8320 & 0_u32.wrapping_sub(value & 1));
-                    bit += 1;
-                }
-                table[nibble] = value;
-                nibble += 1;
-            }
-            table
-        };
+        /// The remainders of four bits by the polynomial 0xedb88320 (reflected).
+        const TABLE: [u32; 16] = [
+            0x0000_0000,
+            0x1db7_1064,
+            0x3b6e_20c8,
+            0x26d9_30ac,
+            0x76dc_4190,
+            0x6b6b_51f4,
+            0x4db2_6158,
+            0x5005_713c,
+            0xedb8_8320,
+            0xf00f_9344,
+            0xd6d6_a3e8,
+            0xcb61_b38c,
+            0x9b64_c2b0,
+            0x86d3_d2d4,
+            0xa00a_e278,
+            0xbdbd_f21c,
+        ];
         let step = |crc: u32, nibble: u8| {
             let at = (crc as u8 ^ nibble) & 15;
             (crc >> 4) ^ TABLE.get(usize::from(at)).copied().unwrap_or(0)

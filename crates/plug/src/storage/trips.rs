@@ -147,11 +147,10 @@ impl<F: NorFlash> TripStore<F> {
     pub async fn trip(&mut self, number: u32) -> Result<Trip, StoreError<F::Error>> {
         let (place, pairs) = self.find(number)?;
         let mut buffer = Buffer::new()?;
-        match self.head(place, &mut buffer).await? {
-            Some((in_flash, Some(head))) if in_flash == number => {
-                let tail = self.end(place).await?.map(|end| end.tail);
-                Ok(Trip { number, head, pairs, tail })
-            }
+        let tail = self.end(place).await?.map(|end| end.tail);
+        self.read_head(place, &mut buffer).await?;
+        match take_head(&buffer) {
+            Some((in_flash, Some(head))) if in_flash == number => Ok(Trip { number, head, pairs, tail }),
             _ => Err(StoreError::Gone),
         }
     }
@@ -214,12 +213,13 @@ impl<F: NorFlash> TripStore<F> {
         if !is_marked(&mut self.flash, at).await? {
             return Ok(Place::StruckOut);
         }
-        if let Some((number, head)) = self.head(place, buffer).await? {
+        self.read_head(place, buffer).await?;
+        if let Some((number, known)) = take_head(buffer).map(|(number, head)| (number, head.is_some())) {
             let pairs = match self.end(place).await? {
                 Some(end) => end.pairs.min(PAIRS),
                 None => self.pairs_with_sum(place, buffer).await?,
             };
-            return Ok(Place::Trip { number, pairs, known: head.is_some() });
+            return Ok(Place::Trip { number, pairs, known });
         }
         let clean = is_erased(&mut self.flash, at + WORD, at + PLACE, buffer).await?;
         Ok(if clean { Place::Clean } else { Place::StruckOut })
@@ -240,14 +240,10 @@ impl<F: NorFlash> TripStore<F> {
         Ok(pairs)
     }
 
-    async fn head(
-        &mut self,
-        place: usize,
-        buffer: &mut Buffer,
-    ) -> Result<Option<(u32, Option<TripHead>)>, StoreError<F::Error>> {
-        let bytes = buffer.start(HEAD);
-        self.flash.read(place_at(place) + HEAD_AT, bytes).await.map_err(StoreError::Flash)?;
-        Ok(take_head(bytes))
+    /// Reads a head into the buffer; [`take_head`] says whether it is one.
+    async fn read_head(&mut self, place: usize, buffer: &mut Buffer) -> Result<(), StoreError<F::Error>> {
+        let at = place_at(place) + HEAD_AT;
+        self.flash.read(at, buffer.start(HEAD)).await.map_err(StoreError::Flash)
     }
 
     async fn end(&mut self, place: usize) -> Result<Option<End>, StoreError<F::Error>> {

@@ -1,7 +1,7 @@
 //! The page and what belongs to it, compressed in flash. A client that does not say it takes gzip gets gzip all the
 //! same, as from other servers on small chips: every browser and `curl --compressed` take it.
 
-use super::reply::{Body, Cache, HTML, Reply, Tag};
+use super::reply::{Body, Cache, HTML, JSON, Reply, Tag};
 use picoserve::request::RequestParts;
 use picoserve::response::StatusCode;
 
@@ -10,17 +10,21 @@ use picoserve::response::StatusCode;
 pub(super) enum Asset {
     Index,
     Script,
+    Pages,
+    Zones,
     Style,
     Icon,
 }
 
 impl Asset {
-    const ALL: [Self; 4] = [Self::Index, Self::Script, Self::Style, Self::Icon];
+    const ALL: [Self; 6] = [Self::Index, Self::Script, Self::Pages, Self::Zones, Self::Style, Self::Icon];
 
     const fn bytes(self) -> &'static [u8] {
         match self {
             Self::Index => include_bytes!("assets/index.html.gz"),
             Self::Script => include_bytes!("assets/app.js.gz"),
+            Self::Pages => include_bytes!("assets/pages.js.gz"),
+            Self::Zones => include_bytes!("assets/zones.json.gz"),
             Self::Style => include_bytes!("assets/app.css.gz"),
             Self::Icon => include_bytes!("assets/favicon.svg.gz"),
         }
@@ -29,7 +33,8 @@ impl Asset {
     const fn content_type(self) -> &'static str {
         match self {
             Self::Index => HTML,
-            Self::Script => "text/javascript; charset=utf-8",
+            Self::Script | Self::Pages => "text/javascript; charset=utf-8",
+            Self::Zones => JSON,
             Self::Style => "text/css; charset=utf-8",
             Self::Icon => "image/svg+xml",
         }

@@ -99,6 +99,8 @@ pub const ROUTES: &[Route] = &[
     route("/metrics", Methods::Get, Handler::Metrics, "the numbers, for Prometheus"),
     route("/", Methods::Get, Handler::Page(Asset::Index), "the plug's page"),
     route("/app.js", Methods::Get, Handler::Page(Asset::Script), "the page's script"),
+    route("/pages.js", Methods::Get, Handler::Page(Asset::Pages), "the other pages' script"),
+    route("/zones.json", Methods::Get, Handler::Page(Asset::Zones), "time zones and their rules"),
     route("/app.css", Methods::Get, Handler::Page(Asset::Style), "the page's style"),
     route("/favicon.svg", Methods::Get, Handler::Page(Asset::Icon), "the page's icon"),
 ];

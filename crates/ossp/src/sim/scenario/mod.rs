@@ -13,7 +13,7 @@ use schema::Settings;
 pub use error::ScenarioError;
 
 /// Every built-in scenario: its name and its file.
-const BUILT_IN: [(&str, &str); 14] = [
+const BUILT_IN: [(&str, &str); 15] = [
     ("day", include_str!("../../../scenarios/day.toml")),
     ("kettle", include_str!("../../../scenarios/kettle.toml")),
     ("fridge", include_str!("../../../scenarios/fridge.toml")),
@@ -27,6 +27,7 @@ const BUILT_IN: [(&str, &str); 14] = [
     ("solar", include_str!("../../../scenarios/solar.toml")),
     ("short", include_str!("../../../scenarios/short.toml")),
     ("stuck_heater", include_str!("../../../scenarios/stuck_heater.toml")),
+    ("welded", include_str!("../../../scenarios/welded.toml")),
     ("none", include_str!("../../../scenarios/none.toml")),
 ];
 

@@ -412,7 +412,7 @@ settings! {
 }
 
 settings! {
-    /// What happens to the mains and in the front end.
+    /// What happens to the mains, in the front end, and to the plug.
     Events {
         sag: Vec<Sag> = Vec::new(),
         swell: Vec<Swell> = Vec::new(),
@@ -421,6 +421,9 @@ settings! {
         lost: Vec<Lost> = Vec::new(),
         stuck: Vec<Stuck> = Vec::new(),
         disconnected: Vec<Disconnected> = Vec::new(),
+        weld: Vec<Weld> = Vec::new(),
+        button: Vec<Button> = Vec::new(),
+        chip_temperature: Vec<ChipTemperature> = Vec::new(),
     }
 }
 
@@ -479,5 +482,44 @@ settings! {
     /// A channel's sensor is off: its zero and noise are left.
     Disconnected + Recurring {
         channel: Channel = Channel::Voltage,
+    }
+}
+
+settings! {
+    /// The relay's contact welds: closed, it stays so whatever the coil does. One that is open welds when it closes.
+    Weld {
+        /// From when on.
+        #[serde(deserialize_with = "within::<0, 1_000_000_000, _>")]
+        at_s: f64 = 0.0,
+    }
+}
+
+settings! {
+    /// Somebody presses the plug's button.
+    Button {
+        /// When it is pressed.
+        #[serde(deserialize_with = "within::<0, 1_000_000_000, _>")]
+        at_s: f64 = 0.0,
+        /// How long; under a second is a short press.
+        #[serde(deserialize_with = "above_zero::<1_000_000_000, _>")]
+        for_s: f64 = 0.2,
+        /// After which time it is pressed again.
+        #[serde(deserialize_with = "above_zero::<1_000_000_000, _>")]
+        every_s: f64 = f64::INFINITY,
+    }
+}
+
+impl Button {
+    /// When it is pressed.
+    pub(crate) fn when(&self) -> Recurring {
+        Recurring { at_s: self.at_s, for_s: self.for_s, every_s: self.every_s }
+    }
+}
+
+settings! {
+    /// The plug's chip is as warm as this.
+    ChipTemperature + Recurring {
+        #[serde(deserialize_with = "within::<-40, 150, _>")]
+        celsius: f64 = 95.0,
     }
 }

@@ -36,6 +36,8 @@ pub(super) struct Budget {
     used: Energy,
     /// The trusted local day that all this counts for.
     day: Option<i64>,
+    /// Whether the newest reading knew its day; where none does, 24 h after `since` is as good a midnight as any.
+    is_dated: bool,
     /// Since when it counts.
     since: Moment,
     /// The running total of the newest reading.
@@ -58,6 +60,7 @@ impl Budget {
             _ => from_watt_hours(reading.active_power.0 * reading.window.duration.0 / 3600.0).0,
         };
         self.total = Some(reading.energy_import);
+        self.is_dated = day.is_some();
         match day {
             Some(day) => self.date(now, day),
             None => self.tick(now),
@@ -65,7 +68,7 @@ impl Budget {
         self.used.0 = self.used.0.saturating_add(imported);
     }
 
-    /// Time went by: without a trusted day, the period may be over.
+    /// Time went by: without a trusted clock, the period may be over.
     pub(super) fn tick(&mut self, now: Moment) {
         if self.period_ends().is_some_and(|end| end <= now.instant) {
             self.begin_anew(now, None);
@@ -74,7 +77,7 @@ impl Budget {
 
     /// When [`Self::tick`] begins a new period; `None` where the local day does.
     pub(super) fn period_ends(&self) -> Option<Instant> {
-        self.day.is_none().then(|| self.since.instant.after(DAY))
+        (!self.is_dated).then(|| self.since.instant.after(DAY))
     }
 
     /// The local day is known.
@@ -170,6 +173,11 @@ mod tests {
         assert_eq!(budget.used_wh(), 150.0);
         budget.tick(at(86_400.0));
         assert_eq!(budget.used_wh(), 0.0);
+        // The same where the clock was trusted once and is not any more.
+        imports(&mut budget, 86_500.0, 57.0, Some(5));
+        assert_eq!(budget.period_ends(), None);
+        imports(&mut budget, 86_600.0, 60.0, None);
+        assert_eq!(budget.used_wh(), 3.0);
         assert_eq!(budget.period_ends(), Some(at(2.0 * 86_400.0).instant));
     }
 

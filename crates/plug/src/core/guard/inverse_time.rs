@@ -169,9 +169,9 @@ mod tests {
         assert!(left.is_some_and(|left| (left - 1.0).abs() < 0.2), "{left:?}");
         assert!((replica.percent(RATED) - 97.0).abs() < 1.0, "{}", replica.percent(RATED));
         assert!(flow(&mut replica, 2.55, 0.2, 2.0).is_some() && !replica.is_clear(RATED));
-        let _ = flow(&mut replica, 0.0, 0.2, 43.0);
+        let _ = flow(&mut replica, 0.0, 43.0, 43.0);
         assert!(!replica.is_clear(RATED));
-        let _ = flow(&mut replica, 0.0, 0.2, 2.0);
+        let _ = flow(&mut replica, 0.0, 2.0, 2.0);
         assert!(replica.is_clear(RATED));
         assert_eq!(replica.trips_in(RATED), None);
     }

@@ -33,7 +33,7 @@
 //!    +-------------------------------------------------------------------------------------+
 //! ```
 //! Each input first goes to the protections, which only take it in; then they are asked, and at most one transition is
-//! made ([`lock_out`] has one function for each).
+//! made (`lock_out.rs` has one function for each).
 
 mod budget;
 pub mod inverse_time;
@@ -295,9 +295,8 @@ impl Guard {
     /// Looks at everything, then makes at most one transition.
     fn decide(&mut self, now: Moment) -> Outcome {
         if self.lock_out.is_locked_out() {
-            let due = self.lock_out.retry_at().is_some_and(|at| at <= now.instant);
-            let retry = due && self.lock_out.tick(now.instant, self.is_clear());
-            return Outcome { retry, ..Outcome::default() };
+            let is_clear = self.is_clear();
+            return Outcome { retry: self.lock_out.tick(now.instant, is_clear), ..Outcome::default() };
         }
         let verdict = if self.lock_out.is_on() { self.verdict() } else { None };
         let tripped = verdict.and_then(|trip| self.trip(now, trip));

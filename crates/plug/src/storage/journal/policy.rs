@@ -100,6 +100,7 @@ impl JournalPolicy {
 mod tests {
     extern crate std;
     use super::*;
+    use alloc::collections::VecDeque;
     use metering::energy::Energy;
 
     const NANO: f64 = 1e9;
@@ -117,7 +118,7 @@ mod tests {
     fn run(seconds: f64, window: f64, power: impl Fn(f64) -> f64) -> (f64, u32) {
         let mut policy = JournalPolicy::new(at(0.0), Totals::default());
         let (mut total, mut written, mut writes, mut worst) = (0.0, 0.0, 0, 0.0_f64);
-        let mut last_10_s = std::collections::VecDeque::new();
+        let mut last_10_s = VecDeque::new();
         let (mut recent, mut time) = (0.0, 0.0);
         while time < seconds {
             let energy = power(time) * window / 3600.0;

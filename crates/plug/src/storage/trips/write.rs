@@ -3,7 +3,7 @@
 use embedded_storage_async::nor_flash::NorFlash;
 use metering::front_end::Pair;
 
-use super::record::{End, PAIR, put_end, put_head, put_pair};
+use super::record::{End, PAIR, put_end, put_head, put_pair, take_head};
 use super::{
     CHUNK, END_AT, HEAD_AT, PAIRS, PLACE_SECTORS, PLACES, Place, TripHead, TripStore, TripTail, pair_at,
     place_at, sum_at,
@@ -53,7 +53,8 @@ impl<F: NorFlash> TripStore<F> {
             let length = put_head(head, number, &mut buffer);
             let at = place_at(place) + HEAD_AT;
             self.flash.write(at, buffer.start(length)).await.map_err(StoreError::Flash)?;
-            if self.head(place, &mut buffer).await?.is_some_and(|(kept, _)| kept == number) {
+            self.read_head(place, &mut buffer).await?;
+            if take_head(&buffer).is_some_and(|(kept, _)| kept == number) {
                 self.set(place, Place::Trip { number, pairs: 0, known: true });
                 return Ok(TripWriter { place, number, next: 0, lost: 0, crc: Crc::new() });
             }

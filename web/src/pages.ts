@@ -1,0 +1,17 @@
+// The second script: every page but the first and the one about the plug. main.ts fetches it when one of them is opened.
+import type { Page } from "./lib/router";
+import { controlPage } from "./pages/control";
+import { energyPage } from "./pages/energy";
+import { learnPage } from "./pages/learn";
+import { protectionPage } from "./pages/protection";
+import { schedulePage } from "./pages/schedule";
+import { settingsPage } from "./pages/settings";
+
+export const pages = {
+  control: controlPage,
+  energy: energyPage,
+  learn: learnPage,
+  protection: protectionPage,
+  schedule: schedulePage,
+  settings: settingsPage,
+} satisfies Record<string, Page["render"]>;
