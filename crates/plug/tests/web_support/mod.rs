@@ -29,8 +29,11 @@ use metering::quality::{Flag, Quality};
 use metering::reading::{HalfCycleExtremes, Harmonics, Reading, Window};
 use metering::units::{Amperes, Degrees, Hertz, Percent, Seconds, Vars, VoltAmperes, Volts, Watts};
 use metering::window::Span;
-use plug::app::{Answer, CaptureError, CaptureRequest, Command, Details, Link};
-use plug::core::relay::{RelayChange, RelayCommand, RelayStatus, Source, Wish};
+use plug::app::{Answer, Capture, CaptureError, CaptureRequest, Command, Details, Link};
+use plug::core::claims::{
+    Class, ClaimStatus, Refusal, RelayChange, RelayCommand, RelayStatus, Source, Until, Wish,
+};
+use plug::core::schedule::ScheduleStatus;
 use plug::defaults::Defaults;
 use plug::limits;
 use plug::platform::{self, Identity};
@@ -124,6 +127,8 @@ pub(crate) struct Inside {
     /// The core answers nothing while this holds.
     pub(crate) core_stalled: Cell<bool>,
     pub(crate) locked_out: Cell<bool>,
+    /// Switching on is answered so.
+    pub(crate) refusal: Cell<Option<Refusal>>,
     /// The settings lie here.
     pub(crate) flash: FlashState,
     /// What the core was told of the settings.
@@ -214,6 +219,7 @@ async fn run(door: &Door, speed: f64, inbox: &mpsc::Receiver<Task>) {
         started: Instant::now(),
         core_stalled: Cell::new(false),
         locked_out: Cell::new(false),
+        refusal: Cell::new(None),
         flash: FlashState::default(),
         told: RefCell::default(),
     };
@@ -332,46 +338,58 @@ async fn core(inside: &Inside) {
         while inside.core_stalled.get() {
             async_io::Timer::after(Duration::from_millis(1)).await;
         }
-        let answer = match command {
-            Command::Relay(command) => Answer::Relay(switch(inside, command)),
-            Command::Capture(mut capture) => {
-                capture.pairs.clear();
-                (capture.reading, capture.span, capture.error) = (None, None, None);
-                match capture.request {
-                    CaptureRequest::Cycles(cycles) if cycles > 15 => {
-                        capture.error = Some(CaptureError::TooLong)
-                    }
-                    CaptureRequest::Cycles(cycles) => capture.pairs.extend((0..cycles as i32 * 80).map(pair)),
-                    CaptureRequest::LastWindow => match &*inside.state.reading.borrow() {
-                        None => capture.error = Some(CaptureError::NothingYet),
-                        Some(reading) => {
-                            capture.pairs.extend((0..962).map(pair));
-                            capture.pairs[100..103].fill(Pair::LOST);
-                            capture.pairs[500] = Pair::LOST;
-                            capture.reading = Some(reading.clone());
-                            capture.span = Some(span());
-                        }
-                    },
-                }
-                Answer::Capture(capture)
+        match command {
+            Command::Relay(command) => {
+                let result = switch(inside, command);
+                inside.link.answers.send(Answer::Relay(result)).await;
             }
-        };
-        inside.link.answers.send(answer).await;
+            Command::Capture(mut capture) => {
+                fill(inside, &mut capture);
+                inside.link.answers.send(Answer::Capture(capture)).await;
+            }
+            _ => {}
+        }
         yield_now().await;
     }
 }
 
-fn switch(inside: &Inside, command: RelayCommand) -> RelayStatus {
+fn fill(inside: &Inside, capture: &mut Capture) {
+    capture.pairs.clear();
+    (capture.reading, capture.span, capture.error) = (None, None, None);
+    match capture.request {
+        CaptureRequest::Cycles(cycles) if cycles > 15 => capture.error = Some(CaptureError::TooLong),
+        CaptureRequest::Cycles(cycles) => capture.pairs.extend((0..cycles as i32 * 80).map(pair)),
+        CaptureRequest::LastWindow => match &*inside.state.reading.borrow() {
+            None => capture.error = Some(CaptureError::NothingYet),
+            Some(reading) => {
+                capture.pairs.extend((0..962).map(pair));
+                capture.pairs[100..103].fill(Pair::LOST);
+                capture.pairs[500] = Pair::LOST;
+                capture.reading = Some(reading.clone());
+                capture.span = Some(span());
+            }
+        },
+    }
+}
+
+/// Obeys or refuses, and tells what became of it as the core does: before the answer.
+fn switch(inside: &Inside, command: RelayCommand) -> Result<(), Refusal> {
     let before = inside.state.relay.borrow().clone();
-    let wanted = match command.wish {
+    let on = match command.wish {
         Wish::Set(on) => on,
         Wish::Toggle => !before.on,
-        Wish::Rearm => {
+        Wish::Release => before.on,
+        Wish::Rearm | Wish::CancelRetries => {
             inside.locked_out.set(false);
             false
         }
     };
-    let on = wanted && !inside.locked_out.get();
+    if on && let Some(refusal) = inside.refusal.get() {
+        return Err(refusal);
+    }
+    if on && inside.locked_out.get() {
+        return Err(Refusal::LockedOut);
+    }
     let changed = on != before.on;
     let mut status = status(on, before.switch_count + u32::from(changed));
     status.since_uptime_s = inside.started.elapsed().as_secs_f64();
@@ -380,7 +398,8 @@ fn switch(inside: &Inside, command: RelayCommand) -> RelayStatus {
     if changed {
         inside.state.put_change(change(f64::from(status.switch_count), on));
     }
-    status
+    inside.link.relay.signal(status);
+    Ok(())
 }
 
 /// Wherever nothing else is to be waited for.
@@ -459,19 +478,44 @@ pub(crate) fn status(on: bool, switch_count: u32) -> RelayStatus {
         remaining_s: None,
         locked_out: false,
         switch_count,
+        claims: [ClaimStatus {
+            class: Class::Manual,
+            source: Source::Web,
+            on,
+            cause: "switched by somebody".try_into().unwrap(),
+            since: None,
+            since_uptime_s: 0.0,
+            ends_in_s: None,
+            until: Some(Until::Schedule),
+            holds: true,
+        }]
+        .into_iter()
+        .collect(),
+        delayed_s: None,
+        delay_reason: None,
+        trip: None,
+        retry_in_s: None,
+        retries_left: 0,
+        alarm: None,
+        schedule: ScheduleStatus::OFF,
     }
 }
 
 pub(crate) fn change(uptime_s: f64, on: bool) -> RelayChange {
     RelayChange {
+        number: 0,
         time: None,
         uptime_s,
+        start: 1234,
         on,
         source: Source::Web,
+        class: Class::Manual,
+        locked_out: false,
         cause: "x".repeat(96).as_str().try_into().unwrap(),
         reading_sequence: Some(u64::MAX),
         active_power_w: Some(LONG),
         current_a: Some(LONG),
+        voltage_v: Some(LONG),
     }
 }
 
