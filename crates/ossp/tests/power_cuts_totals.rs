@@ -13,7 +13,7 @@ use power_cuts::{Dice, METER_TAG, cuts, flash, later, progress, steps};
 
 mod power_cuts;
 
-fn list<'f>(marks: &mut DayMarks<&'f mut SimFlash>, mut rows: Rows) -> Vec<Row> {
+fn list(marks: &mut DayMarks<&mut SimFlash>, mut rows: Rows) -> Vec<Row> {
     let mut list = Vec::new();
     loop {
         let some = block_on(marks.next_rows(&mut rows)).unwrap();
