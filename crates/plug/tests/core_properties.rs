@@ -219,11 +219,12 @@ impl Watched {
         }
         assert!(was_on == self.pin || !actions.changes.is_empty() || self.begun_at.is_none());
         assert!(actions.changes.iter().all(|change| !change.cause.is_empty()));
-        if !self.settings.schedule.enabled && !before.claims.iter().any(|c| c.class == Class::Schedule) {
+        let had_schedule = before.claims.iter().any(|claim| claim.class == Class::Schedule);
+        if !self.settings.schedule.enabled && !had_schedule && before.commanded_by != Source::Schedule {
             let lies = actions.changes.iter().any(|change| change.source == Source::Schedule);
             assert!(!lies, "there is no schedule: {:?}", actions.changes);
         }
-        self.check_trip(before, &after, actions);
+        self.check_trip(before, &after, state, actions);
         self.check_retry(before, &after, state, actions);
         self.check_switchings(&after, before.switch_count, was_on);
         self.check_ranks(before, &after);
@@ -231,14 +232,26 @@ impl Watched {
     }
 
     /// A trip is one off, one line and a lock-out.
-    fn check_trip(&mut self, before: &RelayStatus, after: &RelayStatus, actions: &Actions) {
+    fn check_trip(
+        &mut self,
+        before: &RelayStatus,
+        after: &RelayStatus,
+        state: GuardState,
+        actions: &Actions,
+    ) {
         let Some(trip) = actions.trip else {
             assert_eq!(after.trip, before.trip, "no trip, no number");
             return;
         };
         self.trips += 1;
-        let pause = self.settings.protection.retry_pause.max(SHORTEST_PAUSE);
-        self.tripped = Some((self.now, pause));
+        if self.last_on.is_some_and(|on| self.now - on >= seconds(60)) {
+            // It may have proved itself at this very moment.
+            self.retries = 0;
+        }
+        let set = self.settings.protection.retry_pause.max(SHORTEST_PAUSE);
+        // Pauses of a row grow from its first one, whatever was set meanwhile.
+        let of_the_row = self.tripped.filter(|_| state != GuardState::Watching).map(|(_, pause)| pause);
+        self.tripped = Some((self.now, of_the_row.unwrap_or(set).min(set)));
         let is_its_line = |change: &&plug::core::claims::RelayChange| {
             change.source == Source::Protection && change.cause == trip.cause()
         };
@@ -265,15 +278,15 @@ impl Watched {
                 self.retries += 1;
                 let (tripped, pause) = self.tripped.unwrap();
                 assert!(self.now - tripped >= pause, "the pause is kept");
+                // A tick that is late lets a proven retry trip anew unseen.
+                let counted = self.retries + after.retries_left;
+                let allowed = self.settings.protection.retries;
+                assert!(!self.punctual || counted <= allowed, "{counted} of {allowed} retries");
             }
         }
         if self.guard_state() == GuardState::Watching {
             self.retries = 0;
         }
-        // A tick that is late lets a proven retry trip anew unseen.
-        let allowed = self.settings.protection.retries;
-        let counted = self.retries + after.retries_left;
-        assert!(!self.punctual || self.retries == 0 || counted <= allowed, "{counted} of {allowed}");
     }
 
     /// Nothing goes on sooner or more often than it may.
@@ -360,7 +373,7 @@ proptest! {
         watched.wait(seconds(3600));
     }
 
-    /// The core task tells blocks, readings and commands at a moment at which something is due as well.
+    /// The core task tells readings and trips at a moment at which something is due as well; a command waits for that.
     #[test]
     fn what_is_due_may_come_after_what_happens(
         set in settings(),
@@ -372,6 +385,9 @@ proptest! {
             let due = watched.core.poll_at(watched.moment()).map_or(watched.now, Instant::since_start);
             watched.now = watched.now.max(due).min(watched.now + seconds(100));
             watched.punctual = false;
+            if matches!(happening, Happening::Command(_)) {
+                watched.tick();
+            }
             watched.happen(happening);
             watched.tick();
         }
