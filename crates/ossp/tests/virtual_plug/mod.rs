@@ -75,14 +75,7 @@ impl Plug {
     }
 
     fn start_with(state: &Path, more: &[&str], errors: Stdio) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_ossp"))
-            .args(["run", "--listen", "127.0.0.1:0", "--state"])
-            .arg(state)
-            .args(more)
-            .stdout(Stdio::piped())
-            .stderr(errors)
-            .spawn()
-            .unwrap();
+        let mut child = spawn(state, more, errors);
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let address = line.trim().strip_prefix("http://").unwrap().trim_end_matches('/').to_owned();
@@ -165,6 +158,18 @@ impl Drop for Plug {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// The program, before it has said anything.
+pub fn spawn(state: &Path, more: &[&str], errors: Stdio) -> Child {
+    Command::new(env!("CARGO_BIN_EXE_ossp"))
+        .args(["run", "--listen", "127.0.0.1:0", "--state"])
+        .arg(state)
+        .args(more)
+        .stdout(Stdio::piped())
+        .stderr(errors)
+        .spawn()
+        .unwrap()
 }
 
 /// Asks whoever listens at `address`.
