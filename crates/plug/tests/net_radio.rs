@@ -9,11 +9,15 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use metering::calibration::Calibration;
-use plug::core::Core;
+use plug::core::{Core, Moment};
 use plug::limits;
 use plug::net::{LinkState, WifiStatus, factory_access_point, run};
 use plug::platform::{Address, Clock, Credentials, Instant, LinkError, Network, Security, Wifi};
+use plug::settings::Hardware;
 use plug::state::State;
+
+const HARDWARE: Hardware =
+    Hardware { maximum_current_a: 16.0, has_button: false, has_led: false, can_hold: false };
 
 /// Time that goes on when everybody waits.
 #[derive(Default)]
@@ -167,7 +171,7 @@ impl Outcome {
 /// Runs the task to `end`, in seconds.
 fn play(end: u64, known: Option<&Credentials>, refuse: bool, mood: impl Fn(u64) -> Mood) -> Outcome {
     let (clock, calls) = (IdleClock::default(), RefCell::default());
-    let relay = Core::new(false).relay_status(clock.now(), None);
+    let relay = Core::new(HARDWARE).relay_status(Moment::default(), None);
     let state = State::new(relay, Calibration::ideal(1.0, 0.0, 1.0, 0.0));
     let mut radio = Radio {
         clock: &clock,

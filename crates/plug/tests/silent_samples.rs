@@ -10,16 +10,34 @@ use std::time::Duration;
 use embassy_sync::blocking_mutex::raw::NoopRawMutex;
 use futures_lite::future::{block_on, or, yield_now};
 use metering::calibration::Calibration;
+use metering::energy::Resumed;
 use metering::front_end::{ChannelRange, FrontEnd, Pair};
 use metering::history::Storage;
 use metering::meter::Meter;
 use metering::units::{Hertz, Seconds, Volts};
 use plug::app::{Command, Link, run_core};
-use plug::core::Core;
-use plug::core::protection::DEFAULT_LIMIT;
-use plug::core::relay::{RelayCommand, Source, Wish};
+use plug::core::claims::{Memory, RelayCommand, Source, Wish};
+use plug::core::{Begin, Core};
 use plug::limits;
 use plug::platform::{Block, Clock, Instant, InstantTrip, Relay, Samples};
+use plug::settings::{Hardware, Settings};
+
+const HARDWARE: Hardware =
+    Hardware { maximum_current_a: 16.0, has_button: false, has_led: false, can_hold: false };
+
+/// Lets the core begin as on a plug that never ran: the relay goes on.
+fn begin(link: &Link<NoopRawMutex>) {
+    let begin = Begin {
+        settings: Box::new(Settings::default()),
+        memory: Memory::default(),
+        energy: Resumed::default(),
+        used_today_wh: None,
+        next_trip: 1,
+        random: 0.0,
+        seed: 0,
+    };
+    assert!(link.commands.try_send(Command::Begin(Box::new(begin))).is_ok());
+}
 
 /// Whoever waits makes the time go by.
 #[derive(Clone, Default)]
@@ -114,7 +132,7 @@ fn run(
         }
     };
     let mut relay = switch.clone();
-    let core = run_core(&mut samples, &mut relay, &clock, &mut meter, Core::new(true), DEFAULT_LIMIT, link);
+    let core = run_core(&mut samples, &mut relay, &clock, &mut meter, Core::new(HARDWARE), link);
     block_on(or(core, done));
     std::iter::from_fn(|| link.changes.try_receive().ok()).map(|change| change.cause.to_string()).collect()
 }
@@ -123,8 +141,9 @@ fn run(
 fn without_samples_the_relay_opens_and_says_why() {
     for blocks in [0, 50] {
         let (switch, link) = (Switch::default(), Link::new());
-        let causes = run(true, blocks, &switch, &link, 2);
-        assert_eq!(*switch.commands.borrow(), [true, false], "{blocks}");
+        begin(&link);
+        let causes = run(true, blocks, &switch, &link, 3);
+        assert_eq!(*switch.commands.borrow(), [false, true, false], "{blocks}");
         assert!(causes.last().unwrap().starts_with("no samples"), "{causes:?}");
     }
     assert!(limits::SAMPLES_MISSING > Duration::from_millis(400), "an erase takes up to 0.4 s");
@@ -133,11 +152,12 @@ fn without_samples_the_relay_opens_and_says_why() {
 #[test]
 fn where_none_are_expected_it_stays_closed_and_a_for_s_ends() {
     let (switch, link) = (Switch::default(), Link::new());
+    begin(&link);
     let command =
         RelayCommand { wish: Wish::Set(false), duration: Some(Duration::from_secs(1)), source: Source::Web };
     assert!(link.commands.try_send(Command::Relay(command)).is_ok());
-    let causes = run(false, 0, &switch, &link, 3);
-    assert_eq!(*switch.commands.borrow(), [true, false, true], "{causes:?}");
+    let causes = run(false, 0, &switch, &link, 4);
+    assert_eq!(*switch.commands.borrow(), [false, true, false, true], "{causes:?}");
 }
 
 #[test]
@@ -151,8 +171,9 @@ fn a_trip_below_the_core_is_not_lost_to_a_command() {
     let calibration = Calibration::ideal(0.2, 0.0, 0.0147, 0.0);
     let mut meter = Meter::new(samples.front_end(), calibration, storage).unwrap();
     let mut relay = switch.clone();
+    begin(&link);
     let story = async {
-        while switch.commands.borrow().is_empty() {
+        while switch.commands.borrow().last() != Some(&true) {
             yield_now().await;
         }
         // The interrupt opens the relay; before the core sees a block somebody switches.
@@ -163,10 +184,18 @@ fn a_trip_below_the_core_is_not_lost_to_a_command() {
             yield_now().await;
         }
     };
-    let core = run_core(&mut samples, &mut relay, &clock, &mut meter, Core::new(true), DEFAULT_LIMIT, &link);
+    let core = run_core(&mut samples, &mut relay, &clock, &mut meter, Core::new(HARDWARE), &link);
     block_on(or(core, story));
     let causes: Vec<_> =
         std::iter::from_fn(|| link.changes.try_receive().ok()).map(|c| c.cause.to_string()).collect();
     assert!(causes.last().unwrap().starts_with("over-current: 29.4 A"), "{causes:?}");
-    assert_eq!(*switch.commands.borrow(), [true, false]);
+    assert_eq!(*switch.commands.borrow(), [false, true, false]);
+}
+
+#[test]
+fn before_it_begins_the_relay_stays_open_whatever_comes() {
+    let (switch, link) = (Switch::default(), Link::new());
+    let causes = run(false, 50, &switch, &link, 2);
+    assert_eq!((switch.commands.borrow().as_slice(), causes.len()), ([false].as_slice(), 0));
+    assert!(link.readings.is_empty());
 }

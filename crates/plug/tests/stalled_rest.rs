@@ -8,18 +8,19 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use embassy_sync::blocking_mutex::raw::NoopRawMutex;
-use futures_lite::future::block_on;
+use futures_lite::future::{block_on, yield_now};
 use metering::calibration::Calibration;
+use metering::energy::Resumed;
 use metering::front_end::{ChannelRange, FrontEnd, Pair};
 use metering::history::Storage;
 use metering::meter::Meter;
 use metering::reading::Reading;
 use metering::units::{Hertz, Seconds, Volts};
-use plug::app::{Link, run_core};
-use plug::core::Core;
-use plug::core::protection::DEFAULT_LIMIT;
-use plug::core::relay::Source;
+use plug::app::{Command, Link, run_core};
+use plug::core::claims::{Memory, Source};
+use plug::core::{Begin, Core};
 use plug::platform::{Block, Clock, Instant, Relay, Samples};
+use plug::settings::{Hardware, Settings};
 
 const RATE: f64 = 4000.0;
 /// Pairs in a block: 2 ms.
@@ -67,6 +68,8 @@ impl Samples for Bench {
     }
 
     async fn next(&mut self) -> Option<Block<'_>> {
+        // As on a plug: between two blocks there is time for a command.
+        yield_now().await;
         for pair in &mut self.block {
             let time = self.row as f64 / RATE;
             let voltage = 325.3 * (TAU * self.frequency * time).sin();
@@ -102,6 +105,25 @@ struct Outcome {
     causes: Vec<(Source, String)>,
 }
 
+const HARDWARE: Hardware =
+    Hardware { maximum_current_a: 16.0, has_button: false, has_led: false, can_hold: false };
+
+/// The relay's pin is made sure of; then the plug begins and goes on.
+const ON: [(f64, bool); 2] = [(0.0, false), (0.0, true)];
+
+/// What a plug that never ran begins with.
+fn begin() -> Begin {
+    Begin {
+        settings: Box::new(Settings::default()),
+        memory: Memory::default(),
+        energy: Resumed::default(),
+        used_today_wh: None,
+        next_trip: 1,
+        random: 0.0,
+        seed: 0,
+    }
+}
+
 /// Runs the core alone, from start to end, while nobody takes anything off its channels.
 fn core_alone(end: f64, frequency: f64, current: impl Fn(f64) -> f64 + 'static) -> Outcome {
     let clock = SampleClock::default();
@@ -123,7 +145,8 @@ fn core_alone(end: f64, frequency: f64, current: impl Fn(f64) -> f64 + 'static) 
     let calibration = Calibration::ideal(0.2, 2048.0, 0.0147, 2048.0);
     let mut meter = Meter::new(samples.front_end(), calibration, storage).unwrap();
     let link: Link<NoopRawMutex> = Link::new();
-    block_on(run_core(&mut samples, &mut relay, &clock, &mut meter, Core::new(true), DEFAULT_LIMIT, &link));
+    assert!(link.commands.try_send(Command::Begin(Box::new(begin()))).is_ok());
+    block_on(run_core(&mut samples, &mut relay, &clock, &mut meter, Core::new(HARDWARE), &link));
     let readings = std::iter::from_fn(|| link.readings.try_receive().ok()).collect();
     let causes = std::iter::from_fn(|| link.changes.try_receive().ok())
         .map(|c| (c.source, c.cause.to_string()))
@@ -142,7 +165,7 @@ fn a_second_without_the_rest_loses_no_sample() {
         assert!(gap.abs() < 1e-6, "{gap}");
         assert_eq!(pair[1].window.lost, 0);
     }
-    assert_eq!(outcome.commands, [(0.0, true)]);
+    assert_eq!(outcome.commands, ON);
 }
 
 #[test]
@@ -158,8 +181,8 @@ fn a_trip_comes_within_half_a_cycle_and_a_block_at_any_phase() {
                     part * peak * (TAU * frequency * time - lag).sin()
                 };
                 let outcome = core_alone(1.0, frequency, current);
-                assert_eq!(outcome.commands.len(), 2, "{frequency} Hz, phase {phase}");
-                let (time, on) = outcome.commands[1];
+                assert_eq!(outcome.commands.len(), 3, "{frequency} Hz, phase {phase}");
+                let (time, on) = outcome.commands[2];
                 assert!(!on);
                 let limit = 0.5 / frequency + BLOCK as f64 / RATE + 1e-9;
                 assert!(time - from <= limit, "{frequency} Hz, phase {phase}: {} s", time - from);
@@ -175,9 +198,9 @@ fn a_trip_comes_within_half_a_cycle_and_a_block_at_any_phase() {
 fn the_rated_current_does_not_trip_and_a_short_does_at_once() {
     let rated = 16.0 * std::f64::consts::SQRT_2;
     let steady = core_alone(3.0, 50.0, move |time| rated * (TAU * 50.0 * time).sin());
-    assert_eq!(steady.commands, [(0.0, true)]);
+    assert_eq!(steady.commands, ON);
     let short = core_alone(1.0, 50.0, |time| if time < 0.5 { 1.0 } else { 325.0 });
-    let (time, on) = short.commands[1];
+    let (time, on) = short.commands[2];
     assert!(!on && time - 0.5 <= 0.0021, "{time}");
     assert_eq!(short.causes.last().unwrap().1, "over-current: beyond what can be measured, 16.0 A allowed");
 }
@@ -186,6 +209,6 @@ fn the_rated_current_does_not_trip_and_a_short_does_at_once() {
 fn without_crossings_it_trips_all_the_same() {
     // Direct current has no cycles; the half cycle is then as long as it last was.
     let outcome = core_alone(1.0, 0.0, |time| if time < 0.5 { 1.0 } else { 17.0 });
-    let (time, on) = outcome.commands[1];
+    let (time, on) = outcome.commands[2];
     assert!(!on && time - 0.5 <= 0.012 + 1e-9, "{time}");
 }
