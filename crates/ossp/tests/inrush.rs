@@ -1,5 +1,6 @@
 //! The instant protection in the virtual plug: appliances that start do not trip it, and what must trip does so within
 //! half a cycle and one block, at whatever moment of the cycle it begins. All in simulated time.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "the times are worth a look: --nocapture")]
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -151,7 +152,7 @@ fn run(scenario: &Scenario, end_s: f64) -> Run {
     let stays_on = commands.borrow().last().is_some_and(|(_, on)| *on);
     if let Some((at, ..)) = &trip {
         let last = *commands.borrow().last().unwrap();
-        assert_eq!((last.0, last.1), (*at, false), "the trip is the command");
+        assert!(!last.1 && (last.0 - at).abs() < 1e-6, "the trip is the command");
     }
     Run { closed_at: closed_at.get().unwrap_or(f64::NAN), trip, stays_on, windows, filter_delay_s }
 }
@@ -234,7 +235,7 @@ fn steps(filter: &str, hertz: f64, amperes: f64) -> (f64, f64, f64) {
     let (mut longest, mut sum, mut count, mut delay) = (0.0_f64, 0.0, 0, 0.0);
     for degrees in (0..360).step_by(30) {
         for sample in 0..8 {
-            let at_s = 0.2 + f64::from(sample) / 4000.0;
+            let at_s = 0.1 + f64::from(sample) / 4000.0;
             let scenario = step(filter, hertz, amperes, at_s, f64::from(degrees));
             let run = run(&scenario, at_s + 0.03);
             let (at, ..) = run.trip.unwrap_or_else(|| panic!("{amperes} A at {degrees} deg: no trip"));
