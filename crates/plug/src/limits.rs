@@ -9,8 +9,8 @@ pub const READING_QUEUE: usize = 6;
 pub const RELAY_QUEUE: usize = 8;
 /// Commands that wait for the core: one for each web worker and one for the button.
 pub const COMMAND_QUEUE: usize = 10;
-/// Relay changes kept for `/api/v1/relay/log`.
-pub const RELAY_LOG: usize = 32;
+/// Relay changes kept in memory: what `/api/v1/relay/log` shows where the flash does not answer.
+pub const RELAY_LOG: usize = 8;
 /// Connections served at once; the chip has a socket for each (2 KB send, 1 KB receive).
 pub const WEB_WORKERS: usize = 8;
 /// Live event streams at once: at most half of the workers, so that one is always left for sign-in and update.

@@ -17,8 +17,8 @@ use metering::meter::Meter;
 use metering::reading::Reading;
 use metering::units::{Hertz, Seconds, Volts};
 use plug::app::{Command, Link, run_core};
-use plug::core::{Begin, Core};
 use plug::core::claims::{Memory, Source};
+use plug::core::{Begin, Core};
 use plug::platform::{Block, Clock, Instant, Relay, Samples};
 use plug::settings::{Hardware, Settings};
 

@@ -108,7 +108,8 @@ fn real_answers_are_as_described() {
     let document = plug.get("/api/v1/openapi.json").json();
     plug.measure(3);
     plug.put_relay("{\"on\":true,\"for_s\":5}");
-    for route in ROUTES.iter().filter(|route| route.path.starts_with("/api/")) {
+    plug.keep_everything();
+    for route in ROUTES.iter().filter(|route| route.path.starts_with("/api/") && route.methods.allow("GET")) {
         let good = &document["paths"][route.path]["get"]["responses"]["200"]["content"]["application/json"];
         if !good.is_null() {
             check(&document, &good["schema"], &plug.get(route.path).json(), route.path);

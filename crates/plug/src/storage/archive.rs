@@ -96,13 +96,13 @@ impl Archive {
         }
     }
 
-    /// The next question.
-    pub(super) async fn next(&self) -> Query {
+    /// The next question, for the one task that answers. Dropping the future leaves it there.
+    pub async fn next(&self) -> Query {
         self.query.wait().await
     }
 
     /// Its answer.
-    pub(super) fn answer(&self, query: Query, found: Found) {
+    pub fn answer(&self, query: Query, found: Found) {
         self.answer.signal((query, found));
     }
 }

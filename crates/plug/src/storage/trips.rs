@@ -36,8 +36,8 @@ use super::sector::{Buffer, Crc, ERASED, StoreError, WORD, Words, is_erased, is_
 pub const PAIRS: u16 = 2048;
 /// Pairs that share a checksum; also what [`TripStore::read`] gives at most.
 pub const CHUNK: u16 = 32;
-/// Places for trips.
-const PLACES: usize = 4;
+/// Places for trips; at least one fewer is kept.
+pub const PLACES: usize = 4;
 /// Sectors of a place: one and the pairs.
 const PLACE_SECTORS: u32 = 5;
 const PLACE: u32 = PLACE_SECTORS * SECTOR;

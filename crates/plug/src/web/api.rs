@@ -14,7 +14,8 @@ use crate::defaults::Defaults;
 use crate::limits;
 use crate::platform::{Clock, Vitals};
 use crate::starts::Fault;
-use crate::state::State;
+use crate::storage::budget::WriteBudget;
+use crate::storage::meter_id::MeterId;
 use crate::update::Image;
 use embassy_sync::blocking_mutex::raw::RawMutex;
 
@@ -25,18 +26,19 @@ const OPENAPI: &[u8] = include_bytes!("openapi.json");
 /// A reading with every number at its longest and every flag.
 pub(super) const READING_JSON: usize = 2304;
 /// With last words of control characters only, each written with six.
-const INFO_JSON: usize = 3840;
-pub(super) const RELAY_JSON: usize = 1024;
+const INFO_JSON: usize = 4608;
+/// All claims at once with the longest causes that each can have.
+pub(super) const RELAY_JSON: usize = 2560;
 const HARMONIC_JSON: usize = 208;
 const HARMONICS_JSON: usize = 64 + metering::reading::MAX_ORDER * HARMONIC_JSON;
-const CHANGE_JSON: usize = 448;
+const PROTECTION_JSON: usize = 1792;
 const CALIBRATION_JSON: usize = 1280;
 
 /// `GET /api/v1/info`.
 #[derive(Serialize)]
 struct Info<'a> {
     id: &'a str,
-    name: heapless::String<24>,
+    name: heapless::String<32>,
     version: &'a str,
     git: &'a str,
     build: &'a str,
@@ -55,18 +57,50 @@ struct Info<'a> {
     web_workers: usize,
     vitals: Vitals,
     starts: Option<u32>,
+    bad_starts_in_a_row: u8,
     last_fault: Option<&'a Fault>,
     image: Option<Image>,
     #[serde(serialize_with = "names")]
     build_defaults: &'a Defaults,
+    meter_id: Option<MeterId>,
+    storage: StoragePage,
+    led: Option<LedPage>,
+    button: Option<ButtonPage>,
+}
+
+/// What is written to the flash, and for how long it bears that.
+#[derive(Serialize)]
+struct StoragePage {
+    journal: JournalPage,
+}
+
+#[derive(Serialize)]
+struct JournalPage {
+    rated: WriteBudget,
+    idle: WriteBudget,
+    writes_since_start: u32,
+}
+
+#[derive(Serialize)]
+struct LedPage {
+    lit: bool,
+    identifying: bool,
+}
+
+#[derive(Serialize)]
+struct ButtonPage {
+    locked: bool,
 }
 
 fn names<S: Serializer>(defaults: &&Defaults, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_seq(defaults.names())
 }
 
-/// `ossp-XXXX`, of the last four characters of the id.
-pub(super) fn name(id: &str) -> heapless::String<24> {
+/// What somebody called it, or `ossp-XXXX`, of the last four characters of the id.
+fn name(given: &heapless::String<32>, id: &str) -> heapless::String<32> {
+    if !given.is_empty() {
+        return given.clone();
+    }
     let skipped = id.chars().count().saturating_sub(4);
     "ossp-".chars().chain(id.chars().skip(skipped)).collect()
 }
@@ -74,10 +108,11 @@ pub(super) fn name(id: &str) -> heapless::String<24> {
 pub(super) fn info<'a, C: Clock, N: Clock, M: RawMutex>(
     site: &Site<'a, C, N, M>,
 ) -> Result<Reply<'a>, Problem> {
-    let Plug { state, identity, front_end, clock, machine, starts, defaults, .. } = site.plug;
+    let Plug { state, identity, front_end, clock, machine, starts, defaults, basis, .. } = site.plug;
+    let device = &state.settings.borrow().device;
     let info = Info {
         id: &identity.id,
-        name: name(&identity.id),
+        name: name(&device.name, &identity.id),
         version: env!("CARGO_PKG_VERSION"),
         git: identity.git,
         build: identity.build,
@@ -96,9 +131,23 @@ pub(super) fn info<'a, C: Clock, N: Clock, M: RawMutex>(
         web_workers: limits::WEB_WORKERS,
         vitals: machine.vitals(),
         starts: (starts.number > 0).then_some(starts.number),
+        bad_starts_in_a_row: starts.bad_in_a_row,
         last_fault: starts.last_fault.as_ref(),
         image: state.image.get(),
         build_defaults: defaults,
+        meter_id: state.meter_id.get(),
+        storage: StoragePage {
+            journal: JournalPage {
+                rated: WriteBudget::journal_rated(),
+                idle: WriteBudget::journal_idle(),
+                writes_since_start: state.journal_writes.get(),
+            },
+        },
+        led: basis.hardware.has_led.then(|| LedPage {
+            lit: state.panel.is_lit(),
+            identifying: state.panel.is_identifying(clock.now()),
+        }),
+        button: basis.hardware.has_button.then_some(ButtonPage { locked: device.button_locked }),
     };
     Reply::json(site.budget, INFO_JSON, &info)
 }
@@ -184,23 +233,11 @@ pub(super) fn relay<'a, C: Clock, N: Clock, M: RawMutex>(
     Reply::json(site.budget, RELAY_JSON, &*site.plug.state.relay.borrow())
 }
 
-/// `GET /api/v1/relay/log`, newest first.
-#[derive(Serialize)]
-struct RelayLog<'a> {
-    #[serde(serialize_with = "newest_first")]
-    changes: &'a State,
-}
-
-fn newest_first<S: Serializer>(state: &&State, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_seq(state.relay_log.borrow().iter().rev())
-}
-
-pub(super) fn relay_log<'a, C: Clock, N: Clock, M: RawMutex>(
+pub(super) fn protection<'a, C: Clock, N: Clock, M: RawMutex>(
     site: &Site<'a, C, N, M>,
 ) -> Result<Reply<'a>, Problem> {
-    let state = site.plug.state;
-    let most = 64 + CHANGE_JSON * state.relay_log.borrow().len();
-    Reply::json(site.budget, most, &RelayLog { changes: state })
+    let status = site.plug.state.protection.borrow();
+    Reply::json(site.budget, PROTECTION_JSON, status.as_ref().ok_or(Problem::NothingMeasuredYet)?)
 }
 
 pub(super) const fn openapi<'a>() -> Reply<'a> {

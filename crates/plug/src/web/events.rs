@@ -14,7 +14,7 @@ use picoserve::response::custom::{CustomBody, CustomResponse};
 use picoserve::response::{IntoResponse, ResponseWriter, StatusCode};
 use serde::Serialize;
 
-use super::api::READING_JSON;
+use super::api::{READING_JSON, RELAY_JSON};
 use super::problem::Problem;
 use super::reply::{Budget, Draft, FIRST_HEADER, Lines};
 use super::site::Site;
@@ -27,6 +27,8 @@ type Changes<'a> = Receiver<'a, NoopRawMutex, u32, { limits::EVENT_STREAMS + lim
 
 /// What an event has around its JSON: name, id and the empty line.
 const AROUND: usize = 64;
+/// The longest JSON of an event.
+const EVENT_JSON: usize = if READING_JSON > RELAY_JSON { READING_JSON } else { RELAY_JSON };
 
 /// A live stream's place; free again when it is dropped.
 pub(super) struct Seat<'a> {
@@ -44,7 +46,7 @@ impl<'a> Seat<'a> {
             return Err(Problem::TooManyStreams);
         }
         let changes = state.changed.receiver().ok_or(Problem::TooManyStreams)?;
-        let event = Draft::new(budget, READING_JSON + AROUND)?;
+        let event = Draft::new(budget, EVENT_JSON + AROUND)?;
         state.streams.set(state.streams.get() + 1);
         Ok(Self { state, changes, event })
     }
@@ -100,10 +102,34 @@ struct RelayKey {
     timed: bool,
     switch_count: u32,
     since_uptime_s: f64,
+    /// Of claims, delays, trip, retries, alarm and schedule.
+    rest: Print,
 }
 
 impl RelayKey {
-    const fn of(status: &RelayStatus) -> Self {
+    fn of(status: &RelayStatus) -> Self {
+        let mut rest = Print::NONE;
+        for claim in &status.claims {
+            rest.add(&[claim.class.number(), claim.source.number(), claim.on.into(), claim.holds.into()]);
+            rest.add(&claim.since_uptime_s.to_bits().to_le_bytes());
+            rest.add(&[claim.ends_in_s.is_some().into(), claim.until.map_or(0, |until| until as u8 + 1)]);
+        }
+        rest.add(&[
+            status.delayed_s.is_some().into(),
+            status.delay_reason.map_or(0, |reason| reason as u8 + 1),
+        ]);
+        rest.add(&status.trip.as_ref().map_or(0, |trip| trip.number).to_le_bytes());
+        rest.add(&[status.retry_in_s.is_some().into(), status.retries_left]);
+        if let Some(alarm) = &status.alarm {
+            rest.add(&[alarm.kind as u8 + 1]);
+            rest.add(&alarm.since_uptime_s.to_bits().to_le_bytes());
+        }
+        rest.add(&[status.schedule.state as u8]);
+        rest.add(status.schedule.reason.as_bytes());
+        if let Some(next) = &status.schedule.next {
+            rest.add(&next.time.to_bits().to_le_bytes());
+            rest.add(&[next.on.into(), next.entry]);
+        }
         Self {
             on: status.on,
             measured: status.measured,
@@ -111,6 +137,21 @@ impl RelayKey {
             timed: status.remaining_s.is_some(),
             switch_count: status.switch_count,
             since_uptime_s: status.since_uptime_s,
+            rest,
+        }
+    }
+}
+
+/// A fingerprint: FNV-1a of 32 bits (<http://www.isthe.com/chongo/tech/comp/fnv/>), a multiplication a byte.
+#[derive(Clone, Copy, PartialEq)]
+struct Print(u32);
+
+impl Print {
+    const NONE: Self = Self(0x811c_9dc5);
+
+    fn add(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = (self.0 ^ u32::from(*byte)).wrapping_mul(0x0100_0193);
         }
     }
 }

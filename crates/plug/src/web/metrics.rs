@@ -13,7 +13,7 @@ use crate::platform::{Clock, Identity, Vitals};
 
 const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
 /// All metrics with the longest numbers; a test fills it.
-const MOST: usize = 7680;
+const MOST: usize = 8192;
 const JOULES_A_WATT_HOUR: f64 = 3600.0;
 
 pub(super) fn metrics<'a, C: Clock, N: Clock, M: RawMutex>(
@@ -109,6 +109,24 @@ fn plug_metrics<C: Clock, N: Clock, M: RawMutex>(
         "relay_locked_out",
         "Whether protection holds the relay open.",
         f64::from(u8::from(relay.locked_out)),
+    )?;
+    page.gauge(
+        "relay_alarm",
+        "Whether a person should look at the relay or the sensors.",
+        f64::from(u8::from(relay.alarm.is_some())),
+    )?;
+    let trips = relay.trip.as_ref().map(|trip| f64::from(trip.number));
+    page.metric("trips_total", "counter", "Trips over the plug's life, told after one.", trips)?;
+    let thermal = state.protection.borrow().as_ref().and_then(|status| status.thermal_pct);
+    page.gauge(
+        "protection_thermal_ratio",
+        "Heat of a breaker that carried this load, over where it opens.",
+        thermal.map(|percent| percent / 100.0),
+    )?;
+    page.counter(
+        "journal_writes_total",
+        "Records of the energy journal since start.",
+        f64::from(state.journal_writes.get()),
     )?;
     page.counter("relay_switches_total", "Changes of the relay since start.", f64::from(relay.switch_count))?;
     let starts = Some(site.plug.starts.number).filter(|number| *number > 0);

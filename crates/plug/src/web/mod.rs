@@ -5,17 +5,22 @@
 
 mod api;
 mod assets;
+mod control;
 mod core_desk;
+mod energy;
 mod events;
 mod gate;
 mod metrics;
 mod problem;
+mod query;
+mod relay_log;
 mod relay_request;
 mod reply;
 mod routes;
 mod settings;
 mod site;
 mod socket;
+mod trips;
 mod waveform;
 mod wifi;
 

@@ -69,6 +69,10 @@ pub(super) enum Problem {
     NothingMeasuredYet,
     /// The samples of the window are not there any more.
     SamplesGone,
+    /// No trip has this number, or a newer one took its place.
+    NoSuchTrip,
+    /// The flash does not answer, or not in time.
+    FlashSilent,
     /// The core did not answer in time.
     CoreBusy,
     /// The one capture buffer is in use.
@@ -124,6 +128,7 @@ impl Problem {
             Self::BadJson => (400, "bad_json"),
             Self::WrongOrigin => (403, "wrong_origin"),
             Self::NotFound => (404, "not_found"),
+            Self::NoSuchTrip => (404, "no_such_trip"),
             Self::WrongMethod => (405, "method_not_allowed"),
             Self::LockedOut => (409, "locked_out"),
             Self::TooSoon { .. } => (409, "too_soon"),
@@ -143,6 +148,7 @@ impl Problem {
             Self::SettingsBusy => (503, "settings_busy"),
             Self::SettingsTooLarge => (507, "settings_too_large"),
             Self::SamplesGone => (503, "samples_gone"),
+            Self::FlashSilent => (503, "flash_silent"),
             Self::CoreBusy => (503, "core_busy"),
             Self::CaptureBusy => (503, "capture_busy"),
             Self::TooManyStreams => (503, "too_many_streams"),
@@ -158,6 +164,7 @@ impl Problem {
             Self::TooSoon { wait, .. } => u32::try_from(wait.as_millis().div_ceil(1000)).ok(),
             Self::NothingMeasuredYet
             | Self::SamplesGone
+            | Self::FlashSilent
             | Self::CoreBusy
             | Self::CaptureBusy
             | Self::SettingsBusy
@@ -230,6 +237,12 @@ impl Problem {
             Self::SamplesGone => {
                 "The samples of this window are not there any more; ask again for the next one."
             }
+            Self::NoSuchTrip => {
+                "No trip with this number is kept, only the newest few are; they stand in /api/v1/trips."
+            }
+            Self::FlashSilent => {
+                "The plug's flash does not answer, or writes something else just now; ask again in a second."
+            }
             Self::CoreBusy => {
                 "The plug did not confirm in time, the command may still take effect; look at /api/v1/relay."
             }
@@ -263,7 +276,7 @@ impl Problem {
 mod tests {
     use super::*;
 
-    fn all() -> [Problem; 31] {
+    fn all() -> [Problem; 33] {
         let name = "for_s";
         let wanted = "a number of seconds from 0.1 to 604800";
         [
@@ -293,6 +306,8 @@ mod tests {
             Problem::TooManyCycles,
             Problem::NothingMeasuredYet,
             Problem::SamplesGone,
+            Problem::NoSuchTrip,
+            Problem::FlashSilent,
             Problem::CoreBusy,
             Problem::CaptureBusy,
             Problem::TooManyStreams,

@@ -98,6 +98,16 @@ impl<'a> Draft<'a> {
         self.bytes.extend_from_slice(bytes.get(..room.min(bytes.len())).unwrap_or(&[]));
     }
 
+    /// How many more bytes fit.
+    pub(super) fn room(&self) -> usize {
+        self.most.saturating_sub(self.bytes.len())
+    }
+
+    /// Takes back what was added since it had `length` bytes.
+    pub(super) fn truncate(&mut self, length: usize) {
+        self.bytes.truncate(length);
+    }
+
     /// Begins again.
     pub(super) fn clear(&mut self) {
         self.bytes.clear();

@@ -17,7 +17,10 @@ use super::problem::Problem;
 use super::reply::{Budget, Reply};
 use super::routes::{Handler, Route, find};
 use super::socket::Exchange;
-use super::{Plug, api, assets, events, metrics, relay_request, settings, waveform, wifi};
+use super::trips::{self, TripRecording};
+use super::{
+    Plug, api, assets, control, energy, events, metrics, relay_log, relay_request, settings, waveform, wifi,
+};
 use crate::core::claims::Wish;
 use crate::limits;
 use crate::platform::Clock;
@@ -31,10 +34,11 @@ pub(super) struct Site<'a, C, N, M: RawMutex> {
     pub(super) exchange: &'a Exchange,
 }
 
-/// What is answered: a body of known length, or the live stream.
+/// What is answered: a body of known length, the live stream, or what comes in pieces out of the flash.
 enum Outcome<'a> {
     Reply(Reply<'a>),
     Events(Seat<'a>),
+    Trip(TripRecording<'a>),
 }
 
 impl<C: Clock, N: Clock, M: RawMutex> PathRouterService for Site<'_, C, N, M> {
@@ -58,6 +62,9 @@ impl<C: Clock, N: Clock, M: RawMutex> PathRouterService for Site<'_, C, N, M> {
             Outcome::Events(seat) => {
                 // Most workers never have a stream: its future (2 KB) is not part of theirs.
                 Box::pin(events::send(self, seat, head_only, body_connection, writer)).await
+            }
+            Outcome::Trip(recording) => {
+                Box::pin(trips::send(self, recording, head_only, body_connection, writer)).await
             }
         };
         self.exchange.finish();
@@ -117,8 +124,15 @@ impl<'a, C: Clock, N: Clock, M: RawMutex> Site<'a, C, N, M> {
             Handler::Waveform => waveform::waveform(self, parts).await,
             Handler::Relay if parts.method() == "PUT" => self.switch(parts, body).await,
             Handler::Relay => api::relay(self),
-            Handler::RelayLog => api::relay_log(self),
-            // Most workers never have to do with the settings: these futures are not part of theirs.
+            Handler::Protection => api::protection(self),
+            // Most workers never have to do with the rest: these futures are not part of theirs.
+            Handler::RelayLog => Box::pin(relay_log::relay_log(self, parts)).await,
+            Handler::Trips => Box::pin(trips::trips(self)).await,
+            Handler::TripWaveform => {
+                return Box::pin(trips::recording(self, path(parts))).await.map(Outcome::Trip);
+            }
+            Handler::Energy => Box::pin(energy::energy(self, parts)).await,
+            Handler::Control(order) => Box::pin(control::control(self, order, parts, body)).await,
             Handler::Settings if parts.method() == "PATCH" => {
                 Box::pin(settings::patch(self, parts, body)).await
             }
@@ -150,7 +164,7 @@ impl<'a, C: Clock, N: Clock, M: RawMutex> Site<'a, C, N, M> {
     }
 
     /// The body of a request that must be JSON.
-    async fn json_body<'b, R: Read>(
+    pub(super) async fn json_body<'b, R: Read>(
         &self,
         parts: &RequestParts<'_>,
         body: &'b mut RequestBodyConnection<'_, R>,

@@ -23,7 +23,7 @@ use crate::platform::{Clock, Identity};
 const HEADER: usize = 2048 + READING_JSON;
 /// `-2147483648,-2147483648` and its line end.
 const ROW: usize = 24;
-const CSV: &str = "text/csv; charset=utf-8";
+pub(super) const CSV: &str = "text/csv; charset=utf-8";
 const COLUMNS: &str = "voltage_raw,current_raw\n";
 
 /// A recording on its way to a client.
@@ -47,8 +47,10 @@ pub(super) async fn waveform<'a, C: Clock, N: Clock, M: RawMutex>(
         calibration_lines(&mut header, calibration).map_err(|_| Problem::Busy)?;
         window_lines(&mut header, capture)?;
         // More gaps than the header has room for: these samples are of no use.
-        lost_lines(&mut header, &capture.pairs).map_err(|_| Problem::SamplesGone)?;
-        header.write_str(COLUMNS).map_err(|_| Problem::Busy)?;
+        let mut gaps = Gaps::default();
+        gaps.take(&mut header, &capture.pairs).map_err(|_| Problem::SamplesGone)?;
+        gaps.end(&mut header).map_err(|_| Problem::SamplesGone)?;
+        columns_line(&mut header).map_err(|_| Problem::Busy)?;
     }
     Ok(Reply::new(CSV, Body::Recording(Recording { header, lent })))
 }
@@ -79,7 +81,7 @@ fn request(query: &str) -> Result<CaptureRequest, Problem> {
 }
 
 /// Writes a number so that reading it gives the same bits (the shortest such text).
-struct Exact(f64);
+pub(super) struct Exact(pub(super) f64);
 
 impl core::fmt::Display for Exact {
     fn fmt(&self, formatter: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
@@ -88,7 +90,11 @@ impl core::fmt::Display for Exact {
 }
 
 /// What the hardware is.
-fn hardware_lines(text: &mut Draft<'_>, identity: &Identity, front_end: &FrontEnd) -> core::fmt::Result {
+pub(super) fn hardware_lines(
+    text: &mut Draft<'_>,
+    identity: &Identity,
+    front_end: &FrontEnd,
+) -> core::fmt::Result {
     // A line end in a name would end the header line.
     text.write_str("# source: ")?;
     for character in identity.source.chars().filter(|character| !character.is_control()) {
@@ -106,7 +112,7 @@ fn hardware_lines(text: &mut Draft<'_>, identity: &Identity, front_end: &FrontEn
 }
 
 /// How counts become volts and amperes.
-fn calibration_lines(text: &mut Draft<'_>, calibration: &Calibration) -> core::fmt::Result {
+pub(super) fn calibration_lines(text: &mut Draft<'_>, calibration: &Calibration) -> core::fmt::Result {
     let id = calibration.id();
     writeln!(text, "# calibration_version: {}", id.version)?;
     text.write_str("# calibration_hash: ")?;
@@ -152,20 +158,38 @@ fn edge_lines(text: &mut Draft<'_>, span: &Span) -> core::fmt::Result {
     }
 }
 
-/// Where pairs are missing: the row before which they are, and how many.
-fn lost_lines(text: &mut Draft<'_>, pairs: &[Pair]) -> core::fmt::Result {
-    let (mut row, mut lost) = (0, 0);
-    for pair in pairs {
-        if pair.is_lost() {
-            lost += 1;
-            continue;
+/// Where pairs are missing: the row before which they are, and how many. Pairs may come in pieces.
+#[derive(Debug, Default)]
+pub(super) struct Gaps {
+    row: u32,
+    lost: u32,
+}
+
+impl Gaps {
+    pub(super) fn take(&mut self, text: &mut Draft<'_>, pairs: &[Pair]) -> core::fmt::Result {
+        for pair in pairs {
+            if pair.is_lost() {
+                self.lost += 1;
+                continue;
+            }
+            self.end(text)?;
+            self.row += 1;
         }
-        if lost > 0 {
-            writeln!(text, "# lost: {row} {lost}")?;
-        }
-        (row, lost) = (row + 1, 0);
+        Ok(())
     }
-    if lost > 0 { writeln!(text, "# lost: {row} {lost}") } else { Ok(()) }
+
+    /// No more pairs come, or one that is there.
+    pub(super) fn end(&mut self, text: &mut Draft<'_>) -> core::fmt::Result {
+        match core::mem::take(&mut self.lost) {
+            0 => Ok(()),
+            lost => writeln!(text, "# lost: {} {lost}", self.row),
+        }
+    }
+}
+
+/// The end of the header.
+pub(super) fn columns_line(text: &mut Draft<'_>) -> core::fmt::Result {
+    text.write_str(COLUMNS)
 }
 
 /// Characters of a number in decimal.
@@ -175,32 +199,43 @@ fn width(number: i32) -> usize {
 }
 
 impl Recording<'_> {
-    /// The pairs that were there.
-    fn pairs(&self) -> impl Iterator<Item = Pair> + Clone {
-        let pairs: &[Pair] = self.lent.capture().map_or(&[], |capture| &capture.pairs);
-        pairs.iter().copied().filter(|pair| !pair.is_lost())
+    fn pairs(&self) -> &[Pair] {
+        self.lent.capture().map_or(&[], |capture| &capture.pairs)
     }
 
     /// Bytes of the whole recording, without making it.
     pub(super) fn length(&self) -> usize {
-        let rows: usize = self.pairs().map(|pair| width(pair.voltage) + width(pair.current) + 2).sum();
-        self.header.bytes().len() + rows
+        self.header.bytes().len() + rows_length(self.pairs().iter().copied())
     }
 
     /// Writes the recording; the buffer is free again afterwards, also when the client goes away in between.
     pub(super) async fn write<W: Write>(self, writer: &mut W) -> Result<(), W::Error> {
         writer.write_all(self.header.bytes()).await?;
-        let mut pairs = self.pairs().peekable();
-        while let Some(next) = pairs.peek().copied() {
-            let whole = writer.write_with(|cursor| put_rows(&mut pairs, cursor)).await?;
-            if whole == 0 {
-                // The end of the buffer: the row goes half into this one and half into the next.
-                writer.write_all(row(next).as_bytes()).await?;
-                pairs.next();
-            }
-        }
-        Ok(())
+        write_rows(writer, self.pairs().iter().copied()).await
     }
+}
+
+/// Bytes of the rows of pairs that are there.
+pub(super) fn rows_length(pairs: impl Iterator<Item = Pair>) -> usize {
+    let there = pairs.filter(|pair| !pair.is_lost());
+    there.map(|pair| width(pair.voltage) + width(pair.current) + 2).sum()
+}
+
+/// Writes a row for each pair that is there.
+pub(super) async fn write_rows<W: Write>(
+    writer: &mut W,
+    pairs: impl Iterator<Item = Pair>,
+) -> Result<(), W::Error> {
+    let mut pairs = pairs.filter(|pair| !pair.is_lost()).peekable();
+    while let Some(next) = pairs.peek().copied() {
+        let whole = writer.write_with(|cursor| put_rows(&mut pairs, cursor)).await?;
+        if whole == 0 {
+            // The end of the buffer: the row goes half into this one and half into the next.
+            writer.write_all(row(next).as_bytes()).await?;
+            pairs.next();
+        }
+    }
+    Ok(())
 }
 
 /// Writes rows while there is room for the longest; how many.

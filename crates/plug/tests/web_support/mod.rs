@@ -30,9 +30,11 @@ use metering::reading::{HalfCycleExtremes, Harmonics, Reading, Window};
 use metering::units::{Amperes, Degrees, Hertz, Percent, Seconds, Vars, VoltAmperes, Volts, Watts};
 use metering::window::Span;
 use plug::app::{Answer, Capture, CaptureError, CaptureRequest, Command, Details, Link};
+use plug::core::Moment;
 use plug::core::claims::{
-    Class, ClaimStatus, Refusal, RelayChange, RelayCommand, RelayStatus, Source, Until, Wish,
+    ClaimStatus, Class, Refusal, RelayChange, RelayCommand, RelayStatus, Source, Until, Wish,
 };
+use plug::core::guard::Guard;
 use plug::core::schedule::ScheduleStatus;
 use plug::defaults::Defaults;
 use plug::limits;
@@ -40,6 +42,10 @@ use plug::platform::{self, Identity};
 use plug::settings::{self, Basis, Hardware, Settings, SettingsStore};
 use plug::starts::{Fault, Starts};
 use plug::state::State;
+use plug::storage::archive::{CHANGES, Found, Query};
+use plug::storage::relay_log::StoredChange;
+use plug::storage::totals::Row;
+use plug::storage::trips::{Trip, TripHead, TripTail};
 use plug::update::Image;
 use socket2::{Domain, Socket, Type};
 
@@ -133,6 +139,41 @@ pub(crate) struct Inside {
     pub(crate) flash: FlashState,
     /// What the core was told of the settings.
     pub(crate) told: RefCell<Vec<Settings>>,
+    /// What the flash keeps besides; `None`: it cannot be used.
+    pub(crate) kept: RefCell<Option<Kept>>,
+    /// Questions that were asked of it.
+    pub(crate) asked: RefCell<Vec<Query>>,
+}
+
+/// What the flash keeps, all of it newest first.
+#[derive(Default)]
+pub(crate) struct Kept {
+    pub(crate) changes: Vec<StoredChange>,
+    pub(crate) trips: Vec<(Trip, Vec<Pair>)>,
+    pub(crate) days: Vec<Row>,
+    pub(crate) months: Vec<Row>,
+}
+
+impl Kept {
+    fn find(&self, query: Query) -> Found {
+        let trip = |number| self.trips.iter().find(|(trip, _)| trip.number == number);
+        match query {
+            Query::Changes { skip } => {
+                Found::Changes(self.changes.iter().skip(skip).take(CHANGES).cloned().collect())
+            }
+            Query::NewestTrip(position) => {
+                Found::Trip(self.trips.get(position).map(|(trip, _)| Box::new(trip.clone())))
+            }
+            Query::Trip(number) => Found::Trip(trip(number).map(|(trip, _)| Box::new(trip.clone()))),
+            Query::Pairs { trip: number, first } => trip(number).map_or(Found::Nothing, |(_, pairs)| {
+                let first = usize::from(first);
+                let end = ((first / limits::TRIP_PAIRS + 1) * limits::TRIP_PAIRS).min(pairs.len());
+                Found::Pairs(pairs[first.min(end)..end].to_vec())
+            }),
+            Query::Days => Found::Rows(self.days.clone()),
+            Query::Months => Found::Rows(self.months.clone()),
+        }
+    }
 }
 
 type Task = Box<dyn FnOnce(&Inside) + Send>;
@@ -177,6 +218,20 @@ impl Plug {
         });
     }
 
+    /// Lets the flash and the core have something to tell of everything.
+    pub(crate) fn keep_everything(&self) {
+        self.inside(|inside| {
+            inside.kept.replace(Some(Kept {
+                changes: (1..=30).rev().map(stored).collect(),
+                trips: vec![trip(2, 2000), trip(1, 100)],
+                days: (0..40).map(|back| row(20_775 - back)).collect(),
+                months: (0..14).map(|back| row(20_775 - 30 * back)).collect(),
+            }));
+            let guard = Guard::new(basis().hardware);
+            inside.state.put_protection(guard.status(Moment::default()));
+        });
+    }
+
     pub(crate) fn connect(&self) -> TcpStream {
         let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
         socket.set_recv_buffer_size(4096).unwrap();
@@ -207,6 +262,10 @@ impl Plug {
         self.ask("PATCH", "/api/v1/settings", &headers, body)
     }
 
+    pub(crate) fn post(&self, path: &str, body: &str) -> Response {
+        self.ask("POST", path, &["Content-Type: application/json"], body)
+    }
+
     pub(crate) fn put_relay(&self, body: &str) -> Response {
         self.ask("PUT", "/api/v1/relay", &["Content-Type: application/json"], body)
     }
@@ -222,6 +281,8 @@ async fn run(door: &Door, speed: f64, inbox: &mpsc::Receiver<Task>) {
         refusal: Cell::new(None),
         flash: FlashState::default(),
         told: RefCell::default(),
+        kept: RefCell::default(),
+        asked: RefCell::default(),
     };
     let basis = basis();
     let (clock, network_clock) = (TestClock::new(1.0), TestClock::new(speed));
@@ -253,7 +314,7 @@ async fn run(door: &Door, speed: f64, inbox: &mpsc::Receiver<Task>) {
     let serve = async {
         plug::web::serve(door, &web).await;
     };
-    or(tasks, or(or(serve, keep_settings(&inside, &basis)), core(&inside))).await;
+    or(tasks, or(or(serve, keep_settings(&inside, &basis)), or(core(&inside), keep(&inside)))).await;
 }
 
 /// Reads the settings and stores changes of them.
@@ -267,12 +328,27 @@ async fn keep_settings(inside: &Inside, basis: &Basis) {
     .await;
 }
 
+/// Answers what only the flash knows.
+async fn keep(inside: &Inside) {
+    loop {
+        let query = inside.state.archive.next().await;
+        inside.asked.borrow_mut().push(query);
+        if inside.flash.silent.get() {
+            continue;
+        }
+        let found = inside.kept.borrow().as_ref().map_or(Found::Nothing, |kept| kept.find(query));
+        inside.state.archive.answer(query, found);
+    }
+}
+
 /// How a flash is.
 #[derive(Default)]
 pub(crate) struct FlashState {
     /// Nothing is written while this holds.
     pub(crate) stalled: Cell<bool>,
     pub(crate) broken: Cell<bool>,
+    /// Questions to the archive are not answered while this holds.
+    pub(crate) silent: Cell<bool>,
 }
 
 /// A flash in memory.
@@ -319,6 +395,59 @@ impl NorFlash for RamFlash<'_> {
             *cell &= byte;
         }
         Ok(())
+    }
+}
+
+/// A change as the flash keeps it, at its longest.
+pub(crate) fn stored(number: u32) -> StoredChange {
+    StoredChange {
+        number,
+        start: u32::MAX,
+        time: Some(LONG),
+        uptime_s: LONG,
+        on: false,
+        source: Source::Protection.number(),
+        class: Class::Protection.number(),
+        locked_out: false,
+        cause: "x".repeat(96).as_str().try_into().unwrap(),
+        reading_sequence: Some(u64::MAX),
+        active_power_w: Some(LONG),
+        current_a: Some(LONG),
+        voltage_v: Some(LONG),
+    }
+}
+
+/// A trip as the flash keeps it, of so many pairs with a few gaps.
+pub(crate) fn trip(number: u32, pairs: u16) -> (Trip, Vec<Pair>) {
+    let head = TripHead {
+        start: 1233,
+        time: Some(1_795_000_000.25),
+        uptime_s: 12.5,
+        kind: "over_current".try_into().unwrap(),
+        cause: "over-current: 29.4 A in a half cycle, 16.0 A allowed".try_into().unwrap(),
+        current_a: Some(29.4),
+        pairs_before: 800,
+        relay_command_index: Some(801),
+        front_end: front_end(),
+        calibration: calibration(),
+    };
+    let mut samples: Vec<_> = (0..i32::from(pairs)).map(pair).collect();
+    for (index, pair) in samples.iter_mut().enumerate() {
+        if (64..96).contains(&index) || index == 500 {
+            *pair = Pair::LOST;
+        }
+    }
+    (Trip { number, head, pairs, tail: Some(TripTail::default()) }, samples)
+}
+
+/// A day or a month at its longest.
+pub(crate) fn row(day: i32) -> Row {
+    Row {
+        day,
+        import: Energy(u64::MAX / 3),
+        export: Energy(u64::MAX / 3),
+        unmeasured_us: u64::MAX / 3,
+        exact: false,
     }
 }
 
