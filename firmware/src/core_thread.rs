@@ -14,19 +14,21 @@ use metering::calibration::Calibration;
 use metering::front_end::{ChannelRange, FrontEnd};
 use metering::history::Storage;
 use metering::meter::Meter;
-use metering::units::{Amperes, Hertz, Seconds};
+use metering::units::{Hertz, Seconds};
 use ossp_embassy::EmbassyClock;
 use plug::app::{Link, run_core};
-use plug::core::Core;
+use plug::core::civil::Zone;
 use plug::core::protection::DEFAULT_LIMIT;
+use plug::core::{Core, Moment};
 use plug::platform::Clock;
+use plug::settings::{Basis, Hardware};
 use plug::state::State;
 use static_cell::{ConstStaticCell, StaticCell};
 
 use crate::boards::BOARD;
 use crate::relay::EspRelay;
 use crate::samples::EspSamples;
-use crate::{analog, memory};
+use crate::{analog, hold, memory};
 
 /// Rows that a meter needs at 4 kHz; `Meter::new` refuses fewer.
 const ROWS: usize = 2664;
@@ -38,6 +40,7 @@ pub const STACK: usize = 16 * 1024;
 pub struct Shared {
     pub link: &'static Link<CriticalSectionRawMutex>,
     pub front_end: &'static FrontEnd,
+    pub basis: &'static Basis,
     pub state: &'static State,
 }
 
@@ -61,25 +64,39 @@ fn no_front_end() -> (FrontEnd, Calibration) {
     (front_end, Calibration { version: 0, ..Calibration::ideal(1.0, 0.0, 1.0, 0.0) })
 }
 
-/// The relay's state after power-up.
-const POWER_ON: bool = true;
+/// What this board has and can.
+pub const HARDWARE: Hardware = Hardware {
+    maximum_current_a: DEFAULT_LIMIT.value().min(BOARD.maximum_current.value()),
+    has_button: BOARD.button.is_some(),
+    has_led: BOARD.led.is_some(),
+    can_hold: hold::CAN_HOLD,
+};
+
+/// The core before it begins: with the relay open, or held closed over a planned restart.
+fn core() -> Core {
+    if hold::is_on() { Core::kept_on(HARDWARE, EmbassyClock.now()) } else { Core::new(HARDWARE) }
+}
 
 /// Begins to measure and to protect. Once; the scheduler runs.
 #[inline(never)]
 pub fn start() -> Shared {
     static LINK: ConstStaticCell<Link<CriticalSectionRawMutex>> = ConstStaticCell::new(Link::new());
     static FRONT_END: StaticCell<FrontEnd> = StaticCell::new();
+    static BASIS: StaticCell<Basis> = StaticCell::new();
     static STATE: StaticCell<State> = StaticCell::new();
     let reference = analog::reference();
     let (front_end, calibration) =
         BOARD.front_end(reference).zip(BOARD.calibration(reference)).unwrap_or_else(no_front_end);
-    let status = Core::new(POWER_ON).relay_status(EmbassyClock.now(), None);
+    let now = Moment { instant: EmbassyClock.now(), time: None };
+    let status = core().relay_status(now, None);
     let state = STATE.init_with(|| State::new(status, calibration.clone()));
+    let basis =
+        Basis { hardware: HARDWARE, board: calibration.clone(), zone: |text| Zone::parse(text).is_ok() };
     let link: &'static Link<_> = LINK.take();
     let parts = Box::into_raw(Box::new(Parts { front_end, calibration, link }));
     // SAFETY: `run` takes a pointer to `Parts` and makes the box of it again.
     unsafe { task_create("core", run, parts.cast(), max_task_priority(), None, STACK) };
-    Shared { link, front_end: FRONT_END.init(front_end), state }
+    Shared { link, front_end: FRONT_END.init(front_end), basis: BASIS.init(basis), state }
 }
 
 extern "C" fn run(parts: *mut c_void) {
@@ -112,7 +129,6 @@ fn make_meter(parts: Parts) -> &'static mut Meter<'static> {
 #[embassy_executor::task]
 async fn measure(meter: &'static mut Meter<'static>, link: &'static Link<CriticalSectionRawMutex>) -> ! {
     let mut samples = EspSamples::new(*meter.front_end());
-    let (core, limit) = (Core::new(POWER_ON), DEFAULT_LIMIT.value().min(BOARD.maximum_current.value()));
-    run_core(&mut samples, &mut EspRelay, &EmbassyClock, meter, core, Amperes(limit), link).await;
+    run_core(&mut samples, &mut EspRelay, &EmbassyClock, meter, core(), link).await;
     unreachable!("the samples of a converter have no end")
 }

@@ -8,10 +8,13 @@ extern crate alloc;
 #[cfg_attr(not(feature = "esp32c3"), path = "no_analog.rs")]
 mod analog;
 mod boards;
+mod button;
 mod core_thread;
 mod defaults;
 mod flash;
+mod hold;
 mod identity;
+mod led;
 mod machine;
 mod memory;
 mod network;
@@ -21,6 +24,7 @@ mod reset;
 mod rest;
 mod samples;
 mod slots;
+mod temperature;
 mod wifi;
 
 use embassy_executor::Spawner;
@@ -45,7 +49,7 @@ esp_bootloader_esp_idf::esp_app_desc!();
 #[esp_rtos::main]
 async fn main(spawner: Spawner) {
     let chip = esp_hal::init(esp_hal::Config::default().with_cpu_clock(CpuClock::max()));
-    relay::set_up();
+    hold::set_up();
     let start = reset::take();
     println!(
         "\nOSSP {} on {}; started: {} {}",
@@ -64,6 +68,9 @@ async fn main(spawner: Spawner) {
     if let Some(board) = &BOARD.analog {
         analog::start(board, chip.ADC1, chip.SYSTIMER, chip.FROM_CPU_INTR3);
     }
+
+    #[cfg(any(feature = "esp32c3", feature = "esp32c6"))]
+    temperature::start(chip.TSENS);
 
     // The radio calibrates itself with all interrupts off: nothing is switched on before that is over.
     let radio = wifi::start(chip.WIFI);
@@ -92,10 +99,13 @@ async fn main(spawner: Spawner) {
         listener,
         wifi: radio.ok().map(|radio| EspWifi::new(radio, networks.station, listener)),
         slots: EspSlots::find(flash).await,
+        flash: data.map(|part| EspFlash { flash, part }),
     };
     // Each is spawned once: there is room for it.
-    if let (Ok(watchdog), Ok(rest)) = (machine::feed_watchdog(rtc), rest::rest(parts)) {
+    let machine = (machine::feed_watchdog(rtc), machine::restart_when_asked());
+    if let ((Ok(watchdog), Ok(restart)), Ok(rest)) = (machine, rest::rest(parts)) {
         spawner.spawn(watchdog);
+        spawner.spawn(restart);
         spawner.spawn(rest);
     }
 }

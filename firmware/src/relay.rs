@@ -5,8 +5,8 @@ use esp_hal::peripherals::GPIO;
 use plug::board::RelayPin;
 use plug::platform::{InstantTrip, Relay};
 
-use crate::analog;
 use crate::boards::BOARD;
+use crate::{analog, hold};
 
 /// As the board has it.
 const PIN: RelayPin = BOARD.relay;
@@ -49,6 +49,7 @@ pub struct EspRelay;
 impl Relay for EspRelay {
     fn set(&mut self, closed: bool) {
         analog::command(closed);
+        hold::over();
     }
 
     fn tripped(&self) -> Option<InstantTrip> {

@@ -12,7 +12,7 @@ use esp_hal::ram;
 use heapless::String;
 use plug::limits;
 
-use crate::relay;
+use crate::{hold, relay};
 
 /// Says that there are last words.
 const WORDS: u32 = 0x4f53_5350;
@@ -146,6 +146,7 @@ fn panic(info: &core::panic::PanicInfo<'_>) -> ! {
     // Nobody closes the relay again from here on.
     critical_section::with(|_| {
         relay::open_at_once();
+        hold::let_go();
         if PANICKING.load(Ordering::Relaxed) {
             // A panic about the panic: the first words stay.
             esp_hal::system::software_reset()

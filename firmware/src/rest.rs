@@ -5,7 +5,7 @@ use embassy_futures::join::join;
 use embassy_time::{Duration, Instant, Timer};
 use esp_println::println;
 use ossp_embassy::{EmbassyClock, Listener};
-use plug::app::{self, run_rest};
+use plug::app::{self, Parts, run_rest};
 use plug::net::factory_access_point;
 use plug::platform::Identity;
 use plug::starts::Starts;
@@ -13,11 +13,15 @@ use plug::state::State;
 use static_cell::ConstStaticCell;
 
 use crate::analog;
+use crate::button::EspButton;
 use crate::core_thread::Shared;
 use crate::defaults;
+use crate::flash::EspFlash;
+use crate::led::EspLed;
 use crate::machine::EspMachine;
 use crate::memory;
 use crate::network::Networks;
+use crate::random::EspRandom;
 use crate::slots::EspSlots;
 use crate::wifi::EspWifi;
 
@@ -36,14 +40,30 @@ pub struct Rest {
     /// `None` if the radio does not start.
     pub wifi: Option<EspWifi>,
     pub slots: Option<EspSlots<'static>>,
+    /// `None` without a data partition.
+    pub flash: Option<EspFlash<'static>>,
+}
+
+/// What the chip brings for the plug's rest.
+struct EspParts;
+
+impl Parts for EspParts {
+    type Acceptor = Listener<2>;
+    type Flash = EspFlash<'static>;
+    type Random = EspRandom;
+    type Wifi = EspWifi;
+    type Udp = Udp<'static>;
+    type Slots = EspSlots<'static>;
+    type Button = Option<EspButton>;
+    type Led = Option<EspLed>;
 }
 
 /// Runs for ever.
 #[embassy_executor::task]
 pub async fn rest(rest: Rest) -> ! {
     static UDP: ConstStaticCell<UdpBuffers<1, 1024, 1024, 2>> = ConstStaticCell::new(UdpBuffers::new());
-    let Rest { shared, identity, starts, networks, listener, mut wifi, mut slots } = rest;
-    let Shared { link, front_end, state } = shared;
+    let Rest { shared, identity, starts, networks, listener, mut wifi, mut slots, flash } = rest;
+    let Shared { link, front_end, basis, state } = shared;
     let (defaults, own) = (defaults::of_this_build(), factory_access_point());
     let udp = Udp::new(networks.access_point, UDP.take());
     let web = plug::web::Plug {
@@ -56,15 +76,20 @@ pub async fn rest(rest: Rest) -> ! {
         machine: &EspMachine,
         starts: &starts,
         defaults: &defaults,
+        basis,
     };
-    let running = run_rest(app::Rest {
+    let running = run_rest(app::Rest::<EspParts, _, _, _> {
         acceptor: listener,
         web: &web,
+        flash,
+        random: EspRandom::new(),
         wifi: wifi.as_mut(),
         known: defaults.wifi.as_ref(),
         own: &own,
         access_point_udp: Some(&udp),
         slots: slots.as_mut(),
+        button: EspButton::of_board(),
+        led: EspLed::of_board(),
     });
     join(running, tell(state)).await.0
 }

@@ -10,6 +10,7 @@ use esp_storage::FlashStorage;
 use plug::platform::{ImageState, UpdateSlots};
 
 use crate::flash::{FlashError, Part, Shared, alone, counted, find};
+use crate::hold;
 
 /// Application partitions of `partitions.csv`.
 const SLOTS: [&str; 2] = ["ota_0", "ota_1"];
@@ -113,6 +114,7 @@ impl UpdateSlots for EspSlots<'_> {
 
     async fn activate(&mut self) -> Result<(), SlotError> {
         let other = if self.running == 0 { AppPartitionSubType::Ota1 } else { AppPartitionSubType::Ota0 };
+        hold::forbid();
         // Two erases, and others have their turn in between: together they could outlast what the samples can wait.
         self.record(|record| counted(|| record.set_current_app_partition(other))).await?;
         yield_now().await;

@@ -26,7 +26,7 @@ export class Control {
     this.settings = settings;
     this.uptime = uptime;
     this.newest = newest;
-    this.claim("power_on", { source: "power_on", on: true, cause: "Restored to on after power-up" });
+    this.claim("power_on", { source: "power_on", on: true, cause: "on after power-up, as before it" });
     this.decide(false);
     this.changes = [];
     this.switches = 0;
@@ -119,7 +119,7 @@ export class Control {
 
   /** A wish over HTTP; answers `[status, code, message, more]` of a refusal, or nothing. */
   put(wish) {
-    if (wish.rearm) this.rearm("Re-armed over the web");
+    if (wish.rearm) this.rearm("re-armed by hand; still off");
     else if (wish.release) this.claims.delete("manual");
     else if (wish.cancel_retries) {
       this.retryAt = null;
@@ -136,7 +136,7 @@ export class Control {
       }
       const inching = on ? this.settings.current.relay.inching_s : null;
       const seconds = wish.for_s ?? inching;
-      const cause = `Switched ${on ? "on" : "off"}${wish.for_s ? ` for ${wish.for_s} s` : ""} over the web`;
+      const cause = `switched ${on ? "on" : "off"} by hand${wish.for_s ? ` for ${wish.for_s} s` : ""}`;
       this.claim("manual", { source: "web", on, cause, seconds, until: this.settings.current.relay.manual_until });
     }
     this.decide();
@@ -155,7 +155,7 @@ export class Control {
   /** Protection trips. */
   tripNow(amperes = 16.8) {
     const { retries, retry_pause_s: pause, current_limit_a: limit } = this.settings.current.protection;
-    const cause = `${amperes.toFixed(1)} A over half a cycle; the limit is ${limit ?? 16} A.`;
+    const cause = `over-current: ${amperes.toFixed(1)} A in a half cycle, ${(limit ?? 16).toFixed(1)} A allowed`;
     const number = this.trips.length + 1;
     this.locked = true;
     this.retriesLeft = Math.max(0, retries - 1);
@@ -169,7 +169,7 @@ export class Control {
 
   weld(is) {
     const since = { since: Date.now() / 1000, since_uptime_s: this.uptime() };
-    this.alarm = is ? { kind: "welded", cause: "Commanded off, and 8.4 A still flow.", ...since } : null;
+    this.alarm = is ? { kind: "welded", cause: "commanded off, and 8.4 A still flow", ...since } : null;
     this.wake();
   }
 
@@ -185,7 +185,7 @@ export class Control {
     for (const [name, { endsAt, on }] of this.claims) {
       if (endsAt === null || now < endsAt) continue;
       this.claims.delete(name);
-      if (on) this.claim("power_on", { source: "timer", on: false, cause: "The time given with for_s is over" });
+      if (on) this.claim("power_on", { source: "timer", on: false, cause: "the time asked for is over; off" });
       changed = true;
     }
     if (this.retryAt !== null && now >= this.retryAt) {
@@ -197,7 +197,7 @@ export class Control {
     const past = schedule.enabled ? this.edges().findLast(({ at }) => at <= now) : undefined;
     if (past && this.claims.get("schedule")?.since !== past.at / 1000) {
       const { on, at } = past;
-      const cause = `Entry ${past.entry + 1} of the schedule`;
+      const cause = `schedule entry ${past.entry + 1}: ${on ? "on" : "off"}`;
       this.claim("schedule", { source: "schedule", on, cause, until: "schedule" });
       this.claims.get("schedule").since = at / 1000;
       if (this.claims.get("manual")?.until === "schedule") this.claims.delete("manual");
@@ -225,10 +225,15 @@ export class Control {
   }
 
   schedule() {
-    if (!this.settings.current.schedule.enabled) return { state: "off", reason: "It is switched off.", next: null };
+    if (!this.settings.current.schedule.enabled)
+      return { state: "off", reason: "the schedule is switched off", next: null };
     const next = this.edges().find(({ at }) => at > Date.now());
-    if (!next) return { state: "no_edges", reason: "No entry is in use.", next: null };
-    return { state: "running", reason: "", next: { time: next.at / 1000, on: next.on, entry: next.entry } };
+    if (!next) return { state: "no_edges", reason: "no entry is enabled on any day", next: null };
+    return {
+      state: "running",
+      reason: this.claims.get("schedule")?.cause ?? "",
+      next: { time: next.at / 1000, on: next.on, entry: next.entry },
+    };
   }
 
   protection(reading, energyWh) {
@@ -239,7 +244,14 @@ export class Control {
       state: this.retryAt !== null ? "waiting_to_retry" : this.locked ? "locked_out" : "watching",
       limits,
       thermal_pct: this.on ? Math.min(99, 100 * ((reading?.current_a ?? 0) / 12) ** 2) : 4,
-      over_power_s: 0,
+      thermal_trip_in_s: null,
+      over_power_s: null,
+      over_voltage_s: null,
+      under_voltage_s: null,
+      chip_temperature_c: 47.3,
+      cause: this.trip?.cause ?? null,
+      retry_in_s: this.retryAt === null ? null : (this.retryAt - Date.now()) / 1000,
+      retry_waits_for: this.retryAt === null ? null : "pause",
       budget: { used_wh: energyWh, of_wh: limits.energy_budget_wh, since: Date.now() / 1000 - 40000 },
     };
   }

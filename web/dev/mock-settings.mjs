@@ -148,7 +148,8 @@ export class Settings {
   /** As told: without secrets. */
   get told() {
     const { wifi } = this.current;
-    return { ...this.current, wifi: { ...wifi, password: wifi.password === null ? null : "set" } };
+    const { version: _, ...calibration } = this.calibration;
+    return { ...this.current, calibration, wifi: { ...wifi, password: wifi.password === null ? null : "set" } };
   }
 
   get etag() {
@@ -164,7 +165,8 @@ export class Settings {
     if (patch.calibration?.reset) wanted.calibration = null;
     else if (patch.calibration) {
       const { version } = this.calibration;
-      wanted.calibration = merge(this.calibration, { ...patch.calibration, version: version + 1 });
+      const date = Math.floor(Date.now() / 1000);
+      wanted.calibration = merge(this.calibration, { date, ...patch.calibration, version: version + 1 });
     }
     const fields = wrongFields(wanted);
     if (fields.length > 0) {

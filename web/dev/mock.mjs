@@ -353,7 +353,7 @@ const GETS = {
     if (query.has("flags")) state.flags = query.get("flags").split(",").filter(Boolean);
     if (query.has("locked")) {
       if (query.get("locked") === "1") control.tripNow();
-      else control.rearm("Re-armed");
+      else control.rearm("re-armed by hand; still off");
     }
     if (query.has("welded")) control.weld(query.get("welded") === "1");
     if (query.has("null")) state.nulls = query.get("null") === "1";

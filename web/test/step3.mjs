@@ -137,7 +137,10 @@ describe("control", () => {
         await page.waitForSelector('#relay-switch[aria-checked="false"]');
         await command({ on: true });
         await page.getByRole("button", { name: /^Release/ }).click();
-        await page.locator(".claims li").filter({ hasText: "By hand" }).waitFor({ state: "detached" });
+        await page
+          .locator(".claims strong")
+          .filter({ hasText: /^By hand$/ })
+          .waitFor({ state: "detached" });
       },
       "#/control",
     ));

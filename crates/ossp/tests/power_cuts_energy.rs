@@ -1,5 +1,5 @@
-//! The energy's memory over power cuts: a long random history, forked at each word written and in each erase.
-//! `OSSP_POWER_CUTS` is how many cuts (700; 35,000 in `./ci.sh long`).
+//! The energy's journal over power cuts: a long random history, forked at each word written and in each erase.
+//! `OSSP_POWER_CUTS` is how many cuts (700; 35,000 in `./ci.sh long`), shared with `power_cuts_totals.rs`.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests may fail loudly")]
 
@@ -8,57 +8,14 @@ use std::time::Duration;
 use futures_lite::future::block_on;
 use metering::energy::Energy;
 use ossp::sim::flash::{SECTOR, SimFlash};
-use plug::platform::{Instant, Random};
+use plug::platform::Instant;
+use plug::storage::budget::WriteBudget;
 use plug::storage::journal::{Journal, JournalError, JournalPolicy};
-use plug::storage::layout::{ENERGY, METER, Place, TOTALS};
-use plug::storage::meter_id::{self, MeterKept};
-use plug::storage::totals::{DayMarks, Row, Rows, Totals};
+use plug::storage::layout::ENERGY;
+use plug::storage::totals::Totals;
+use power_cuts::{Dice, METER_TAG, cuts, flash, later, progress, steps};
 
-const METER_TAG: u32 = 0x0551_0001;
-
-fn cuts() -> u32 {
-    std::env::var("OSSP_POWER_CUTS").map_or(700, |cuts| cuts.parse().unwrap())
-}
-
-/// A seeded generator (xorshift64*).
-struct Dice(u64);
-
-impl Dice {
-    fn new(seed: u64) -> Self {
-        Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
-    }
-
-    fn roll(&mut self) -> u64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 16
-    }
-
-    fn below(&mut self, end: u64) -> u64 {
-        self.roll() % end
-    }
-
-    fn one_in(&mut self, many: u64) -> bool {
-        self.below(many) == 0
-    }
-}
-
-impl Random for Dice {
-    fn fill(&mut self, bytes: &mut [u8]) {
-        bytes.fill_with(|| self.roll() as u8);
-    }
-}
-
-fn progress(what: &str, done: u32, of: u32) {
-    if done.is_multiple_of(500) || done == of {
-        eprintln!("{what}: {done} of {of} power cuts");
-    }
-}
-
-fn flash(place: Place, seed: u64) -> SimFlash {
-    SimFlash::new(place.length as usize / SECTOR, seed)
-}
+mod power_cuts;
 
 fn open(flash: SimFlash) -> (Journal<SimFlash>, Option<Totals>) {
     let (journal, found) = block_on(Journal::open(flash, METER_TAG));
@@ -69,32 +26,6 @@ fn open(flash: SimFlash) -> (Journal<SimFlash>, Option<Totals>) {
 fn keep(journal: &mut Journal<SimFlash>, totals: &Totals) -> Result<(), JournalError> {
     block_on(journal.append(totals))?;
     block_on(journal.maintain()).map(|_| ())
-}
-
-/// Steps of a power cut that an action takes.
-fn steps(before: &SimFlash, after: &SimFlash) -> u32 {
-    let words = after.words_written() - before.words_written();
-    (words + 4 * (after.erases() - before.erases())) as u32
-}
-
-/// Totals a little later: mostly one energy grew, as under a load; sometimes more, or a lot.
-fn later(totals: &Totals, dice: &mut Dice) -> Totals {
-    let mut more = Totals::default();
-    let energy = Energy(match dice.below(20) {
-        0 => dice.below(1 << 40),
-        1..4 => dice.below(1 << 20),
-        _ => dice.below(11_000_000_000),
-    });
-    if dice.one_in(8) {
-        more.export = energy
-    } else {
-        more.import = energy
-    }
-    if dice.one_in(25) {
-        more.below_noise = energy;
-        more.unmeasured_us = dice.below(100_000);
-    }
-    totals.plus(more)
 }
 
 #[test]
@@ -114,7 +45,7 @@ fn a_cut_at_any_step_leaves_the_old_or_the_new_totals() {
         turns += u32::from(turn);
         // The rarer it is, the surer it is cut at each step.
         let mut continued = None;
-        if turn || dice.one_in(if steps > 2 { 3 } else { 150 }) {
+        if turn || dice.one_in(if steps > 2 { 20 } else { 150 }) {
             for after in 0..steps {
                 let found = cut(&journal, after, kept, &next, &mut dice, &mut continued);
                 (old, new) = if found == Some(next) { (old, new + 1) } else { (old + 1, new) };
@@ -235,7 +166,6 @@ fn a_cut_loses_no_more_than_is_promised() {
 
 #[test]
 fn a_day_costs_what_the_budget_says() {
-    use plug::storage::budget::WriteBudget;
     let load = Totals { import: Energy(3_680_000_000 / 5 / 3600 * 1000), ..Totals::default() };
     let noise =
         Totals { import: Energy(100), export: Energy(90), below_noise: Energy(190), unmeasured_us: 10 };
@@ -426,218 +356,5 @@ mod worn {
             let image = journal.flash().clone();
             assert_eq!(block_on(Journal::open(image, 1)).1, Ok(Some(total)), "round {round}");
         }
-    }
-}
-
-fn list<'f>(marks: &mut DayMarks<&'f mut SimFlash>, mut rows: Rows) -> Vec<Row> {
-    let mut list = Vec::new();
-    loop {
-        let some = block_on(marks.next_rows(&mut rows)).unwrap();
-        if some.is_empty() {
-            return list;
-        }
-        list.extend(some);
-    }
-}
-
-/// What the rows should be, from all that was noted: (day, totals) of each first moment of a day.
-fn expected(noted: &[(i64, Totals)], now: &Totals) -> Vec<(i32, u64)> {
-    let mut end = *now;
-    let mut rows = Vec::new();
-    for (day, begin) in noted.iter().rev() {
-        rows.push((*day as i32, end.import.0 - begin.import.0));
-        end = *begin;
-    }
-    rows
-}
-
-fn short(rows: &[Row]) -> Vec<(i32, u64)> {
-    rows.iter().map(|row| (row.day, row.import.0)).collect()
-}
-
-/// 2026-01-01.
-const NEW_YEAR: i64 = 20_454;
-
-#[test]
-fn a_cut_while_a_day_begins_changes_no_days_energy() {
-    let wanted = cuts() / 5;
-    let mut dice = Dice::new(31);
-    let mut image = flash(TOTALS, 3);
-    let (mut noted, mut total, mut day, mut done) = (Vec::new(), Totals::default(), NEW_YEAR, 0);
-    while done < wanted {
-        let mut whole = image.clone();
-        let (mut marks, opened) = block_on(DayMarks::open(&mut whole, METER_TAG));
-        assert_eq!(opened, Ok(()));
-        assert!(marks.wants(day) && block_on(marks.note(day, &total)).unwrap());
-        assert!(!marks.wants(day) && !block_on(marks.note(day, &later(&total, &mut dice))).unwrap());
-        noted.push((day, total));
-        let now = later(&total, &mut dice);
-        let steps = steps(&image, &whole);
-        for after in (0..steps).filter(|_| dice.one_in(6)).collect::<Vec<_>>() {
-            let mut fork = image.clone();
-            fork.cut_power_after(after);
-            let (mut marks, _) = block_on(DayMarks::open(&mut fork, METER_TAG));
-            assert!(block_on(marks.note(day, &total)).is_err(), "after {after} of {steps}");
-            fork.restore_power();
-            let (mut marks, opened) = block_on(DayMarks::open(&mut fork, METER_TAG));
-            assert_eq!(opened, Ok(()));
-            block_on(marks.note(day, &total)).unwrap();
-            check_rows(&mut marks, &noted, &now);
-            done += 1;
-            progress("days", done, wanted);
-        }
-        image = whole;
-        total = now;
-        // Most days follow each other; sometimes the plug is away for some.
-        day += if dice.one_in(15) { 1 + dice.below(40) as i64 } else { 1 };
-    }
-}
-
-fn check_rows(marks: &mut DayMarks<&mut SimFlash>, noted: &[(i64, Totals)], now: &Totals) {
-    let days = marks.days(now);
-    let rows = short(&list(marks, days));
-    let expected = expected(noted, now);
-    let kept = expected.iter().take_while(|(day, _)| i64::from(*day) > noted.last().unwrap().0 - 65).count();
-    assert_eq!(rows[..kept], expected[..kept]);
-    assert_eq!(rows, expected[..rows.len()]);
-}
-
-#[test]
-fn days_and_months_are_kept_for_long_and_add_up() {
-    let mut image = flash(TOTALS, 3);
-    let (mut marks, _) = block_on(DayMarks::open(&mut image, METER_TAG));
-    // 10 Wh a day for four years, the first of them with a late beginning.
-    let at = |day: i64| Totals { import: Energy((day - NEW_YEAR) as u64 * 10 + 7), ..Totals::default() };
-    for day in NEW_YEAR..NEW_YEAR + 1461 {
-        assert!(block_on(marks.note(day, &at(day))).unwrap());
-    }
-    let today = NEW_YEAR + 1460;
-    let now = Totals { import: Energy(at(today).import.0 + 4), ..Totals::default() };
-    let rows = marks.days(&now);
-    let days = list(&mut marks, rows);
-    assert!(days.len() >= 62, "{} days", days.len());
-    for (back, row) in days.iter().enumerate() {
-        let energy = if back == 0 { 4 } else { 10 };
-        assert_eq!((i64::from(row.day), row.import.0), (today - back as i64, energy));
-        assert!(row.exact);
-    }
-    let rows = marks.months(&now);
-    let months = list(&mut marks, rows);
-    assert!(months.len() >= 36, "{} months", months.len());
-    let lengths = [31, 30, 31, 30, 31, 31, 30, 31, 30, 31, 28, 31];
-    for (row, length) in months.iter().skip(1).zip(lengths.iter().skip(1)) {
-        assert_eq!((row.import.0, row.exact), (length * 10, true), "month from {}", row.day);
-    }
-    assert_eq!(months[0].import.0, 304, "30 days of December and what came today");
-    assert_eq!(marks.today(today, &now).unwrap().import, Energy(4));
-    assert_eq!(marks.used_today_wh(today, &now), Some(4e-9));
-    assert_eq!(marks.today(today + 1, &now), None);
-    // Another meter has none of it.
-    let (mut other, _) = block_on(DayMarks::open(&mut image, METER_TAG + 1));
-    let rows = other.days(&now);
-    assert_eq!(list(&mut other, rows), []);
-    assert!(image.most_erases() < 30, "{} erases in four years", image.most_erases());
-}
-
-#[test]
-fn what_was_not_seen_is_said() {
-    let mut image = flash(TOTALS, 3);
-    let total = |import| Totals { import: Energy(import), ..Totals::default() };
-    let day = NEW_YEAR;
-    let (mut marks, _) = block_on(DayMarks::open(&mut image, METER_TAG));
-    block_on(marks.note(day, &total(100))).unwrap();
-    block_on(marks.note(day + 1, &total(110))).unwrap();
-    block_on(marks.note(day + 2, &total(130))).unwrap();
-    // Off over midnight, and the time comes late.
-    let (mut marks, _) = block_on(DayMarks::open(&mut image, METER_TAG));
-    assert_eq!(marks.today(day + 3, &total(190)), None);
-    block_on(marks.note(day + 3, &total(200))).unwrap();
-    block_on(marks.note(day + 4, &total(250))).unwrap();
-    let rows = marks.days(&total(255));
-    let rows = list(&mut marks, rows);
-    let told: Vec<_> = rows.iter().map(|row| (i64::from(row.day) - day, row.import.0, row.exact)).collect();
-    assert_eq!(told, [(4, 5, true), (3, 50, false), (2, 70, false), (1, 20, true), (0, 10, false)]);
-}
-
-#[test]
-fn a_clock_that_was_wrong_is_put_right() {
-    let mut image = flash(TOTALS, 3);
-    let total = |import| Totals { import: Energy(import), ..Totals::default() };
-    let day = NEW_YEAR + 100;
-    let (mut marks, _) = block_on(DayMarks::open(&mut image, METER_TAG));
-    block_on(marks.note(day, &total(100))).unwrap();
-    block_on(marks.note(day + 1, &total(110))).unwrap();
-    // A zone to the west: the day before once more; it waits.
-    assert!(!marks.wants(day) && !block_on(marks.note(day, &total(115))).unwrap());
-    assert!(!block_on(marks.note(day + 1, &total(120))).unwrap());
-    // Twenty years ahead, and back.
-    assert!(block_on(marks.note(day + 7305, &total(130))).unwrap());
-    assert!(marks.wants(day + 2) && block_on(marks.note(day + 2, &total(140))).unwrap());
-    for reopened in [false, true] {
-        if reopened {
-            marks = block_on(DayMarks::open(&mut image, METER_TAG)).0;
-        }
-        let rows = marks.days(&total(150));
-        let rows = short(&list(&mut marks, rows));
-        let day = day as i32;
-        assert_eq!(rows, [(day + 2, 10), (day + 1, 30), (day, 10)]);
-        let months = marks.months(&total(150));
-        assert_eq!(list(&mut marks, months).len(), 1);
-    }
-}
-
-#[test]
-fn foreign_bytes_are_no_days() {
-    for seed in 0..100 {
-        let mut dice = Dice::new(seed);
-        let mut image = flash(TOTALS, seed);
-        for byte in image.bytes().iter_mut().step_by([1, 3, 50, 1000][seed as usize % 4]) {
-            *byte = dice.roll() as u8;
-        }
-        let (mut marks, _) = block_on(DayMarks::open(&mut image, METER_TAG));
-        block_on(marks.note(NEW_YEAR, &Totals::default())).unwrap();
-        let rows = marks.days(&Totals::default());
-        assert_eq!(list(&mut marks, rows).len(), 1, "seed {seed}");
-    }
-}
-
-#[test]
-fn a_meters_identity_is_the_old_or_the_new_one() {
-    let mut dice = Dice::new(77);
-    let mut image = flash(METER, 2);
-    let (mut id, kept) = block_on(meter_id::open(&mut image, &mut dice));
-    assert_eq!(kept, MeterKept::Made);
-    let mut done = 0;
-    for _ in 0..800 {
-        let mut whole = image.clone();
-        let new = block_on(meter_id::renew(&mut whole, &mut dice)).unwrap();
-        assert_ne!(new, id);
-        let steps = steps(&image, &whole);
-        let cut = steps > 6 || dice.one_in(8);
-        for after in 0..if cut { steps } else { 0 } {
-            let mut fork = image.clone();
-            fork.cut_power_after(after);
-            let mut same = Fixed(new.to_string());
-            assert_eq!(block_on(meter_id::renew(&mut fork, &mut same)), None);
-            fork.restore_power();
-            let (found, kept) = block_on(meter_id::open(&mut fork, &mut dice));
-            assert_eq!(kept, MeterKept::Found);
-            assert!(found == id || found == new, "{found} after {after} steps");
-            done += 1;
-        }
-        (image, id) = (whole, new);
-        assert_eq!(block_on(meter_id::open(&mut image, &mut dice)), (id, MeterKept::Found));
-    }
-    assert!(done > 500 && image.erases() > 2, "{done} cuts, {} erases", image.erases());
-    image.break_down();
-    assert_eq!(block_on(meter_id::open(&mut image, &mut dice)).1, MeterKept::NotKept);
-}
-
-/// Random numbers that are known before: those of this identity.
-struct Fixed(String);
-
-impl Random for Fixed {
-    fn fill(&mut self, bytes: &mut [u8]) {
-        bytes.copy_from_slice(&u64::from_str_radix(&self.0, 16).unwrap().to_be_bytes());
     }
 }

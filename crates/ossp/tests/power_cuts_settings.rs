@@ -33,7 +33,7 @@ type Store<'f> = SettingsStore<Region<'f, SimFlash>, Region<'f, SimFlash>>;
 
 impl Plug {
     fn new(flash: SimFlash) -> Self {
-        Self { flash: Shared::new(flash) }
+        Self { flash: Shared::new(Some(flash)) }
     }
 
     /// Reads, and lets `then` go on.
@@ -41,7 +41,7 @@ impl Plug {
         let region = |place| Region::new(&self.flash, place);
         let mut store = SettingsStore::new(region(SETTINGS), region(CALIBRATION));
         let (settings, trouble) = block_on(store.load(&basis()));
-        let off = self.flash.try_lock().unwrap().is_off();
+        let off = self.flash.try_lock().unwrap().as_ref().unwrap().is_off();
         assert!(trouble.is_none() || off, "{trouble:?}");
         then(&mut store, *settings)
     }
@@ -55,7 +55,7 @@ impl Plug {
     }
 
     fn into_flash(self) -> SimFlash {
-        self.flash.into_inner()
+        self.flash.into_inner().unwrap()
     }
 }
 
@@ -139,7 +139,7 @@ fn after_any_power_cut_there_are_the_old_or_the_new_settings() {
 fn cut(flash: &SimFlash, after: u32, repair: Option<u32>, new: &Settings) -> Settings {
     let plug = Plug::new(flash.clone());
     let outcome = plug.start(|store, _| {
-        plug.flash.try_lock().unwrap().cut_power_after(after);
+        plug.flash.try_lock().unwrap().as_mut().unwrap().cut_power_after(after);
         block_on(store.save(new))
     });
     let mut flash = plug.into_flash();
@@ -165,7 +165,7 @@ fn cut(flash: &SimFlash, after: u32, repair: Option<u32>, new: &Settings) -> Set
 fn a_broken_flash_says_so_and_the_plug_starts() {
     let mut flash = SimFlash::new(SECTORS, 1);
     flash.break_down();
-    let plug = Plug { flash: Shared::new(flash) };
+    let plug = Plug { flash: Shared::new(Some(flash)) };
     let region = |place| Region::new(&plug.flash, place);
     let mut store = SettingsStore::new(region(SETTINGS), region(CALIBRATION));
     let (settings, trouble) = block_on(store.load(&basis()));
@@ -193,7 +193,7 @@ fn foreign_bytes_are_told_and_cleared_away() {
             let noise = dice.roll(256) as u8;
             *byte = if seed % 8 < 4 { noise } else { *byte & noise };
         }
-        let plug = Plug { flash: Shared::new(flash) };
+        let plug = Plug { flash: Shared::new(Some(flash)) };
         let region = |place| Region::new(&plug.flash, place);
         let mut store = SettingsStore::new(region(SETTINGS), region(CALIBRATION));
         let (found, trouble) = block_on(store.load(&basis()));

@@ -2,104 +2,15 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests may fail loudly")]
 
-use std::io::{BufRead, BufReader, Read, Write};
+mod virtual_plug;
+
+use std::io::Write;
 use std::net::TcpStream;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
-use std::time::{Duration, Instant};
+use std::path::Path;
+use std::time::Instant;
 
 use serde_json::Value;
-
-const PATIENCE: Duration = Duration::from_secs(60);
-
-/// A folder that goes away.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("ossp-program-{}-{name}", std::process::id()));
-        let _ = std::fs::remove_dir_all(&path);
-        Self(path)
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
-
-/// A running virtual plug.
-struct Plug {
-    child: Child,
-    address: String,
-}
-
-impl Plug {
-    fn start(state: &Path, more: &[&str]) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_ossp"))
-            .args(["run", "--listen", "127.0.0.1:0", "--state"])
-            .arg(state)
-            .args(more)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let address = line.trim().strip_prefix("http://").unwrap().trim_end_matches('/').to_owned();
-        Self { child, address }
-    }
-
-    fn request(&self, head: &str, body: &str) -> (u16, String) {
-        let mut stream = TcpStream::connect(&self.address).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        write!(stream, "{head} HTTP/1.1\r\nHost: plug\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}", body.len()).unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        let status = answer.split(' ').nth(1).unwrap().parse().unwrap();
-        (status, answer.split_once("\r\n\r\n").unwrap().1.to_owned())
-    }
-
-    fn json(&self, path: &str) -> Value {
-        let (_, body) = self.request(&format!("GET {path}"), "");
-        serde_json::from_str(&body).unwrap()
-    }
-
-    /// The first reading that pleases.
-    fn reading(&self, pleases: impl Fn(&Value) -> bool) -> Value {
-        let begin = Instant::now();
-        loop {
-            let reading = self.json("/api/v1/reading");
-            if reading.get("error").is_none() && pleases(&reading) {
-                return reading;
-            }
-            assert!(begin.elapsed() < PATIENCE, "{reading}");
-            std::thread::sleep(Duration::from_millis(20));
-        }
-    }
-
-    #[cfg(unix)]
-    fn stop(mut self) -> Option<i32> {
-        Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap();
-        self.child.wait().unwrap().code()
-    }
-}
-
-impl Drop for Plug {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn sequence(reading: &Value) -> u64 {
-    reading["sequence"].as_u64().unwrap()
-}
-
-fn run(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_ossp")).args(arguments).output().unwrap()
-}
+use virtual_plug::{Folder, PATIENCE, Plug, run, sequence};
 
 #[test]
 fn the_relay_cuts_the_load_and_the_voltage_stays() {
@@ -319,7 +230,7 @@ fn a_new_image_is_confirmed_after_a_minute_and_left_if_the_plug_dies_before() {
             break;
         }
         assert!(begin.elapsed() < PATIENCE, "{info}");
-        std::thread::sleep(Duration::from_millis(20));
+        std::thread::sleep(std::time::Duration::from_millis(20));
     }
     drop(plug);
     let plug = Plug::start(&state.0, &["--source", "sim:kettle"]);

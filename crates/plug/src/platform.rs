@@ -223,6 +223,29 @@ pub trait Button {
     async fn changed(&mut self);
 }
 
+/// A button that may be missing.
+impl<B: Button> Button for Option<B> {
+    fn is_pressed(&mut self) -> bool {
+        self.as_mut().is_some_and(Button::is_pressed)
+    }
+
+    async fn changed(&mut self) {
+        match self {
+            Some(button) => button.changed().await,
+            None => core::future::pending().await,
+        }
+    }
+}
+
+/// A light that may be missing.
+impl<L: Led> Led for Option<L> {
+    fn set(&mut self, lit: bool) {
+        if let Some(led) = self {
+            led.set(lit);
+        }
+    }
+}
+
 /// A plug without a button.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct NoButton;

@@ -7,7 +7,8 @@ use embedded_storage_async::nor_flash::{ErrorType, NorFlash, NorFlashErrorKind, 
 const MEMORY: usize = 0x80a0_0000;
 const SECTOR: usize = 4096;
 const WORD: usize = 4;
-const SECTORS: usize = 16;
+/// As the chip's data partition: 448 KB.
+const SECTORS: usize = 112;
 const ERASED: u8 = 0xff;
 
 /// The plug's data partition.

@@ -15,6 +15,8 @@ import type {
 } from "./types";
 
 const TIMEOUT_MS = 5000;
+/** A change is answered once it lies in the flash, which may just be erasing. */
+const CHANGE_TIMEOUT_MS = 10_000;
 
 /** A field of the settings that was refused. */
 export interface RefusedField {
@@ -47,9 +49,9 @@ interface Answer {
   etag: string | null;
 }
 
-async function request(path: string, options: RequestInit = {}): Promise<Answer> {
+async function request(path: string, options: RequestInit = {}, timeout = TIMEOUT_MS): Promise<Answer> {
   const abort = new AbortController();
-  const timer = setTimeout(() => abort.abort(), TIMEOUT_MS);
+  const timer = setTimeout(() => abort.abort(), timeout);
   let response: Response;
   let text: string;
   try {
@@ -84,11 +86,8 @@ function read(path: string): Promise<Answer> {
 const readJson = async <T>(path: string): Promise<T> => JSON.parse((await read(path)).text) as T;
 
 function change(method: string, path: string, body: unknown, headers: Record<string, string> = {}): Promise<Answer> {
-  return request(path, {
-    method,
-    body: JSON.stringify(body),
-    headers: { "Content-Type": "application/json", ...headers },
-  });
+  const sent = { method, body: JSON.stringify(body), headers: { "Content-Type": "application/json", ...headers } };
+  return request(path, sent, CHANGE_TIMEOUT_MS);
 }
 
 const parsed = <T>({ text }: Answer): T | null => (text === "" ? null : (JSON.parse(text) as T));

@@ -151,8 +151,18 @@ export interface Trip {
 /** How near the protections are to a trip. */
 export interface Protection {
   state: string;
+  /** Why it is locked out. */
+  cause?: string | null;
+  retry_in_s?: number | null;
+  /** `pause` or `condition`: that what tripped is gone. */
+  retry_waits_for?: string | null;
   thermal_pct?: number | null;
+  /** Until inverse time trips at the present current. */
+  thermal_trip_in_s?: number | null;
   over_power_s?: number | null;
+  over_voltage_s?: number | null;
+  under_voltage_s?: number | null;
+  chip_temperature_c?: number | null;
   budget?: { used_wh: number; of_wh: number | null; since: number | null } | null;
   /** What is in force, by the settings' names. */
   limits?: Record<string, number | boolean | null>;

@@ -3,7 +3,7 @@
 import type { Json } from "../api/types";
 import { h, setAttribute, setText } from "./dom";
 import { duration } from "./format";
-import { type Group, patchOf, plainPath, put, same, valueAt } from "./patch";
+import { type Group, patchOf, plainPath, same, valueAt } from "./patch";
 import { Signal } from "./signal";
 
 export interface Field {
@@ -266,17 +266,4 @@ export class Form {
     }
     this.changed.value = changed;
   }
-}
-
-/** A copy of `base` with `patch` laid over it. */
-export function merged(base: Group, patch: Group): Group {
-  const result = structuredClone(base);
-  const lay = (group: Group, prefix: string): void => {
-    for (const [name, value] of Object.entries(group)) {
-      if (typeof value === "object" && value !== null && !Array.isArray(value)) lay(value, `${prefix}${name}.`);
-      else put(result, prefix + name, value);
-    }
-  };
-  lay(patch, "");
-  return result;
 }

@@ -57,6 +57,12 @@ export function duration(seconds: number): string {
   return `${Math.floor(s / 86400)} d ${Math.floor((s % 86400) / 3600)} h`;
 }
 
+/** The plug gives causes as half sentences: with a capital and a full stop. */
+export function sentence(text: string): string {
+  const whole = text.charAt(0).toUpperCase() + text.slice(1);
+  return whole === "" || /[.!?]$/.test(whole) ? whole : `${whole}.`;
+}
+
 /** Time of day in the browser's zone, 24 hours. */
 export function clockTime(unixSeconds: number): string {
   const date = new Date(unixSeconds * 1000);

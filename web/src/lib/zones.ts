@@ -11,35 +11,14 @@ export function readZones(table: Record<string, string>): Zones {
   return new Map(pairs.sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
-/** Other names that browsers give for zones in the table. */
-const FORMERLY: Record<string, string> = {
-  "UTC": "Etc/UTC",
-  "GMT": "Etc/UTC",
-  "Etc/GMT": "Etc/UTC",
-  "Asia/Calcutta": "Asia/Kolkata",
-  "Asia/Katmandu": "Asia/Kathmandu",
-  "Asia/Saigon": "Asia/Ho_Chi_Minh",
-  "Asia/Rangoon": "Asia/Yangon",
-  "Europe/Kiev": "Europe/Kyiv",
-  "America/Buenos_Aires": "America/Argentina/Buenos_Aires",
-  "Atlantic/Faeroe": "Atlantic/Faroe",
-};
-
-/** The zone in the table that `name` means. */
+/** The zone that `name` means, also by a former name. */
 export function findZone(zones: Zones, name: string): { zone: string; posix: string } | null {
-  for (const zone of [name, FORMERLY[name] ?? ""]) {
-    const posix = zones.get(zone);
-    if (posix !== undefined) return { zone, posix };
-  }
-  return null;
+  const posix = zones.get(name);
+  return posix === undefined ? null : { zone: name, posix };
 }
 
-/** The browser's zone, where the plug's is another one. */
-export function proposeZone(
-  zones: Zones,
-  browser: string,
-  plug: { zone: string; posix: string },
-): { zone: string; posix: string } | null {
+/** The browser's zone, where clocks there do not go as the plug's rules say. */
+export function proposeZone(zones: Zones, browser: string, posix: string): { zone: string; posix: string } | null {
   const found = findZone(zones, browser);
-  return found && (found.zone !== plug.zone || found.posix !== plug.posix) ? found : null;
+  return found && found.posix !== posix ? found : null;
 }

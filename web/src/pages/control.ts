@@ -3,7 +3,7 @@ import { api } from "../api/client";
 import { plug } from "../api/plug";
 import type { Claim, RelayChange } from "../api/types";
 import { h, setText } from "../lib/dom";
-import { duration, momentOrUptime, withUnit } from "../lib/format";
+import { duration, momentOrUptime, sentence, withUnit } from "../lib/format";
 import type { Lifetime } from "../lib/signal";
 import { relayCard } from "../parts/relay";
 import { trips } from "../parts/trips";
@@ -21,7 +21,7 @@ function line(change: RelayChange): Node {
     ["Time", `${momentOrUptime(change.time, change.uptime_s)}${run}`],
     ["Relay", h("span", {}, onOff(change.on), ...locked)],
     ["By", sourceText(change.source)],
-    ["Because", change.cause],
+    ["Because", sentence(change.cause)],
     ["Power then", withUnit(change.active_power_w, "W")],
     ["Current then", withUnit(change.current_a, "A")],
     ["Window", change.reading_sequence === null ? "–" : String(change.reading_sequence)],
@@ -84,7 +84,7 @@ function claims(life: Lifetime): HTMLElement {
         h("strong", {}, classText(claim.class)),
         onOff(claim.on),
         h("span", { class: "claim-role" }, claim.holds ? "decides" : "waits"),
-        h("p", {}, claim.cause),
+        h("p", {}, sentence(claim.cause)),
         h("p", { class: "hint" }, parts.join(" · ")),
       );
     });

@@ -3,8 +3,7 @@ import { api, NoAnswer } from "../api/client";
 import { plug } from "../api/plug";
 import type { Protection } from "../api/types";
 import { h, setAttribute, setText } from "../lib/dom";
-import { decimal, duration, withUnit } from "../lib/format";
-import { valueAt } from "../lib/patch";
+import { decimal, duration, sentence, withUnit } from "../lib/format";
 import type { Lifetime } from "../lib/signal";
 import { editor } from "../parts/editor";
 import { groupCard } from "../parts/groups";
@@ -32,7 +31,7 @@ interface Margin {
 }
 
 /** What is known of each protection that is on. */
-function margins(protection: Protection, powerHoldS: number | null): Margin[] {
+function margins(protection: Protection): Margin[] {
   const reading = plug.reading.value;
   const limit = (name: string): number | null => {
     const value = protection.limits?.[name];
@@ -45,25 +44,42 @@ function margins(protection: Protection, powerHoldS: number | null): Margin[] {
     found.push({ name, share: value / of, text: `${withUnit(value, unit)} of ${withUnit(of, unit)}`, near });
   };
   add("Current, at once", reading?.half_cycle.current_max_a, limit("current_limit_a"), "A");
-  const thermal = protection.thermal_pct;
+  const { thermal_pct: thermal, thermal_trip_in_s: trips } = protection;
   if (typeof thermal === "number") {
-    found.push({ name: "Heat by the current", share: thermal / 100, text: `${decimal(thermal, 1)} %, trips at 100 %` });
+    const soon = typeof trips === "number" ? `, trips in ${duration(trips)}` : "";
+    found.push({ name: "Heat by the current", share: thermal / 100, text: `${decimal(thermal, 1)} %${soon}` });
   }
-  add("Power", reading?.active_power_w, limit("power_limit_w"), "W");
-  if (limit("power_limit_w") !== null && powerHoldS !== null) {
-    add("Time above that power", protection.over_power_s, powerHoldS, "s");
-  }
+  add("Power", reading && Math.abs(reading.active_power_w), limit("power_limit_w"), "W");
+  add("Time above that power", protection.over_power_s, limit("power_hold_s"), "s");
   add("Voltage, upper limit", reading?.voltage_v, limit("voltage_max_v"), "V");
+  add("Time above that voltage", protection.over_voltage_s, limit("voltage_hold_s"), "s");
   const lowest = limit("voltage_min_v");
   if (reading && lowest !== null && reading.voltage_v > 0) {
     const text = `${withUnit(reading.voltage_v, "V")}, at least ${withUnit(lowest, "V")}`;
     found.push({ name: "Voltage, lower limit", share: lowest / reading.voltage_v, text, near: NEAR_VOLTAGE });
   }
+  add("Time below that voltage", protection.under_voltage_s, limit("voltage_hold_s"), "s");
   add("Energy today", protection.budget?.used_wh, protection.budget?.of_wh, "Wh");
+  const { chip_temperature_c: chip } = protection;
+  const hottest = limit("chip_temperature_max_c");
+  if (typeof chip === "number" && hottest !== null) {
+    const text = `${decimal(chip, 0)} of ${decimal(hottest, 0)} °C`;
+    found.push({ name: "Chip", share: chip / hottest, text });
+  }
   return found;
 }
 
-function stateCard(life: Lifetime, holdOf: () => number | null): HTMLElement {
+/** Where the guard stands, in a sentence. */
+function stateText(protection: Protection): string {
+  const words = STATES[protection.state] ?? protection.state;
+  const why = protection.cause ? ` ${sentence(protection.cause)}` : "";
+  if (protection.state !== "waiting_to_retry") return `${words}.${why}`;
+  if (protection.retry_waits_for === "condition") return `${words}, once what tripped is gone.${why}`;
+  const left = typeof protection.retry_in_s === "number" ? `, in ${duration(protection.retry_in_s)}` : "";
+  return `${words}${left}.${why}`;
+}
+
+function stateCard(life: Lifetime): HTMLElement {
   const state = h("p", { class: "protection-state" }, "…");
   const list = h("dl", { class: "margins" });
   const lines = new Map<string, { node: HTMLElement; bar: HTMLElement; text: HTMLElement }>();
@@ -81,11 +97,9 @@ function stateCard(life: Lifetime, holdOf: () => number | null): HTMLElement {
   };
   const draw = (): void => {
     if (!newest) return;
-    const relay = plug.relay.value;
-    const retry = typeof relay?.retry_in_s === "number" ? `, in ${duration(relay.retry_in_s)}` : "";
-    setText(state, `${STATES[newest.state] ?? newest.state}${newest.state === "waiting_to_retry" ? retry : ""}.`);
+    setText(state, stateText(newest));
     setAttribute(state, "data-state", newest.state);
-    const shown = margins(newest, holdOf()).map(({ name, share, text, near = NEAR }) => {
+    const shown = margins(newest).map(({ name, share, text, near = NEAR }) => {
       const made = line(name);
       made.bar.style.width = `${Math.min(100, Math.max(0, share * 100))}%`;
       setAttribute(made.bar, "data-near", share >= 1 ? "over" : share >= near ? "near" : null);
@@ -124,10 +138,6 @@ function stateCard(life: Lifetime, holdOf: () => number | null): HTMLElement {
 
 export function protectionPage(life: Lifetime): Node {
   const { form, bar } = editor(life);
-  const hold = (): number | null => {
-    const value = valueAt(form.base, "protection.power_hold_s");
-    return typeof value === "number" ? value : null;
-  };
   return h(
     "div",
     { class: "narrow" },
@@ -139,7 +149,7 @@ export function protectionPage(life: Lifetime): Node {
       h("p", {}, NOT_A_FUSE[0]),
       h("p", {}, h("a", { href: "#/learn/not-a-fuse" }, "What it cannot do, and when nothing watches")),
     ),
-    stateCard(life, hold),
+    stateCard(life),
     ...PROTECTIONS.map((group) => groupCard(form, group)),
     bar,
   );

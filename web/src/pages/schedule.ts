@@ -12,19 +12,20 @@ import { placeCard } from "../parts/place";
 /** What the schedule does now, in one or two sentences. */
 export function scheduleText(schedule: RelayStatus["schedule"], now: number): string {
   if (!schedule) return "This plug does not tell what its schedule does.";
-  const reason = schedule.reason ? ` ${schedule.reason}` : "";
+  const why = schedule.reason ? `: ${schedule.reason}` : "";
   switch (schedule.state) {
     case "off":
       return "The schedule is off.";
     case "clock_untrusted":
-      return `The schedule does not run: the plug does not know the time for sure.${reason}`;
+      return "The schedule does not run: the plug does not know the time for sure.";
     case "no_edges":
-      return `The schedule is on, and nothing in it will switch.${reason}`;
+      return `The schedule is on, but nothing switches${why}.`;
     default: {
       const { next } = schedule;
-      if (!next) return `The schedule is running.${reason}`;
+      const running = `The schedule is running${why}.`;
+      if (!next) return running;
       const when = `${moment(next.time)}, in ${duration(next.time - now)}`;
-      return `The schedule is running. Next it wants the socket ${next.on ? "on" : "off"}: ${when} (entry ${next.entry + 1}).`;
+      return `${running} Next it wants the socket ${next.on ? "on" : "off"}: ${when} (entry ${next.entry + 1}).`;
     }
   }
 }

@@ -1,13 +1,10 @@
 // Settings of the plug as a whole: device, relay, network, time, calibration; moving them, starting anew.
 import { api } from "../api/client";
 import { plug } from "../api/plug";
-import type { CalibrationPage, Kept } from "../api/types";
 import { h, setAttribute, setText } from "../lib/dom";
-import { merged } from "../lib/form";
 import { moment } from "../lib/format";
-import { type Group, put, valueAt } from "../lib/patch";
 import type { Lifetime } from "../lib/signal";
-import { type Editor, type Hooks, editor } from "../parts/editor";
+import { type Editor, editor } from "../parts/editor";
 import { groupCard } from "../parts/groups";
 import { moveCard } from "../parts/move";
 import { placeCard } from "../parts/place";
@@ -23,52 +20,32 @@ const CONTENTS: [string, string][] = [
   ["restart", "Restart and reset"],
 ];
 
-/** The calibration in use stands in the inputs, also where the settings say "the board's own". */
-class CalibrationInUse {
-  #page: CalibrationPage | null = null;
-  #own = false;
-  readonly node = h("p", { class: "calibration-now" });
-
-  readonly hooks: Hooks = {
-    arriving: (kept) => this.#arriving(kept),
-    sending: (patch) => this.#sending(patch),
-  };
-
-  async #arriving({ settings }: Kept): Promise<Group> {
+/** Which calibration is in use; the settings have its numbers only. */
+function calibrationInUse(life: Lifetime, { form }: Editor): HTMLElement {
+  const node = h("p", { class: "calibration-now" });
+  life.watch(form.loaded, async (count) => {
+    if (count === 0) return;
     try {
-      this.#page = await api.calibration();
+      const { id, in_use } = await api.calibration();
+      const date = typeof in_use.date === "number" ? `, of ${moment(in_use.date)}` : "";
+      const from = id.version === 0 ? "the board's own, never calibrated" : `version ${id.version}${date}`;
+      setText(node, `In use: ${from}; fingerprint ${id.hash}.`);
     } catch {
-      return settings; // The other settings need none.
+      setText(node, ""); // The numbers below are there all the same.
     }
-    const { id, in_use } = this.#page;
-    this.#own = id.version === 0;
-    const date = typeof in_use.date === "number" ? `, of ${moment(in_use.date)}` : "";
-    const from = this.#own ? "The board's own, never calibrated" : `Version ${id.version}${date}`;
-    setText(this.node, `In use: ${from}; fingerprint ${id.hash}.`);
-    const { version: _, ...numbers } = in_use;
-    return { ...settings, calibration: numbers };
-  }
-
-  /** A calibration is sent with its date, and as a whole where there was none before. */
-  #sending(patch: Group): Group {
-    const { calibration } = patch;
-    if (typeof calibration !== "object" || calibration === null || Array.isArray(calibration)) return patch;
-    if (!this.#page) return patch;
-    const { version: _, ...numbers } = this.#page.in_use;
-    const sent = structuredClone(this.#own ? merged(numbers, calibration) : calibration);
-    put(sent, "date", Math.floor(Date.now() / 1000));
-    return { ...patch, calibration: sent };
-  }
+  });
+  return node;
 }
 
-function calibrationCard({ form, send }: Editor, inUse: CalibrationInUse): HTMLElement {
+function calibrationCard(life: Lifetime, own: Editor): HTMLElement {
+  const { form, send } = own;
   const back = async (): Promise<void> => {
     if (confirm("Go back to the board's own calibration?")) await send({ calibration: { reset: true } });
   };
   const card = groupCard(
     form,
     CALIBRATION,
-    inUse.node,
+    calibrationInUse(life, own),
     h(
       "p",
       { class: "tools" },
@@ -101,8 +78,7 @@ function restartCard(): HTMLElement {
     }
   };
   const restart = (): void => {
-    const held = valueAt({ on: plug.relay.value?.on ?? false }, "on") === true;
-    const warning = held ? " The socket is on: what it does meanwhile is a setting of the relay." : "";
+    const warning = plug.relay.value?.on ? " The socket is on: what it does meanwhile is a setting of the relay." : "";
     if (!confirm(`Restart the plug?${warning}`)) return;
     void run(api.restart, "It restarts. This page comes back by itself in some seconds.");
   };
@@ -141,8 +117,7 @@ function restartCard(): HTMLElement {
 }
 
 export function settingsPage(life: Lifetime): Node {
-  const inUse = new CalibrationInUse();
-  const own = editor(life, inUse.hooks);
+  const own = editor(life);
   const { form, bar } = own;
   return h(
     "div",
@@ -159,7 +134,7 @@ export function settingsPage(life: Lifetime): Node {
     groupCard(form, RELAY),
     placeCard(life, form),
     groupCard(form, WIFI),
-    calibrationCard(own, inUse),
+    calibrationCard(life, own),
     moveCard(own),
     restartCard(),
     bar,

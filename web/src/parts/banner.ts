@@ -1,8 +1,9 @@
 // What needs attention, above every page. Said once by assistive technology when it appears, not at every reading.
 import { FLAG_MEMORY_MS, plug, STALE_MS } from "../api/plug";
 import { h, ICONS, icon, setText } from "../lib/dom";
-import { duration } from "../lib/format";
+import { duration, sentence } from "../lib/format";
 import { flagText } from "../texts/flags";
+import { alarmText } from "../texts/sources";
 
 interface Alert {
   key: string;
@@ -87,7 +88,7 @@ function relay(now: number): Alert[] {
       key: "locked",
       weight: "danger",
       title: "Protection has switched off.",
-      text: `${status.trip?.cause ?? status.reason}${after}`,
+      text: `${sentence(status.trip?.cause ?? status.reason)}${after}`,
       ticking: retries ? ` Tries again by itself in ${left(status.retry_in_s as number, now)}.` : "",
       action: toControl("Re-arm…"),
     });
@@ -98,8 +99,8 @@ function relay(now: number): Alert[] {
     found.push({
       key: "alarm",
       weight: "danger",
-      title: welded ? "The relay's contact seems to be welded." : "Alarm.",
-      text: `${status.alarm.cause}${welded ? ` ${advice}` : ""}`,
+      title: alarmText(status.alarm.kind),
+      text: `${sentence(status.alarm.cause)}${welded ? ` ${advice}` : ""}`,
       action: toControl("Look…"),
     });
   }

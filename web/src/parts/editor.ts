@@ -17,14 +17,7 @@ export interface Editor {
   send: (patch: Group) => Promise<boolean>;
 }
 
-export interface Hooks {
-  /** What the inputs show, where it is not what the plug gave. */
-  arriving?: (kept: Kept) => Promise<Group> | Group;
-  /** What is sent, where it is not what the inputs gave. */
-  sending?: (patch: Group) => Group;
-}
-
-export function editor(life: Lifetime, hooks: Hooks = {}): Editor {
+export function editor(life: Lifetime): Editor {
   const form = new Form();
   let etag: string | null = null;
   let busy = false;
@@ -46,15 +39,14 @@ export function editor(life: Lifetime, hooks: Hooks = {}): Editor {
     "Discard",
   );
 
-  const accept = async (kept: Kept, keep: boolean): Promise<void> => {
-    const shown = hooks.arriving ? await hooks.arriving(kept) : kept.settings;
+  const accept = (kept: Kept, keep: boolean): void => {
     etag = kept.etag;
-    form.load(shown, keep);
+    form.load(kept.settings, keep);
     problem.replaceChildren();
   };
   const load = async (keep = false): Promise<void> => {
     try {
-      await accept(await api.settings(), keep);
+      accept(await api.settings(), keep);
       setText(state, saved());
     } catch (error) {
       setText(state, "");
@@ -92,7 +84,7 @@ export function editor(life: Lifetime, hooks: Hooks = {}): Editor {
     setText(state, "Saving…");
     problem.replaceChildren();
     try {
-      await accept(await api.changeSettings(patch, etag), false);
+      accept(await api.changeSettings(patch, etag), false);
       setText(state, "Saved.");
       // In sight for a moment, though nothing is unsaved any more.
       bar.classList.add("told");
@@ -113,7 +105,7 @@ export function editor(life: Lifetime, hooks: Hooks = {}): Editor {
       problem.replaceChildren(h("p", {}, "Something typed cannot be sent: see beside the input."));
       return;
     }
-    await send(hooks.sending ? hooks.sending(patch) : patch);
+    await send(patch);
   };
 
   const bar = h("div", { class: "save-bar" }, problem, h("div", { class: "save-line" }, state, discard, save));

@@ -123,6 +123,8 @@ function makeRow(entry: Entry, remove: () => void): Row {
     error,
   );
   follow();
+  // What was not touched stays as it came, also where it has seconds that the inputs do not show.
+  const shown = formatAt(taken());
   const inputs = (): Record<string, HTMLElement> => ({
     at: kind.value === "clock" ? time : minutes,
     days: days[0] as HTMLElement,
@@ -133,7 +135,7 @@ function makeRow(entry: Entry, remove: () => void): Row {
     take: () => ({
       enabled: enabled.checked,
       days: days.filter((day) => day.checked).map((day) => day.value),
-      at: formatAt(taken()),
+      at: formatAt(taken()) === shown ? entry.at : formatAt(taken()),
       on,
       random_s: Number(random.value),
     }),

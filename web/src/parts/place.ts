@@ -35,8 +35,7 @@ export function placeCard(life: Lifetime, form: Form): HTMLElement {
       const propose = (): void => {
         if (valueAt(form.base, "time.zone") === undefined) return;
         const browser = Intl.DateTimeFormat().resolvedOptions().timeZone;
-        const plug = { zone: text(form, "time.zone"), posix: text(form, "time.posix") };
-        const found = proposeZone(zones, browser, plug);
+        const found = proposeZone(zones, browser, text(form, "time.posix"));
         setAttribute(proposal, "hidden", found === null);
         if (!found) return;
         const use = (): void => {
@@ -44,7 +43,7 @@ export function placeCard(life: Lifetime, form: Form): HTMLElement {
           form.at("time.posix")?.type?.(found.posix);
         };
         proposal.replaceChildren(
-          `This browser is in the zone ${found.zone}, the plug in ${plug.zone}. `,
+          `This browser is in the zone ${found.zone}, the plug in ${text(form, "time.zone")}. `,
           h("button", { type: "button", class: "small", onclick: use }, `Use ${found.zone}`),
         );
       };

@@ -3,9 +3,9 @@ import { api } from "../api/client";
 import { plug } from "../api/plug";
 import type { RelayCommand, RelayStatus } from "../api/types";
 import { h, setAttribute, setText } from "../lib/dom";
-import { duration, momentOrUptime } from "../lib/format";
+import { duration, momentOrUptime, sentence } from "../lib/format";
 import type { Lifetime } from "../lib/signal";
-import { delayText, sourceText, tripText } from "../texts/sources";
+import { delayText, sourceText } from "../texts/sources";
 import { segments } from "./segments";
 
 const UNITS: [number, string][] = [
@@ -131,7 +131,7 @@ function facts(status: RelayStatus): Node[] {
   const contact = status.measured === null ? "not measured on this plug" : status.measured ? "closed" : "open";
   const entries: [string, string][] = [
     ["By", sourceText(status.commanded_by)],
-    ["Because", status.reason || "no reason was given"],
+    ["Because", sentence(status.reason) || "No reason was given."],
     ["Since", momentOrUptime(status.since, status.since_uptime_s)],
     ["Contact", contact],
     ["Switched", `${status.switch_count} ${status.switch_count === 1 ? "time" : "times"} since start`],
@@ -201,7 +201,7 @@ export function relayCard(life: Lifetime, { more, full = false }: CardOptions = 
     setAttribute(cancel, "hidden", typeof status.retry_in_s !== "number");
     setAttribute(release, "hidden", !(full && status.claims?.some((claim) => claim.class === "manual")));
     setText(state, status.locked_out ? "Locked out" : status.on ? "On" : "Off");
-    setText(trip, status.locked_out && status.trip ? `${tripText(status.trip.kind)}: ${status.trip.cause}` : "");
+    setText(trip, status.locked_out && status.trip ? sentence(status.trip.cause) : "");
     section.classList.toggle("on", status.on);
     section.classList.toggle("locked", status.locked_out);
     list.replaceChildren(...facts(status));

@@ -4,7 +4,7 @@ import { plug } from "../api/plug";
 import { around, parseRecording, type Recording, type Trace } from "../api/recording";
 import type { Trip } from "../api/types";
 import { h, ICONS, icon, setAttribute, setText } from "../lib/dom";
-import { decimal, momentOrUptime, withUnit } from "../lib/format";
+import { decimal, momentOrUptime, sentence, withUnit } from "../lib/format";
 import type { Lifetime } from "../lib/signal";
 import { tripText } from "../texts/sources";
 import { segments } from "./segments";
@@ -113,7 +113,7 @@ export function trips(life: Lifetime): HTMLElement {
     const cells: [string, string | Node][] = [
       ["Time", momentOrUptime(trip.time, trip.uptime_s)],
       ["What", tripText(trip.kind)],
-      ["Because", trip.cause],
+      ["Because", sentence(trip.cause)],
       ["Waveform", trip.pairs > 0 ? look : "none"],
     ];
     return h("tr", {}, ...cells.map(([label, content]) => h("td", { "data-label": label }, content)));

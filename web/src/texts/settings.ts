@@ -348,7 +348,7 @@ const channel = (name: "voltage" | "current", title: string, unit: string): Fiel
 export const CALIBRATION: FieldGroup = {
   id: "calibration",
   title: "Calibration",
-  what: "How counts of the converter become volts and amperes. Each change raises the version, and every reading says with which it was made.",
+  what: "How counts of the converter become volts and amperes. Each change gets the date of today and the next version, and every reading says with which it was made.",
   fields: [
     {
       path: "calibration.reference",

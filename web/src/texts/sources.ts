@@ -35,7 +35,15 @@ const TRIPS: Record<string, string> = {
   under_voltage: "Under-voltage",
   energy_budget: "Energy budget used up",
   over_temperature: "Chip too hot",
-  sensor_fault: "Sensor fault",
+  clipped: "Current beyond what can be measured",
+  no_samples: "No samples",
+  stuck_sensor: "Sensor stands still",
+};
+
+const ALARMS: Record<string, string> = {
+  welded: "The relay's contact seems to be welded.",
+  no_samples: "No samples come: the plug is blind.",
+  stuck_sensor: "A sensor stands still: the plug is blind.",
 };
 
 const plain = (name: string): string => name.replaceAll("_", " ");
@@ -48,5 +56,7 @@ export const classText = (name: string): string => CLASSES[name] ?? capital(plai
 /** Why switching on waits; half a sentence. */
 export const delayText = (reason: string | null | undefined): string =>
   reason ? (DELAYS[reason] ?? plain(reason)) : "it must wait";
+/** What is wrong without being a trip; a sentence. */
+export const alarmText = (kind: string): string => ALARMS[kind] ?? `Alarm: ${plain(kind)}.`;
 /** What tripped. */
 export const tripText = (kind: string): string => TRIPS[kind] ?? capital(plain(kind));

@@ -98,7 +98,12 @@ pub struct Actions {
 impl Actions {
     fn add(&mut self, more: claims::Actions) {
         self.relay = more.relay.or(self.relay);
-        self.changes.extend(more.change);
+        more.change.into_iter().for_each(|change| self.tell(change));
+    }
+
+    /// A line that does not fit is lost: better than a core that stops.
+    fn tell(&mut self, change: RelayChange) {
+        let _ = self.changes.push(change);
     }
 }
 
@@ -128,17 +133,22 @@ impl Core {
     /// [`Event::Begin`], or until [`limits::RELAY_HOLD`] after `now`, unless protection opens it.
     #[must_use]
     pub fn kept_on(hardware: Hardware, now: Instant) -> Self {
-        Self::started(hardware, Some(now.after(limits::RELAY_HOLD)))
+        Self::started(hardware, Some(now))
     }
 
-    fn started(hardware: Hardware, kept_until: Option<Instant>) -> Self {
+    fn started(hardware: Hardware, kept: Option<Instant>) -> Self {
+        let mut guard = Guard::new(hardware);
+        if let Some(now) = kept {
+            // Nothing was measured yet: nothing comes of it.
+            let _ = guard.handle(Moment { instant: now, time: None }, Input::Commanded { on: true });
+        }
         Self {
             claims: Claims::new(),
-            guard: Guard::new(hardware),
+            guard,
             schedule: Schedule::new(),
             zone: Zone::UTC,
             begun: false,
-            kept_until,
+            kept_until: kept.map(|now| now.after(limits::RELAY_HOLD)),
             seed: 0,
             next_trip: 1,
             trip: None,
@@ -184,7 +194,7 @@ impl Core {
             }
             Event::Tick => {
                 if self.kept_until.is_some_and(|until| until <= now.instant) {
-                    actions.relay = Some(false);
+                    self.let_go(&mut actions);
                 }
                 actions.add(self.claims.tick(now));
                 self.ask_guard(now, Input::Tick, Source::Protection, &mut actions);
@@ -216,6 +226,7 @@ impl Core {
     #[must_use]
     pub fn relay_status(&self, now: Moment, measured: Option<bool>) -> RelayStatus {
         let mut status = self.claims.status(now.instant, measured);
+        status.on = self.is_on();
         status.trip.clone_from(&self.trip);
         status.retry_in_s = self.guard.retry_at().map(|at| at.since(now.instant).as_secs_f64());
         status.retries_left = self.guard.retries_left();
@@ -251,13 +262,32 @@ impl Core {
         actions.add(self.claims.set_settings(now, &settings.relay));
     }
 
-    fn command(&mut self, now: Moment, command: RelayCommand, actions: &mut Actions) -> Result<(), Refusal> {
+    fn command(
+        &mut self,
+        now: Moment,
+        mut command: RelayCommand,
+        actions: &mut Actions,
+    ) -> Result<(), Refusal> {
+        if self.kept_until.is_some() && command.wish == Wish::Toggle {
+            // The claims know nothing of a pin that is held closed.
+            command.wish = Wish::Set(false);
+        }
+        if command.wish == Wish::Set(false) {
+            self.let_go(actions);
+        }
         match command.wish {
             Wish::Rearm => self.ask_guard(now, Input::Rearm, command.source, actions),
             Wish::CancelRetries => self.ask_guard(now, Input::CancelRetries, command.source, actions),
             Wish::Set(_) | Wish::Toggle | Wish::Release => actions.add(self.claims.command(now, command)?),
         }
         Ok(())
+    }
+
+    /// Opens a pin that was held closed over a restart: claims that are all for off do not.
+    fn let_go(&self, actions: &mut Actions) {
+        if self.kept_until.is_some() {
+            actions.relay = Some(false);
+        }
     }
 
     fn ask_guard(&mut self, now: Moment, input: Input<'_>, source: Source, actions: &mut Actions) {
@@ -278,6 +308,7 @@ impl Core {
             self.next_trip = self.next_trip.wrapping_add(1);
             actions.trip = Some(trip);
             actions.add(self.claims.protect(now, Some(cause)));
+            self.let_go(actions);
         }
         if outcome.retry {
             actions.add(self.claims.retry(now));
@@ -285,9 +316,12 @@ impl Core {
         if outcome.rearmed {
             actions.add(self.claims.rearmed(now, source));
         }
-        if let Some(alarm) = self.guard.alarm().filter(|_| outcome.alarm_changed) {
+        // A trip that is an alarm as well has its line.
+        let told = outcome.tripped.map(|trip| trip.cause());
+        let alarm = self.guard.alarm().filter(|alarm| told.as_ref() != Some(&alarm.cause));
+        if let Some(alarm) = alarm.filter(|_| outcome.alarm_changed) {
             let remark = self.claims.remark(now, Source::Protection, alarm.cause.clone());
-            actions.changes.extend([remark]);
+            actions.tell(remark);
         }
     }
 

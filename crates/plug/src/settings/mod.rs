@@ -17,6 +17,8 @@ mod migrate;
 mod patch;
 mod rules;
 pub mod schema;
+#[cfg(test)]
+mod sentences;
 mod store;
 mod stored;
 #[cfg(test)]

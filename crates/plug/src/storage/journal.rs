@@ -246,6 +246,9 @@ impl<F: NorFlash> Journal<F> {
             return Ok(None);
         }
         let sequence = known.newest.map_or(0, |(_, sequence)| sequence) + 1;
+        if sequence > record::LAST_SEQUENCE {
+            return Err(JournalError::Worn);
+        }
         let header = Header { sequence, meter: self.meter, totals: *totals };
         if !self.write(sector, HEADER_SLOT, &header.bytes()).await? {
             self.bad += 1;

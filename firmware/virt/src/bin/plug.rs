@@ -26,13 +26,15 @@ use ossp_virt::flash::RamFlash;
 use ossp_virt::memory::{Usage, image_bytes, paint_stack};
 use ossp_virt::network::Network;
 use ossp_virt::samples::{self, Recording, VirtRelay};
-use plug::app::{Link, Rest, run_core, run_rest};
-use plug::core::Core;
+use plug::app::{Link, Parts, Rest, run_core, run_rest};
+use plug::core::civil::Zone;
 use plug::core::protection::DEFAULT_LIMIT;
+use plug::core::{Core, Moment};
 use plug::defaults::Defaults;
 use plug::limits;
 use plug::net::{NoWifi, factory_access_point};
-use plug::platform::{Clock, Identity, Machine, Memory, Restart, Vitals};
+use plug::platform::{Clock, Identity, Machine, Memory, NoButton, NoLed, Random, Restart, Vitals};
+use plug::settings::{Basis, Hardware};
 use plug::starts;
 use plug::state::State;
 use plug::update::NoSlots;
@@ -124,6 +126,33 @@ impl Machine for VirtMachine {
     }
 }
 
+/// What this machine has and can.
+const HARDWARE: Hardware =
+    Hardware { maximum_current_a: DEFAULT_LIMIT.0, has_button: false, has_led: false, can_hold: false };
+
+/// Always the same: what runs here is compared with what runs elsewhere, and there are no secrets.
+struct NoChance;
+
+impl Random for NoChance {
+    fn fill(&mut self, bytes: &mut [u8]) {
+        bytes.fill(0x5a);
+    }
+}
+
+/// What this machine brings for the plug's rest.
+struct VirtParts;
+
+impl Parts for VirtParts {
+    type Acceptor = Listener<1>;
+    type Flash = RamFlash;
+    type Random = NoChance;
+    type Wifi = NoWifi;
+    type Udp = NoopNet;
+    type Slots = NoSlots;
+    type Button = NoButton;
+    type Led = NoLed;
+}
+
 static RESTART: Signal<CriticalSectionRawMutex, ()> = Signal::new();
 
 async fn restart_when_asked() -> ! {
@@ -149,9 +178,12 @@ async fn application(stack: Stack<'static>) -> ! {
     let storage = Storage { voltage, current };
     let front_end = samples::front_end();
     let Ok(mut meter) = Meter::new(front_end, samples::calibration(), storage) else { exit(false) };
-    let core = Core::new(true);
+    let core = Core::new(HARDWARE);
     let clock = EmbassyClock;
-    let state = STATE.init(State::new(core.relay_status(clock.now(), None), samples::calibration()));
+    let now = Moment { instant: clock.now(), time: None };
+    let state = STATE.init(State::new(core.relay_status(now, None), samples::calibration()));
+    let basis =
+        Basis { hardware: HARDWARE, board: samples::calibration(), zone: |text| Zone::parse(text).is_ok() };
     let link = LINK.init(Link::new());
     let identity = identity();
     let closed = Cell::new(false);
@@ -169,18 +201,23 @@ async fn application(stack: Stack<'static>) -> ! {
         machine: &VirtMachine,
         starts: &starts,
         defaults: &Defaults::default(),
+        basis: &basis,
     };
     let own = factory_access_point();
-    let rest = Rest {
+    let rest = Rest::<VirtParts, _, _, _> {
         acceptor: &acceptor,
         web: &web,
-        wifi: None::<&mut NoWifi>,
+        flash: Some(flash),
+        random: NoChance,
+        wifi: None,
         known: None,
         own: &own,
-        access_point_udp: None::<&NoopNet>,
-        slots: None::<&mut NoSlots>,
+        access_point_udp: None,
+        slots: None,
+        button: NoButton,
+        led: NoLed,
     };
-    let measuring = run_core(&mut recording, &mut relay, &clock, &mut meter, core, DEFAULT_LIMIT, link);
+    let measuring = run_core(&mut recording, &mut relay, &clock, &mut meter, core, link);
     let _ = join4(measuring, run_rest(rest), report(state), restart_when_asked()).await;
     exit(false)
 }

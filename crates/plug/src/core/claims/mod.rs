@@ -222,7 +222,10 @@ impl Claims {
     /// What the schedule wants from now on. An edge ends what was wished by hand, but for a `for_s` that still runs.
     pub fn schedule(&mut self, now: Moment, claim: Option<ScheduleClaim>) -> Actions {
         let Some(claim) = claim else {
-            self.schedule = None;
+            if self.schedule.take().is_none() {
+                // Whatever else may be due is not the schedule's doing.
+                return Actions::default();
+            }
             return self.decide(now, Prompt::NoSchedule, Some(Source::Schedule));
         };
         if claim.edge && self.settings.manual_until == ManualUntil::Schedule {

@@ -41,7 +41,7 @@ const FULL_MARK: u32 = u32::from_le_bytes(*b"Full");
 /// First word of a stamp; the second is its complement.
 const STAMP_WORD: u32 = u32::from_le_bytes(*b"void");
 /// Sequence numbers end here: 2^31 sectors are a thousand times what a flash can bear, so more is no header.
-const LAST_SEQUENCE: u32 = u32::MAX / 2;
+pub(super) const LAST_SEQUENCE: u32 = u32::MAX / 2;
 /// A step has 35 bits: 34.3 Wh, what 12 kW bring in 10 s.
 const STEP_BITS: u32 = 35;
 /// Bit of the nibble that says export.

@@ -1,0 +1,223 @@
+//! The program as its user meets it: started on a state folder, asked over the network, ended in any way.
+#![allow(dead_code, missing_docs, unreachable_pub, reason = "each test file uses what it needs")]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests may fail loudly")]
+
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+/// How long a test waits for what must come: a machine may be busy.
+pub const PATIENCE: Duration = Duration::from_secs(120);
+
+/// A folder that goes away.
+pub struct Folder(pub PathBuf);
+
+impl Folder {
+    pub fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("ossp-program-{}-{name}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&path);
+        Self(path)
+    }
+
+    /// The plug's flash.
+    pub fn flash(&self) -> PathBuf {
+        self.0.join("flash.bin")
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// An answer over HTTP.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: u16,
+    pub head: String,
+    pub body: String,
+}
+
+impl Answer {
+    #[track_caller]
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+
+    /// A header's value; its name in lower case.
+    pub fn header(&self, name: &str) -> Option<String> {
+        self.head.lines().find_map(|line| {
+            let (key, value) = line.split_once(':')?;
+            (key.to_ascii_lowercase() == name).then(|| value.trim().to_owned())
+        })
+    }
+}
+
+/// A running virtual plug. Dropping it kills it: no chance to tidy up.
+pub struct Plug {
+    pub child: Child,
+    pub address: String,
+}
+
+impl Plug {
+    pub fn start(state: &Path, more: &[&str]) -> Self {
+        Self::start_with(state, more, Stdio::null())
+    }
+
+    fn start_with(state: &Path, more: &[&str], errors: Stdio) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_ossp"))
+            .args(["run", "--listen", "127.0.0.1:0", "--state"])
+            .arg(state)
+            .args(more)
+            .stdout(Stdio::piped())
+            .stderr(errors)
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let address = line.trim().strip_prefix("http://").unwrap().trim_end_matches('/').to_owned();
+        Self { child, address }
+    }
+
+    /// Asks; an error if the plug is gone.
+    pub fn ask(&self, head: &str, headers: &str, body: &str) -> io::Result<Answer> {
+        ask(&self.address, head, headers, body)
+    }
+
+    pub fn request(&self, head: &str, body: &str) -> (u16, String) {
+        let answer = self.ask(head, "", body).unwrap();
+        (answer.status, answer.body)
+    }
+
+    pub fn json(&self, path: &str) -> Value {
+        self.ask(&format!("GET {path}"), "", "").unwrap().json()
+    }
+
+    pub fn relay(&self) -> Value {
+        self.json("/api/v1/relay")
+    }
+
+    /// Has the relay switched.
+    pub fn put_relay(&self, body: &str) -> Answer {
+        self.ask("PUT /api/v1/relay", "", body).unwrap()
+    }
+
+    /// Has the relay switched, and it must obey.
+    #[track_caller]
+    pub fn switch(&self, body: &str) -> Value {
+        let answer = self.put_relay(body);
+        assert_eq!(answer.status, 200, "{body}: {answer:?}");
+        answer.json()
+    }
+
+    /// Changes settings, and they must be taken; as they are then.
+    #[track_caller]
+    pub fn set(&self, patch: &str) -> Value {
+        let answer = self.ask("PATCH /api/v1/settings", "", patch).unwrap();
+        assert_eq!(answer.status, 200, "{patch}: {answer:?}");
+        answer.json()
+    }
+
+    /// The first answer from `path` that pleases.
+    #[track_caller]
+    pub fn await_json(&self, path: &str, pleases: impl Fn(&Value) -> bool) -> Value {
+        let begin = Instant::now();
+        loop {
+            let answer = self.json(path);
+            if answer.get("error").is_none() && pleases(&answer) {
+                return answer;
+            }
+            assert!(begin.elapsed() < PATIENCE, "{path}: {answer}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// The first reading that pleases.
+    #[track_caller]
+    pub fn reading(&self, pleases: impl Fn(&Value) -> bool) -> Value {
+        self.await_json("/api/v1/reading", pleases)
+    }
+
+    /// What the plug had to say since its start: the newest lines of its log.
+    pub fn log_lines(&self) -> Vec<String> {
+        let mut stream = TcpStream::connect(&self.address).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        write!(stream, "GET /api/v1/events HTTP/1.1\r\nHost: plug\r\n\r\n").unwrap();
+        let (mut lines, mut readings, mut event) = (Vec::new(), 0, String::new());
+        // Lines that wait are sent before the stream waits for the next window.
+        for line in BufReader::new(stream).lines().map_while(Result::ok) {
+            if let Some(name) = line.strip_prefix("event: ") {
+                name.clone_into(&mut event);
+                readings += u32::from(name == "reading");
+            }
+            if let Some(data) = line.strip_prefix("data: ").filter(|_| event == "log") {
+                let data: Value = serde_json::from_str(data).unwrap();
+                lines.push(data["message"].as_str().unwrap().to_owned());
+            }
+            if readings == 3 {
+                break;
+            }
+        }
+        lines
+    }
+
+    /// The log of the relay, newest first.
+    pub fn changes(&self) -> Vec<Value> {
+        self.json("/api/v1/relay/log")["changes"].as_array().unwrap().clone()
+    }
+
+    #[cfg(unix)]
+    pub fn stop(mut self) -> Option<i32> {
+        Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap();
+        self.child.wait().unwrap().code()
+    }
+}
+
+impl Drop for Plug {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Asks whoever listens at `address`.
+pub fn ask(address: &str, head: &str, headers: &str, body: &str) -> io::Result<Answer> {
+    let mut stream = TcpStream::connect(address)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    let length = body.len();
+    let request = format!(
+        "{head} HTTP/1.1\r\nHost: plug\r\nConnection: close\r\nContent-Type: application/json\r\n{headers}\
+         Content-Length: {length}\r\n\r\n{body}"
+    );
+    stream.write_all(request.as_bytes())?;
+    let mut answer = String::new();
+    let read = stream.read_to_string(&mut answer);
+    let parted = answer.split_once("\r\n\r\n").and_then(|(head, body)| {
+        let status = head.split(' ').nth(1)?.parse().ok()?;
+        let length: Option<usize> = head.lines().find_map(|line| {
+            let (key, value) = line.split_once(':')?;
+            key.eq_ignore_ascii_case("content-length").then(|| value.trim().parse().ok())?
+        });
+        // Half an answer is none.
+        let whole = length.map_or(read.is_ok(), |length| body.len() == length);
+        whole.then(|| Answer { status, head: head.to_owned(), body: body.to_owned() })
+    });
+    parted.ok_or_else(|| io::Error::new(io::ErrorKind::UnexpectedEof, "no whole answer"))
+}
+
+pub fn number(value: &Value) -> f64 {
+    value.as_f64().unwrap_or_else(|| panic!("{value} is no number"))
+}
+
+pub fn sequence(reading: &Value) -> u64 {
+    reading["sequence"].as_u64().unwrap()
+}
+
+pub fn run(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_ossp")).args(arguments).output().unwrap()
+}
