@@ -136,12 +136,10 @@ fn schedule() -> impl Strategy<Value = ScheduleSettings> {
         1 => Just(At::Sunrise(7200)),
     ];
     let days = prop_oneof![Just(0b111_1111_u8), Just(0b000_0010), 0..128_u8];
-    let entry = (any::<bool>(), days, at, prop_oneof![Just(0_u16), 0..600_u16]).prop_map(
-        |(on, days, at, random_s)| ScheduleEntry { enabled: true, days, at, on, random_s },
-    );
-    (any::<bool>(), proptest::collection::vec(entry, 0..10)).prop_map(|(enabled, entries)| {
-        ScheduleSettings { enabled, entries: entries.into_iter().collect() }
-    })
+    let entry = (any::<bool>(), days, at, prop_oneof![Just(0_u16), 0..600_u16])
+        .prop_map(|(on, days, at, random_s)| ScheduleEntry { enabled: true, days, at, on, random_s });
+    (any::<bool>(), proptest::collection::vec(entry, 0..10))
+        .prop_map(|(enabled, entries)| ScheduleSettings { enabled, entries: entries.into_iter().collect() })
 }
 
 fn time() -> impl Strategy<Value = TimeSettings> {
@@ -215,8 +213,7 @@ fn load() -> impl Strategy<Value = Load> {
 pub(crate) fn happening() -> impl Strategy<Value = Happening> {
     let limit = Amperes(16.0);
     let trip = prop_oneof![
-        (17..60_u32)
-            .prop_map(move |amperes| Trip::OverCurrent { current: Amperes(amperes.into()), limit }),
+        (17..60_u32).prop_map(move |amperes| Trip::OverCurrent { current: Amperes(amperes.into()), limit }),
         Just(Trip::ClippedCurrent { limit }),
         Just(Trip::NoSamples),
     ];
