@@ -42,7 +42,7 @@ pub(super) async fn relay_log<'a, C: Clock, N: Clock, M: RawMutex>(
         else {
             // The flash does not answer.
             if page.given == 0 {
-                page.from_memory(site);
+                page.add_remembered(site);
             }
             break;
         };
@@ -105,7 +105,7 @@ impl<'a> Page<'a> {
         self.left -= 1;
     }
 
-    fn from_memory<C: Clock, N: Clock, M: RawMutex>(&mut self, site: &Site<'a, C, N, M>) {
+    fn add_remembered<C: Clock, N: Clock, M: RawMutex>(&mut self, site: &Site<'a, C, N, M>) {
         let log = site.plug.state.relay_log.borrow();
         let skip = self.next;
         for change in log.iter().rev().skip(skip) {
