@@ -51,8 +51,9 @@ pub async fn restart_when_asked() -> ! {
 /// before the restart, it bites sooner.
 pub fn start_watchdog(rtc: &mut Rtc<'static>) {
     rtc.rwdt.set_timeout(RwdtStage::Stage0, if hold::is_on() { hold::HOLD_LEFT } else { WATCHDOG });
-    rtc.rwdt.set_stage_action(RwdtStage::Stage0, RwdtStageAction::ResetCore);
     rtc.rwdt.enable();
+    // After it: `enable` sets an action of its own, which would clear the last words too.
+    rtc.rwdt.set_stage_action(RwdtStage::Stage0, RwdtStageAction::ResetCore);
 }
 
 /// Feeds the watchdog while both the core and the rest, to which this task belongs, show life; not before the core has

@@ -3,12 +3,13 @@
 use std::io::Write;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use async_io::Timer;
 use async_signal::{Signal, Signals};
 use clap::Args;
 use edge_nal::NoopNet;
-use embassy_futures::select::{Either3, select, select3};
+use embassy_futures::select::{Either3, select3};
 use embassy_sync::blocking_mutex::raw::NoopRawMutex;
 use embedded_storage_async::nor_flash::NorFlash;
 use futures_lite::StreamExt;
@@ -40,6 +41,8 @@ const HARDWARE: Hardware =
     Hardware { maximum_current_a: DEFAULT_LIMIT.value(), has_button: true, has_led: true, can_hold: true };
 /// The plug's data partition in the state folder.
 const FLASH_FILE: &str = "flash.bin";
+/// How often the log is looked at for new lines.
+const LOOK: Duration = Duration::from_millis(50);
 
 /// Options of `ossp run`.
 #[derive(Args, Clone, Debug)]
@@ -239,7 +242,8 @@ impl Run<'_> {
             Timer::after(limits::RESTART_DELAY).await;
             restart
         };
-        match select3(select(measuring, erasing.stall(run_rest(rest))), signals.next(), restart).await {
+        let running = select3(measuring, erasing.stall(run_rest(rest)), tell(&state));
+        match select3(running, signals.next(), restart).await {
             Either3::First(_) => Err(Failure::failed("the samples ended".to_owned())),
             Either3::Second(_) => Ok(End::Stopped),
             Either3::Third(restart) => Ok(End::Restart(restart)),
@@ -269,7 +273,12 @@ fn forget_password(folder: &StateFolder) -> Result<(), Failure> {
 fn flash(folder: &StateFolder) -> Option<FileFlash> {
     let path = folder.path().join(FLASH_FILE);
     match FileFlash::open(&path, DATA_PARTITION) {
-        Ok(flash) => Some(flash),
+        Ok(flash) => {
+            if let Some(bytes) = flash.cut_at() {
+                note(&format!("{} ends after {bytes} bytes; what stood behind them is gone", path.display()));
+            }
+            Some(flash)
+        }
         Err(error) => {
             note(&format!("{} cannot be used ({error}); nothing is kept in it this time", path.display()));
             None
@@ -312,6 +321,20 @@ fn identity(folder: &StateFolder, scenario: &Scenario, reset_reason: &'static st
         reset_reason,
         reset_detail: heapless::String::new(),
         source: heapless::String::try_from(cut(&scenario.source(), 64).as_str()).unwrap_or_default(),
+    }
+}
+
+/// The log's lines on standard error as they come: who starts the plug is not on its page yet. Runs for ever.
+async fn tell(state: &State) -> ! {
+    let mut next = 0;
+    loop {
+        for line in state.log.borrow().iter() {
+            if line.sequence >= next {
+                note(&line.message);
+                next = line.sequence.wrapping_add(1);
+            }
+        }
+        Timer::after(LOOK).await;
     }
 }
 

@@ -5,15 +5,15 @@ use core::time::Duration;
 
 /// Windows that wait for `run_rest`: 1.2 s at five a second, so that a second's stall loses none.
 pub const READING_QUEUE: usize = 6;
-/// Relay changes that wait for `run_rest`; protection cannot switch faster than that in a second.
-pub const RELAY_QUEUE: usize = 8;
+/// Relay changes that wait for `run_rest`: a trip with what caused it and what follows it, while the flash erases.
+pub const RELAY_QUEUE: usize = 6;
 /// Commands that wait for the core: one for each web worker and one for the button.
 pub const COMMAND_QUEUE: usize = 10;
 /// Relay changes kept in memory: what `/api/v1/relay/log` shows where the flash does not answer.
 pub const RELAY_LOG: usize = 8;
 /// Connections served at once; the chip has a socket for each (2 KB send, 1 KB receive).
-pub const WEB_WORKERS: usize = 8;
-/// Live event streams at once: at most half of the workers, so that one is always left for sign-in and update.
+pub const WEB_WORKERS: usize = 7;
+/// Live event streams at once: some workers are always left for sign-in and update.
 pub const EVENT_STREAMS: usize = 4;
 /// How long a request may take to arrive, byte by byte.
 pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);

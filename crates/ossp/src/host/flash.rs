@@ -39,6 +39,7 @@ impl NorFlashError for FileFlashError {
 pub struct FileFlash {
     file: File,
     size: u32,
+    cut_at: Option<u64>,
 }
 
 impl FileFlash {
@@ -57,7 +58,14 @@ impl FileFlash {
         let there = file.seek(SeekFrom::End(0))?;
         io::copy(&mut io::repeat(0xff).take(u64::from(size).saturating_sub(there)), &mut file)?;
         file.sync_all()?;
-        Ok(Self { file, size })
+        let cut_at = (there > 0 && there < u64::from(size)).then_some(there);
+        Ok(Self { file, size, cut_at })
+    }
+
+    /// How many bytes there were, if some were missing when it was opened.
+    #[must_use]
+    pub const fn cut_at(&self) -> Option<u64> {
+        self.cut_at
     }
 
     /// Goes to `from`, if `length` bytes from there are whole units inside.

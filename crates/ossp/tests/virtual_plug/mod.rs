@@ -69,15 +69,13 @@ impl Plug {
         Self::start_with(state, more, Stdio::null())
     }
 
+    /// As [`Self::start`]; what it says for people is in `words`.
+    pub fn start_telling(state: &Path, more: &[&str], words: &Path) -> Self {
+        Self::start_with(state, more, std::fs::File::create(words).unwrap().into())
+    }
+
     fn start_with(state: &Path, more: &[&str], errors: Stdio) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_ossp"))
-            .args(["run", "--listen", "127.0.0.1:0", "--state"])
-            .arg(state)
-            .args(more)
-            .stdout(Stdio::piped())
-            .stderr(errors)
-            .spawn()
-            .unwrap();
+        let mut child = spawn(state, more, errors);
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let address = line.trim().strip_prefix("http://").unwrap().trim_end_matches('/').to_owned();
@@ -143,29 +141,6 @@ impl Plug {
         self.await_json("/api/v1/reading", pleases)
     }
 
-    /// What the plug had to say since its start: the newest lines of its log.
-    pub fn log_lines(&self) -> Vec<String> {
-        let mut stream = TcpStream::connect(&self.address).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        write!(stream, "GET /api/v1/events HTTP/1.1\r\nHost: plug\r\n\r\n").unwrap();
-        let (mut lines, mut readings, mut event) = (Vec::new(), 0, String::new());
-        // Lines that wait are sent before the stream waits for the next window.
-        for line in BufReader::new(stream).lines().map_while(Result::ok) {
-            if let Some(name) = line.strip_prefix("event: ") {
-                name.clone_into(&mut event);
-                readings += u32::from(name == "reading");
-            }
-            if let Some(data) = line.strip_prefix("data: ").filter(|_| event == "log") {
-                let data: Value = serde_json::from_str(data).unwrap();
-                lines.push(data["message"].as_str().unwrap().to_owned());
-            }
-            if readings == 3 {
-                break;
-            }
-        }
-        lines
-    }
-
     /// The log of the relay, newest first.
     pub fn changes(&self) -> Vec<Value> {
         self.json("/api/v1/relay/log")["changes"].as_array().unwrap().clone()
@@ -183,6 +158,18 @@ impl Drop for Plug {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// The program, before it has said anything.
+pub fn spawn(state: &Path, more: &[&str], errors: Stdio) -> Child {
+    Command::new(env!("CARGO_BIN_EXE_ossp"))
+        .args(["run", "--listen", "127.0.0.1:0", "--state"])
+        .arg(state)
+        .args(more)
+        .stdout(Stdio::piped())
+        .stderr(errors)
+        .spawn()
+        .unwrap()
 }
 
 /// Asks whoever listens at `address`.

@@ -129,6 +129,8 @@ impl<'a, F: NorFlash> Keeper<'a, F> {
             bad_starts_in_a_row: starts.bad_in_a_row,
         };
         let day = time.map(|time| local_day(time, &zone(&state.settings.borrow())));
+        // Without the time of day it may still be the day of the newest mark; the budget sees later.
+        let day = day.or_else(|| marks.newest_day());
         let used_today_wh = day.and_then(|day| Some((day, marks.used_today_wh(day, &totals)?)));
         let next_trip = trips.as_ref().map_or(1, |trips| trips.newest_number().saturating_add(1));
         let before = Before { memory, energy: resumed(&totals), used_today_wh, next_trip };
@@ -220,8 +222,8 @@ impl<'a, F: NorFlash> Keeper<'a, F> {
                 }
             }
             self.flushed.signal(());
-            if let Some(day) = day.filter(|_| begins && self.meter_kept) {
-                // An error shows with the next reading.
+            if let Some(day) = day.filter(|_| self.meter_kept) {
+                // With each reading, so that a midnight counts as seen. An error shows with the next one.
                 let _ = self.marks.lock().await.note(day, &newest).await;
             }
             if due && !outage {

@@ -290,6 +290,12 @@ impl<F: NorFlash> DayMarks<F> {
         Some(self.today(local_day, totals)?.import.watt_hours())
     }
 
+    /// The newest day that has a mark: the best guess where nobody knows the time yet.
+    #[must_use]
+    pub fn newest_day(&self) -> Option<i64> {
+        Some(self.newest?.day?.day.into())
+    }
+
     /// A list of the days, for [`Self::next_rows`]; `totals` is what the meter shows now.
     #[must_use]
     pub fn days(&self, totals: &Totals) -> Rows {

@@ -1,0 +1,135 @@
+//! A state folder whose flash file is cut off or full of something else: the plug starts, says what it could not
+//! read, works, and keeps what it is told from then on.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests may fail loudly")]
+
+mod virtual_plug;
+
+use plug::storage::layout::{self, Place};
+use serde_json::{Value, json};
+use virtual_plug::{Folder, Plug, number};
+
+const ARGUMENTS: [&str; 4] = ["--source", "sim:heater", "--speed", "20"];
+
+/// Splitmix64 (<https://prng.di.unimi.it/splitmix64.c>).
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self, sides: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (mixed ^ (mixed >> 31)) as usize % sides
+    }
+}
+
+/// A flash in which a plug has been for a while.
+fn used_flash(folder: &Folder) -> Vec<u8> {
+    let plug = Plug::start(&folder.0, &ARGUMENTS);
+    plug.set(
+        r#"{"device":{"name":"before"},"relay":{"switchings_a_minute":0},"calibration":{"phase_deg":0.25}}"#,
+    );
+    plug.reading(|reading| number(&reading["uptime_s"]) > 25.0);
+    for _ in 0..3 {
+        plug.switch(r#"{"toggle":true}"#);
+    }
+    plug.switch(r#"{"on":true}"#);
+    plug.await_json("/api/v1/relay/log", |log| log["changes"][0]["on"] == true);
+    drop(plug);
+    std::fs::read(folder.flash()).unwrap()
+}
+
+/// The plug starts on it and works; what it said of it.
+#[track_caller]
+fn starts_and_works(folder: &Folder, flash: &[u8], what: &str) -> String {
+    std::fs::write(folder.flash(), flash).unwrap();
+    let words = folder.0.join("words");
+    let plug = Plug::start_telling(&folder.0, &ARGUMENTS, &words);
+    plug.reading(|_| true);
+    plug.set(r#"{"device":{"name":"after"},"relay":{"switchings_a_minute":0},"protection":{"power_limit_w":null}}"#);
+    let relay = plug.relay();
+    if relay["locked_out"] == true {
+        plug.switch(r#"{"rearm":true}"#);
+    }
+    plug.switch(r#"{"on":true}"#);
+    let first = plug.reading(|reading| number(&reading["current_a"]) > 4.0);
+    let uptime_s = number(&first["uptime_s"]) + 12.0;
+    let last = plug.reading(|reading| number(&reading["uptime_s"]) > uptime_s);
+    assert!(number(&last["energy_import_wh"]) > number(&first["energy_import_wh"]), "{what}");
+    plug.switch(r#"{"on":false}"#);
+    plug.await_json("/api/v1/relay/log", |log| log["changes"][0]["on"] == false);
+    drop(plug);
+    // What was said then is kept from now on.
+    let plug = Plug::start(&folder.0, &ARGUMENTS);
+    let again = plug.reading(|_| true);
+    let least = number(&first["energy_import_wh"]).max(number(&last["energy_import_wh"]) - 5.0);
+    assert!(number(&again["energy_import_wh"]) >= least, "{what}: {again} after {last}");
+    assert_eq!(plug.json("/api/v1/settings")["device"]["name"], "after", "{what}");
+    assert_eq!(plug.relay()["on"], false, "{what}");
+    assert!(!plug.json("/api/v1/info")["starts"].is_null(), "{what}");
+    std::fs::read_to_string(words).unwrap()
+}
+
+#[test]
+fn a_flash_file_that_is_cut_off_is_said_so() {
+    let folder = Folder::new("cut");
+    let flash = used_flash(&folder);
+    let mut dice = Dice(1);
+    for round in 0..6 {
+        let length = if round == 0 { 1 } else { dice.roll(flash.len()) };
+        let words = starts_and_works(&folder, &flash[..length], &format!("cut after {length}"));
+        assert!(words.contains(&format!("ends after {length} bytes")), "{length}: {words}");
+    }
+}
+
+#[test]
+fn foreign_bytes_are_said_and_the_plug_works() {
+    let folder = Folder::new("foreign");
+    let flash = used_flash(&folder);
+    let mut dice = Dice(2);
+    let places: [(Place, &str); 7] = [
+        (layout::STARTS, "count of starts"),
+        (layout::SETTINGS, "settings"),
+        (layout::CALIBRATION, "calibration"),
+        (layout::METER, "meter's identity"),
+        (layout::ENERGY, ""),
+        (layout::TOTALS, ""),
+        (layout::RELAY_LOG, ""),
+    ];
+    for (place, wanted) in places {
+        let mut spoilt = flash.clone();
+        spoilt[place.from as usize..(place.from + place.length) as usize].fill_with(|| dice.roll(256) as u8);
+        let words = starts_and_works(&folder, &spoilt, &format!("{place:?}"));
+        assert!(words.contains(wanted), "{place:?}: {words}");
+    }
+}
+
+#[test]
+fn single_wrong_bytes_anywhere_stop_nothing() {
+    let folder = Folder::new("wrong-bytes");
+    let flash = used_flash(&folder);
+    let mut dice = Dice(3);
+    for every in [5000, 300, 20, 1] {
+        let mut spoilt = flash.clone();
+        for at in (dice.roll(every)..spoilt.len()).step_by(every) {
+            spoilt[at] = dice.roll(256) as u8;
+        }
+        starts_and_works(&folder, &spoilt, &format!("each {every}th byte"));
+    }
+}
+
+#[test]
+fn without_a_flash_file_it_runs_and_says_so() {
+    let folder = Folder::new("no-file");
+    std::fs::create_dir_all(folder.flash()).unwrap();
+    let words = folder.0.join("words");
+    let plug = Plug::start_telling(&folder.0, &ARGUMENTS, &words);
+    plug.reading(|reading| number(&reading["current_a"]) > 4.0);
+    assert_eq!(plug.json("/api/v1/info")["starts"], Value::Null);
+    assert_eq!(plug.switch(r#"{"on":false}"#)["on"], false);
+    let refused = plug.ask("PATCH /api/v1/settings", "", r#"{"device":{"name":"x"}}"#).unwrap();
+    assert_eq!((refused.status, &refused.json()["error"]["code"]), (500, &json!("not_stored")));
+    drop(plug);
+    let words = std::fs::read_to_string(words).unwrap();
+    assert!(words.contains("cannot be used") && words.contains("nothing is kept"), "{words}");
+}

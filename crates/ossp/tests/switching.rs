@@ -1,0 +1,169 @@
+//! Switching and protecting as their user meets them, over restarts: trips, lock-out, alarms, times, power-on state.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests may fail loudly")]
+
+mod virtual_plug;
+
+use serde_json::{Value, json};
+use virtual_plug::{Folder, Plug, number};
+
+const FAST: [&str; 2] = ["--speed", "20"];
+
+fn start(folder: &Folder, source: &str) -> Plug {
+    Plug::start(&folder.0, &["--source", source, FAST[0], FAST[1]])
+}
+
+/// The newest change of the relay, once it is kept and pleases.
+#[track_caller]
+fn newest_change(plug: &Plug, pleases: impl Fn(&Value) -> bool) -> Value {
+    let newest = |log: &Value| log["changes"].get(0).cloned().unwrap_or(Value::Null);
+    newest(&plug.await_json("/api/v1/relay/log", |log| pleases(&newest(log))))
+}
+
+/// Switches, and waits until the flash has it.
+#[track_caller]
+fn switch_for_good(plug: &Plug, on: bool) {
+    plug.switch(&json!({"on": on}).to_string());
+    newest_change(plug, |change| change["on"] == on);
+}
+
+/// The relay of a plug that has begun.
+#[track_caller]
+fn relay_after_start(plug: &Plug) -> Value {
+    plug.reading(|_| true);
+    plug.relay()
+}
+
+#[test]
+fn a_trip_outlives_a_restart_and_ends_with_a_rearm() {
+    let folder = Folder::new("trip-story");
+    let plug = start(&folder, "sim:short");
+    let tripped = plug.await_json("/api/v1/relay", |relay| relay["locked_out"] == true);
+    let cause = tripped["trip"]["cause"].as_str().unwrap().to_owned();
+    assert_eq!((&tripped["on"], &tripped["trip"]["kind"]), (&json!(false), &json!("clipped")), "{tripped}");
+    assert_eq!(
+        (&tripped["commanded_by"], &tripped["reason"]),
+        (&json!("protection"), &json!(cause)),
+        "{tripped}"
+    );
+    assert_eq!(tripped["claims"][0]["class"], "protection", "{tripped}");
+    let refused = plug.put_relay(r#"{"on":true}"#);
+    assert_eq!((refused.status, &refused.json()["error"]["code"]), (409, &json!("locked_out")));
+    let change = newest_change(&plug, |change| change["source"] == "protection");
+    assert_eq!(
+        (&change["on"], &change["locked_out"], &change["cause"]),
+        (&json!(false), &json!(true), &json!(cause))
+    );
+    drop(plug);
+
+    // The lamp without the short circuit: what was locked out stays so.
+    let plug = start(&folder, "sim:heater");
+    let relay = relay_after_start(&plug);
+    assert_eq!((&relay["on"], &relay["locked_out"]), (&json!(false), &json!(true)), "{relay}");
+    let told = relay["reason"].as_str().unwrap();
+    assert!(relay.to_string().contains(cause.as_str()), "{cause} is missing in {relay}");
+    assert!(!told.is_empty());
+    assert_eq!(plug.put_relay(r#"{"toggle":true}"#).json()["error"]["code"], "locked_out");
+    let rearmed = plug.switch(r#"{"rearm":true}"#);
+    assert_eq!((&rearmed["on"], &rearmed["locked_out"]), (&json!(false), &json!(false)), "{rearmed}");
+    assert_eq!(plug.switch(r#"{"on":true}"#)["on"], true);
+    plug.reading(|reading| number(&reading["current_a"]) > 4.0);
+    newest_change(&plug, |change| change["on"] == true);
+    drop(plug);
+
+    // Re-armed is re-armed.
+    let relay = relay_after_start(&start(&folder, "sim:heater"));
+    assert_eq!((&relay["on"], &relay["locked_out"]), (&json!(true), &json!(false)), "{relay}");
+}
+
+#[test]
+fn a_welded_contact_is_an_alarm() {
+    let folder = Folder::new("welded");
+    let plug = start(&folder, "sim:welded");
+    assert_eq!(relay_after_start(&plug)["alarm"], Value::Null);
+    plug.reading(|reading| number(&reading["uptime_s"]) > 11.0);
+    plug.switch(r#"{"on":false}"#);
+    let relay = plug.await_json("/api/v1/relay", |relay| !relay["alarm"].is_null());
+    assert_eq!(
+        (&relay["on"], &relay["measured"], &relay["alarm"]["kind"]),
+        (&json!(false), &json!(true), &json!("welded"))
+    );
+    let cause = &relay["alarm"]["cause"];
+    let change = newest_change(&plug, |change| change["cause"] == *cause);
+    assert_eq!((&change["on"], &change["source"]), (&json!(false), &json!("protection")));
+    assert!(number(&change["current_a"]) > 4.0, "{change}");
+}
+
+#[test]
+fn a_switching_for_some_time_ends_by_itself() {
+    let folder = Folder::new("for-s");
+    let plug = start(&folder, "sim:heater");
+    plug.reading(|_| true);
+    let off = plug.switch(r#"{"on":false,"for_s":20}"#);
+    assert!((19.0..=20.0).contains(&number(&off["remaining_s"])), "{off}");
+    let back = newest_change(&plug, |change| change["source"] == "timer");
+    let before = plug.changes().into_iter().find(|change| change["source"] == "web").unwrap();
+    let seconds = number(&back["uptime_s"]) - number(&before["uptime_s"]);
+    assert!(back["on"] == true && (seconds - 20.0).abs() < 0.01, "{seconds} s: {back}");
+}
+
+#[test]
+fn too_soon_says_how_long_to_wait() {
+    let folder = Folder::new("too-soon");
+    let plug = start(&folder, "sim:heater");
+    plug.set(r#"{"relay":{"minimum_off_s":3600}}"#);
+    plug.reading(|_| true);
+    plug.switch(r#"{"on":false}"#);
+    let refused = plug.put_relay(r#"{"on":true}"#);
+    let error = &refused.json()["error"];
+    let wait_s = number(&error["wait_s"]);
+    assert_eq!((refused.status, &error["code"]), (409, &json!("too_soon")), "{refused:?}");
+    assert!(
+        (1.0..=3600.0).contains(&wait_s) && error["message"].as_str().unwrap().contains("minimum"),
+        "{error}"
+    );
+    assert_eq!(refused.header("retry-after").unwrap(), format!("{}", wait_s.ceil()));
+    assert_eq!(plug.relay()["on"], false);
+    plug.set(r#"{"relay":{"minimum_off_s":20}}"#);
+    while plug.put_relay(r#"{"on":true}"#).status == 409 {}
+    let changes = plug.changes();
+    let seconds = number(&changes[0]["uptime_s"]) - number(&changes[1]["uptime_s"]);
+    assert!(
+        changes[0]["on"] == true && changes[1]["on"] == false && seconds >= 20.0,
+        "{seconds} s: {changes:?}"
+    );
+    // Off is never delayed.
+    plug.set(r#"{"relay":{"minimum_on_s":3600}}"#);
+    assert_eq!(plug.switch(r#"{"on":false}"#)["on"], false);
+}
+
+#[test]
+fn the_power_on_state_is_as_set() {
+    let folder = Folder::new("power-on");
+    // Nobody has switched it yet.
+    drop({
+        let plug = start(&folder, "sim:heater");
+        assert_eq!(relay_after_start(&plug)["on"], true);
+        plug
+    });
+    for (power_on, before, after) in [
+        ("last", false, false),
+        ("last", true, true),
+        ("off", true, false),
+        ("on", false, true),
+        ("last", true, true),
+    ] {
+        let plug = start(&folder, "sim:heater");
+        plug.reading(|_| true);
+        plug.set(&json!({"relay": {"power_on": power_on}}).to_string());
+        switch_for_good(&plug, before);
+        drop(plug);
+        let relay = relay_after_start(&start(&folder, "sim:heater"));
+        assert_eq!(relay["on"], after, "{power_on} after {before}: {relay}");
+    }
+    let plug = start(&folder, "sim:heater");
+    plug.set(r#"{"relay":{"power_on":"on","start_delay_s":3600}}"#);
+    drop(plug);
+    let relay = relay_after_start(&start(&folder, "sim:heater"));
+    assert_eq!((&relay["on"], &relay["delay_reason"]), (&json!(false), &json!("start_delay")), "{relay}");
+    assert!((1.0..=3600.0).contains(&number(&relay["delayed_s"])), "{relay}");
+}
