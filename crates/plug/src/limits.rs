@@ -94,6 +94,9 @@ pub const RETRY_LONGEST: Duration = Duration::from_secs(300);
 /// How long the access point stays open after joining, so that a phone on it sees that it worked; also how long a
 /// network must hold to count as joined for good.
 pub const ACCESS_POINT_LINGER: Duration = Duration::from_secs(60);
+/// How long the access point stays open after somebody asked for it at the button: time to find it with a phone, and to
+/// change the network.
+pub const ACCESS_POINT_ASKED: Duration = Duration::from_secs(600);
 /// How long a lost network is only retried before the access point opens: a router restarts within that.
 pub const ACCESS_POINT_AFTER_LOSS: Duration = Duration::from_secs(300);
 /// How often the signal of the joined network is looked at.

@@ -170,6 +170,18 @@ impl Outcome {
 
 /// Runs the task to `end`, in seconds.
 fn play(end: u64, known: Option<&Credentials>, refuse: bool, mood: impl Fn(u64) -> Mood) -> Outcome {
+    play_asking(end, known, refuse, mood, &[])
+}
+
+/// The same, with somebody who asks for the access point at these seconds.
+fn play_asking(
+    end: u64,
+    known: Option<&Credentials>,
+    refuse: bool,
+    mood: impl Fn(u64) -> Mood,
+    asks: &[u64],
+) -> Outcome {
+    let mut asks = asks.iter().copied().peekable();
     let (clock, calls) = (IdleClock::default(), RefCell::default());
     let relay = Core::new(HARDWARE).relay_status(Moment::default(), None);
     let state = State::new(relay, Calibration::ideal(1.0, 0.0, 1.0, 0.0));
@@ -196,8 +208,12 @@ fn play(end: u64, known: Option<&Credentials>, refuse: bool, mood: impl Fn(u64) 
                 log.push(line.message.to_string());
             }
             told = log.len() as u32;
-            let Some(next) = clock.next.take() else { break };
+            let ask = asks.peek().map(|second| Duration::from_secs(*second));
+            let Some(next) = clock.next.take().into_iter().chain(ask).min() else { break };
             clock.now.set(next);
+            if asks.next_if(|second| *second <= next.as_secs()).is_some() {
+                state.access_point_wanted.signal(());
+            }
         }
     }
     let status = state.wifi.borrow().clone().unwrap();
@@ -216,6 +232,19 @@ fn a_good_network_is_joined_and_its_signal_followed() {
     assert_eq!(outcome.status.address.unwrap().ip.to_string(), "10.0.0.7");
     assert_eq!(outcome.status.signal_dbm, Some(-60));
     assert_eq!(outcome.log, ["Wi-Fi \"home\": joined as 10.0.0.7 (-50 dBm)"]);
+}
+
+#[test]
+fn the_button_opens_the_access_point_whatever_the_radio_does() {
+    let outcome = play_asking(5000, Some(&known()), false, |_| Mood::Good, &[1000]);
+    assert_eq!(outcome.calls, [(0, "scan"), (2, "join"), (1000, "open"), (1600, "close")]);
+    assert_eq!(outcome.status.link, LinkState::Joined);
+    // In the middle of joining: as soon as that has an end.
+    let early = play_asking(300, Some(&known()), false, |_| Mood::Good, &[3]);
+    assert_eq!(early.calls, [(0, "scan"), (2, "join"), (5, "open")]);
+    assert!(early.status.access_point_open);
+    let alone = play_asking(5000, None, false, |_| Mood::Good, &[1000]);
+    assert_eq!(alone.calls, [(0, "open")]);
 }
 
 #[test]

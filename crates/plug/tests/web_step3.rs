@@ -150,7 +150,7 @@ fn trips_are_listed_newest_first() {
             trip.head.kind = "x".repeat(24).as_str().try_into().unwrap();
             (trip.head.time, trip.head.uptime_s, trip.head.current_a) = (Some(LONG), LONG, Some(LONG));
             trip.head.start = u32::MAX;
-            trip.head.front_end.sample_rate.0 = 3999.123_456_789_012;
+            trip.head.front_end.sample_rate.0 = 1.0 / 3.0e-4;
             trip.tail = None;
             (trip, pairs)
         };

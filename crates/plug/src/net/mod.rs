@@ -9,7 +9,7 @@ use core::fmt::{self, Write};
 use core::future::pending;
 use core::time::Duration;
 
-use embassy_futures::select::{Either, select};
+use embassy_futures::select::{Either, Either3, select, select3};
 use heapless::{String, Vec};
 use serde::Serialize;
 
@@ -85,6 +85,10 @@ pub async fn run<W: Wifi, C: Clock>(
     let mut actions = station.handle(clock.now(), Event::Start);
     loop {
         state.wifi.replace(Some(status(&station, &radio)));
+        if state.access_point_wanted.try_take().is_some() {
+            // An errand that is due comes afterwards.
+            actions.access_point = station.handle(clock.now(), Event::Asked).access_point;
+        }
         if let Some(open) = actions.access_point {
             let result = radio.access_point(open).await;
             log.access_point(open, result);
@@ -103,10 +107,11 @@ pub async fn run<W: Wifi, C: Clock>(
                 log.joined(result, radio.wifi.signal_dbm());
                 station.handle(clock.now(), Event::Joined(result))
             }
-            None => match radio.wait(station.poll_at(), station.address().is_some()).await {
-                Some(error) => station.handle(clock.now(), Event::Lost(error)),
-                None => station.handle(clock.now(), Event::Tick),
-            },
+            None => {
+                let asked = state.access_point_wanted.wait();
+                let event = radio.wait(station.poll_at(), station.address().is_some(), asked).await;
+                station.handle(clock.now(), event)
+            }
         };
         log.error(station.last_error());
     }
@@ -150,8 +155,14 @@ impl<W: Wifi, C: Clock> Radio<'_, W, C> {
         let _ = bounded(self.clock, limits::RADIO_TIMEOUT, LinkError::Radio, left).await;
     }
 
-    /// Waits until `due`, or while joined until it is time to look at the signal, or until the network is lost.
-    async fn wait(&mut self, due: Option<Instant>, joined: bool) -> Option<LinkError> {
+    /// Waits until `due`, until somebody has `asked` for the access point, or while joined until it is time to look at
+    /// the signal or the network is lost.
+    async fn wait(
+        &mut self,
+        due: Option<Instant>,
+        joined: bool,
+        asked: impl Future<Output = ()>,
+    ) -> Event<'static> {
         let look = joined.then(|| self.clock.now().after(limits::SIGNAL_INTERVAL));
         let due = [due, look].into_iter().flatten().min();
         let sleep = async {
@@ -160,16 +171,14 @@ impl<W: Wifi, C: Clock> Radio<'_, W, C> {
                 None => pending().await,
             }
         };
-        if !joined {
-            sleep.await;
-            return None;
-        }
-        match select(self.wifi.lost(), sleep).await {
-            Either::First(error) => {
+        let lost = async { if joined { self.wifi.lost().await } else { pending().await } };
+        match select3(lost, asked, sleep).await {
+            Either3::First(error) => {
                 self.leave().await;
-                Some(error)
+                Event::Lost(error)
             }
-            Either::Second(()) => None,
+            Either3::Second(()) => Event::Asked,
+            Either3::Third(()) => Event::Tick,
         }
     }
 }

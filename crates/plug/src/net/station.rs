@@ -14,7 +14,8 @@
 //! Glossary: a *failure* is a round that ended in `Waiting`; the *back-off* grows with each and begins anew once a
 //! network has *held* ([`limits::ACCESS_POINT_LINGER`]). The *access point* opens at once where no network is known and
 //! with the first failure after the start; where a network had held, [`limits::ACCESS_POINT_AFTER_LOSS`] after it was
-//! lost. It closes when a network has held. Trying goes on all the while: whoever stands on the access point may see
+//! lost. It closes when a network has held. Whoever *asks* for it gets it at once, in any state, and on a network that has
+//! held for [`limits::ACCESS_POINT_ASKED`]. Trying goes on all the while: whoever stands on the access point may see
 //! it pause for the seconds of a scan. Nothing in here restarts the plug or knows of the relay.
 
 use core::time::Duration;
@@ -37,6 +38,8 @@ pub enum Event<'a> {
     Lost(LinkError),
     /// The access point was told to open (`true`) or to close, and did or did not.
     AccessPoint(bool, Result<(), LinkError>),
+    /// Somebody asks for the access point.
+    Asked,
     /// Nothing but time went by (see [`Station::poll_at`]).
     Tick,
 }
@@ -87,11 +90,22 @@ struct AccessPoint {
     /// It was told to change and said that it did not: a driver that starts anew for it may be anywhere.
     doubtful: bool,
     next: Option<(bool, Instant)>,
+    /// Somebody asked for it: until when it stays open, whatever becomes of the network.
+    asked_until: Option<Instant>,
 }
 
 impl AccessPoint {
     fn is_surely_open(self) -> bool {
         self.open && !self.doubtful
+    }
+
+    /// When it may close on a network that has held from an instant on.
+    fn closes_at(self, held: Instant) -> Instant {
+        self.asked_until.map_or(held, |until| until.max(held))
+    }
+
+    fn is_asked_for(self, now: Instant) -> bool {
+        self.asked_until.is_some_and(|until| now < until)
     }
 }
 
@@ -129,6 +143,7 @@ impl<'k> Station<'k> {
             (State::Joined(joined), Event::Lost(error)) => self.lost(now, joined, error),
             (State::Waiting(waiting), Event::Tick) if waiting.until <= now => self.look(),
             (State::Joined(joined), Event::Tick) => self.hold(now, joined),
+            (_, Event::Asked) => self.asked(now),
             (_, Event::AccessPoint(open, result)) => self.access_point_done(now, open, result),
             _ => None,
         };
@@ -219,9 +234,13 @@ impl<'k> Station<'k> {
             Ok(address) => {
                 let joined = Joined { address, since: now };
                 self.state = State::Joined(joined);
-                // Open, or perhaps: it lingers. To be opened: not any more.
-                let lingers = self.access_point.open || self.access_point.doubtful;
-                self.access_point.next = lingers.then(|| (false, held_at(joined)));
+                // Open, or perhaps: it lingers. To be opened: not any more, unless somebody asked.
+                let access_point = &mut self.access_point;
+                let lingers = access_point.open || access_point.doubtful;
+                let waits = access_point.is_asked_for(now) && !access_point.is_surely_open();
+                if !waits {
+                    access_point.next = lingers.then(|| (false, access_point.closes_at(held_at(joined))));
+                }
                 None
             }
             Err(error) => self.fail(now, error),
@@ -252,7 +271,7 @@ impl<'k> Station<'k> {
         self.last_error = Some(error);
         if self.access_point.is_surely_open() {
             self.access_point.next = None;
-        } else {
+        } else if !self.access_point.is_asked_for(now) {
             self.open_access_point(now.after(limits::ACCESS_POINT_AFTER_LOSS));
         }
         self.look()
@@ -267,6 +286,17 @@ impl<'k> Station<'k> {
         None
     }
 
+    /// Somebody stands at the plug.
+    fn asked(&mut self, now: Instant) -> Option<Errand> {
+        self.access_point.asked_until = Some(now.after(limits::ACCESS_POINT_ASKED));
+        if !self.access_point.is_surely_open() {
+            self.open_access_point(now);
+        } else if let State::Joined(joined) = self.state {
+            self.access_point.next = Some((false, self.access_point.closes_at(held_at(joined))));
+        }
+        None
+    }
+
     fn open_access_point(&mut self, at: Instant) {
         self.access_point.next = Some((true, at));
     }
@@ -277,14 +307,19 @@ impl<'k> Station<'k> {
         open: bool,
         result: Result<(), LinkError>,
     ) -> Option<Errand> {
-        self.access_point = match result {
-            Ok(()) => AccessPoint { open, doubtful: false, next: None },
-            // As it was, as far as is known; once more.
-            Err(_) => AccessPoint {
-                doubtful: true,
-                next: Some((open, now.after(ACCESS_POINT_RETRY))),
-                ..self.access_point
-            },
+        let before = self.access_point;
+        self.access_point = match (result, self.state) {
+            (Ok(()), State::Joined(joined)) => {
+                let next = open.then(|| (false, before.closes_at(held_at(joined))));
+                AccessPoint { open, doubtful: false, next, ..before }
+            }
+            (Ok(()), _) => AccessPoint { open, doubtful: false, next: None, ..before },
+            // As it was, as far as is known; once more, unless nobody wants it open any more.
+            (Err(_), state) => {
+                let needed = !matches!(state, State::Joined(_)) || before.is_asked_for(now);
+                let next = Some((open && needed, now.after(ACCESS_POINT_RETRY)));
+                AccessPoint { doubtful: true, next, ..before }
+            }
         };
         None
     }

@@ -24,11 +24,11 @@ impl Parameter {
     }
 
     fn find(&self, query: &str) -> Result<Option<usize>, Problem> {
-        let named = query.split('&').filter_map(|parameter| {
+        let mut named = query.split('&').filter_map(|parameter| {
             let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
             (name == self.name).then_some(value)
         });
-        let Some(value) = named.last() else { return Ok(None) };
+        let Some(value) = named.next() else { return Ok(None) };
         let number = value.parse().ok().filter(|number| (self.least..=self.most).contains(number));
         let wrong = Problem::BadParameter { name: self.name, wanted: self.wanted };
         number.map(Some).ok_or(wrong)

@@ -1,6 +1,7 @@
 //! `GET /api/v1/relay/log`: why the relay is as it is. From the flash, which has some hundred changes; where it does not
 //! answer, from the memory of this start.
 
+use alloc::vec::Vec;
 use core::fmt::Write as _;
 
 use embassy_sync::blocking_mutex::raw::RawMutex;
@@ -14,6 +15,7 @@ use crate::core::claims::RelayChange;
 use crate::platform::Clock;
 use crate::storage::archive::{CHANGES, Found, Query};
 use crate::storage::keeper::told;
+use crate::storage::relay_log::StoredChange;
 
 /// The longest change; a test builds it.
 const CHANGE_JSON: usize = 640;
@@ -35,23 +37,39 @@ pub(super) async fn relay_log<'a, C: Clock, N: Clock, M: RawMutex>(
 ) -> Result<Reply<'a>, Problem> {
     let skip = SKIP.of(parts)?.unwrap_or(0);
     let take = MOST.of(parts)?.unwrap_or(TAKE);
-    let mut page = Page::begin(site, skip, take)?;
-    let (archive, clock) = (&site.plug.state.archive, site.plug.network_clock);
-    while page.wants_more() {
-        let Some(Found::Changes(changes)) = archive.ask(clock, Query::Changes { skip: page.next }).await
-        else {
-            // The flash does not answer.
-            if page.given == 0 {
-                page.from_memory(site);
-            }
-            break;
-        };
-        page.at_end = changes.len() < CHANGES;
-        for change in &changes {
+    let mut changes = ask(site, skip).await;
+    // Room is taken when it is known how much is needed: others answer meanwhile.
+    let expected = match &changes {
+        Some(changes) if changes.len() < CHANGES => changes.len(),
+        Some(_) => take,
+        None => site.plug.state.relay_log.borrow().len(),
+    };
+    let mut page = Page::begin(site, skip, take, expected)?;
+    if changes.is_none() {
+        page.add_remembered(site);
+    }
+    while let Some(found) = changes.take() {
+        page.at_end = found.len() < CHANGES;
+        for change in &found {
             page.add(&told(change));
+        }
+        drop(found);
+        if page.wants_more() {
+            changes = ask(site, page.next).await;
         }
     }
     page.finish()
+}
+
+/// Some changes from the flash; `None` if it does not answer.
+async fn ask<C: Clock, N: Clock, M: RawMutex>(
+    site: &Site<'_, C, N, M>,
+    skip: usize,
+) -> Option<Vec<StoredChange>> {
+    match site.plug.state.archive.ask(site.plug.network_clock, Query::Changes { skip }).await {
+        Some(Found::Changes(changes)) => Some(changes),
+        _ => None,
+    }
 }
 
 /// The list under construction.
@@ -72,8 +90,10 @@ impl<'a> Page<'a> {
         site: &Site<'a, C, N, M>,
         skip: usize,
         take: usize,
+        expected: usize,
     ) -> Result<Self, Problem> {
-        let mut draft = Draft::new(site.budget, (2 * TAIL + take * CHANGE_JSON).min(LOG_JSON))?;
+        let most = 2 * TAIL + take.min(expected) * CHANGE_JSON;
+        let mut draft = Draft::new(site.budget, most.min(LOG_JSON))?;
         draft.write_str("{\"changes\":[").map_err(|_| Problem::Busy)?;
         Ok(Self { draft, next: skip, left: take, given: 0, last: None, at_end: false, full: false })
     }
@@ -105,7 +125,7 @@ impl<'a> Page<'a> {
         self.left -= 1;
     }
 
-    fn from_memory<C: Clock, N: Clock, M: RawMutex>(&mut self, site: &Site<'a, C, N, M>) {
+    fn add_remembered<C: Clock, N: Clock, M: RawMutex>(&mut self, site: &Site<'a, C, N, M>) {
         let log = site.plug.state.relay_log.borrow();
         let skip = self.next;
         for change in log.iter().rev().skip(skip) {

@@ -231,6 +231,104 @@ fn an_access_point_that_may_have_closed_is_opened_again_where_it_is_wanted() {
     assert_eq!(opened, (1310, Some(true)));
 }
 
+/// A station that has been on its network since second 5.
+fn joined(known: &Credentials) -> Station<'_> {
+    let mut station = Station::new(Some(known));
+    let world = World { scan: good, join: joins, access_point: works, losses: Vec::new() };
+    assert_eq!(world.play(&mut station, 1000), [(0, Did::Scan), (3, Did::Join)]);
+    station
+}
+
+const OPEN: Actions = Actions { access_point: Some(true), errand: None };
+const CLOSE: Actions = Actions { access_point: Some(false), errand: None };
+const ASKED: u64 = limits::ACCESS_POINT_ASKED.as_secs();
+
+#[test]
+fn whoever_asks_gets_the_access_point_for_ten_minutes_beside_a_good_network() {
+    let known = known();
+    let mut station = joined(&known);
+    assert_eq!(station.handle(at(2000), Event::Asked), OPEN);
+    assert_eq!(station.handle(at(2001), Event::AccessPoint(true, Ok(()))), Actions::default());
+    assert_eq!((station.link(), station.access_point_open()), (LinkState::Joined, true));
+    assert_eq!(station.poll_at(), Some(at(2000 + ASKED)));
+    // Asked again, it begins anew.
+    assert_eq!(station.handle(at(2100), Event::Asked), Actions::default());
+    assert_eq!(station.handle(at(2000 + ASKED), Event::Tick), Actions::default());
+    assert_eq!(station.handle(at(2100 + ASKED), Event::Tick), CLOSE);
+    assert_eq!(station.handle(at(2701), Event::AccessPoint(false, Ok(()))), Actions::default());
+    assert_eq!((station.access_point_open(), station.poll_at()), (false, None));
+}
+
+#[test]
+fn an_access_point_that_was_asked_for_outlives_a_loss_and_a_new_join() {
+    let known = known();
+    let mut station = joined(&known);
+    let _ = station.handle(at(2000), Event::Asked);
+    let _ = station.handle(at(2000), Event::AccessPoint(true, Ok(())));
+    assert_eq!(station.handle(at(2100), Event::Lost(LinkError::Lost)).errand, Some(Errand::Scan));
+    let found = network(Security::Wpa2);
+    let scanned = Event::Scanned(Ok(core::slice::from_ref(&found)));
+    assert_eq!(station.handle(at(2103), scanned).errand, Some(Errand::Join));
+    assert_eq!(station.handle(at(2105), Event::Joined(Ok(ADDRESS))), Actions::default());
+    assert_eq!(station.handle(at(2165), Event::Tick), Actions::default());
+    assert_eq!(station.handle(at(2000 + ASKED), Event::Tick), CLOSE);
+}
+
+#[test]
+fn it_opens_at_once_while_a_lost_network_is_looked_for() {
+    let known = known();
+    let mut station = joined(&known);
+    let _ = station.handle(at(2000), Event::Lost(LinkError::Lost));
+    let _ = station.handle(at(2003), Event::Scanned(Err(LinkError::NotFound)));
+    assert_eq!(station.handle(at(2004), Event::Asked), OPEN);
+    assert_eq!(station.handle(at(2004), Event::AccessPoint(true, Ok(()))).access_point, None);
+    // Without a network it stays open, also after the ten minutes.
+    let mut second = 2004;
+    while second < 2004 + 3 * ASKED {
+        let failed = station.handle(at(second + 3), Event::Scanned(Err(LinkError::NotFound)));
+        second = station.poll_at().unwrap().since_start().as_secs();
+        let next = station.handle(at(second), Event::Tick);
+        assert_eq!((failed.access_point, next.access_point), (None, None));
+    }
+    assert!(station.access_point_open());
+}
+
+#[test]
+fn a_radio_that_does_not_open_it_is_asked_again_while_somebody_wants_it() {
+    let known = known();
+    let mut station = joined(&known);
+    let mut actions = station.handle(at(2000), Event::Asked);
+    let (mut opened, mut closed) = (0, 0);
+    let mut second = 2000;
+    while second < 2000 + 2 * ASKED {
+        match actions.access_point {
+            Some(open) => {
+                assert!(!open || second < 2000 + ASKED + 10, "{second}");
+                (opened, closed) = (opened + u64::from(open), closed + u64::from(!open));
+                let result = if open { Err(LinkError::Radio) } else { Ok(()) };
+                actions = station.handle(at(second), Event::AccessPoint(open, result));
+            }
+            None => {
+                let Some(due) = station.poll_at() else { break };
+                second = due.since_start().as_secs();
+                actions = station.handle(at(second), Event::Tick);
+            }
+        }
+    }
+    // Each 5 s, the first and the last too; and as it may be open all the same, it is closed in the end.
+    assert_eq!((opened, closed), (ASKED / 5 + 1, 1));
+    assert_eq!((station.access_point_open(), station.poll_at()), (false, None));
+}
+
+#[test]
+fn without_a_known_network_it_is_open_anyway() {
+    let mut station = Station::new(None);
+    assert_eq!(station.handle(at(0), Event::Start), OPEN);
+    let _ = station.handle(at(1), Event::AccessPoint(true, Ok(())));
+    assert_eq!(station.handle(at(100), Event::Asked), Actions::default());
+    assert_eq!((station.poll_at(), station.access_point_open()), (None, true));
+}
+
 #[test]
 fn what_cannot_happen_changes_nothing() {
     let known = known();
