@@ -108,6 +108,9 @@ impl<'a, F: NorFlash> Keeper<'a, F> {
             say(&alloc::format!("energy: {error}"));
             None
         });
+        if totals.is_none() && kept == MeterKept::Found {
+            say("no energy was found that was kept under this meter: it begins at 0");
+        }
         let totals = totals.unwrap_or_default();
         let (marks, opened) = DayMarks::open(part(layout::TOTALS), meter.tag()).await;
         if opened.is_err() {
