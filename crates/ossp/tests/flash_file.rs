@@ -92,8 +92,8 @@ fn foreign_bytes_are_said_and_the_plug_works() {
         (layout::SETTINGS, "settings"),
         (layout::CALIBRATION, "calibration"),
         (layout::METER, "meter's identity"),
-        (layout::ENERGY, ""),
-        (layout::TOTALS, ""),
+        (layout::ENERGY, "no energy was found"),
+        (layout::TOTALS, "daily totals"),
         (layout::RELAY_LOG, ""),
     ];
     for (place, wanted) in places {

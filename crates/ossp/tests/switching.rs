@@ -4,7 +4,7 @@
 mod virtual_plug;
 
 use serde_json::{Value, json};
-use virtual_plug::{Folder, Plug, number};
+use virtual_plug::{Folder, Plug, number, run};
 
 const FAST: [&str; 2] = ["--speed", "20"];
 
@@ -166,4 +166,97 @@ fn the_power_on_state_is_as_set() {
     let relay = relay_after_start(&start(&folder, "sim:heater"));
     assert_eq!((&relay["on"], &relay["delay_reason"]), (&json!(false), &json!("start_delay")), "{relay}");
     assert!((1.0..=3600.0).contains(&number(&relay["delayed_s"])), "{relay}");
+}
+
+#[test]
+fn a_trip_keeps_its_waveform() {
+    let folder = Folder::new("trip-waveform");
+    let plug = start(&folder, "sim:short");
+    let kept = |trips: &Value| trips["trips"][0]["complete"] == true;
+    let trips = plug.await_json("/api/v1/trips", kept);
+    let trip = &trips["trips"][0];
+    assert_eq!((&trip["number"], &trip["kind"]), (&json!(1), &json!("clipped")), "{trip}");
+    assert!((0.15..=0.3).contains(&number(&trip["before_s"])), "{trip}");
+    drop(plug);
+
+    let plug = start(&folder, "sim:heater");
+    assert_eq!(plug.await_json("/api/v1/trips", kept)["trips"][0], *trip);
+    let waveform = plug.ask("GET /api/v1/trips/1/waveform", "", "").unwrap();
+    assert_eq!(waveform.status, 200, "{waveform:?}");
+    let file = folder.0.join("trip.csv");
+    std::fs::write(&file, &waveform.body).unwrap();
+    let replayed = run(&["replay", "--format", "json", file.to_str().unwrap()]);
+    assert!(replayed.status.success(), "{}", String::from_utf8_lossy(&replayed.stderr));
+    let replayed: Value = serde_json::from_slice(&replayed.stdout).unwrap();
+    assert!(number(&replayed["summary"]["voltage_v"]) > 100.0, "{replayed}");
+}
+
+/// Has the plug start anew by itself; the program goes on.
+#[track_caller]
+fn start_anew(plug: &Plug, path: &str, body: &str) {
+    let starts = plug.json("/api/v1/info")["starts"].as_u64().unwrap();
+    let answer = plug.ask(&format!("POST {path}"), "", body).unwrap();
+    assert_eq!(answer.status, 202, "{answer:?}");
+    plug.await_json("/api/v1/info", |info| info["starts"] == starts + 1);
+}
+
+#[test]
+fn a_planned_restart_loses_nothing() {
+    let folder = Folder::new("restart");
+    let plug = start(&folder, "sim:heater");
+    for hold in [false, true] {
+        plug.set(&json!({"relay": {"hold_on_restart": hold}}).to_string());
+        plug.switch(r#"{"on":true}"#);
+        let before = plug.reading(|reading| number(&reading["current_a"]) > 4.0);
+        start_anew(&plug, "/api/v1/restart", "{}");
+        let after = plug.reading(|reading| number(&reading["current_a"]) > 4.0);
+        assert!(
+            number(&after["energy_import_wh"]) >= number(&before["energy_import_wh"]),
+            "{before} {after}"
+        );
+        assert_eq!(plug.json("/api/v1/info")["reset_reason"], "software");
+        let kept = plug.relay()["reason"].as_str().unwrap().contains("held over");
+        assert_eq!(kept, hold, "{}", plug.relay());
+    }
+}
+
+#[test]
+fn a_factory_reset_leaves_nothing_of_its_owner() {
+    let folder = Folder::new("reset");
+    let plug = start(&folder, "sim:short");
+    plug.set(r#"{"device":{"name":"the owner's"},"wifi":{"ssid":"his network","password":"secret words"},"calibration":{"phase_deg":0.25}}"#);
+    plug.await_json("/api/v1/trips", |trips| trips["trips"][0]["complete"] == true);
+    plug.switch(r#"{"rearm":true}"#);
+    let (energy, id) = (plug.json("/api/v1/energy"), plug.json("/api/v1/info")["id"].clone());
+    let calibration = plug.json("/api/v1/calibration")["in_use"].clone();
+    let refused = plug.ask("POST /api/v1/reset", "", "{}").unwrap();
+    assert_eq!((refused.status, &refused.json()["error"]["code"]), (422, &json!("bad_field")));
+    assert_eq!(plug.json("/api/v1/settings")["device"]["name"], "the owner's");
+    start_anew(&plug, "/api/v1/reset", r#"{"confirm":"factory reset"}"#);
+
+    plug.reading(|_| true);
+    let settings = plug.json("/api/v1/settings");
+    assert_eq!(
+        (&settings["device"]["name"], &settings["wifi"]["ssid"]),
+        (&json!(""), &json!("")),
+        "{settings}"
+    );
+    assert_eq!(plug.json("/api/v1/calibration")["in_use"], calibration);
+    let anew = plug.json("/api/v1/energy");
+    assert!(anew["meter_id"].is_string() && anew["meter_id"] != energy["meter_id"], "{anew}");
+    assert!(number(&anew["energy_import_wh"]) < number(&energy["energy_import_wh"]), "{anew} {energy}");
+    let starts = plug.json("/api/v1/info")["starts"].clone();
+    // The short circuit is still there, and may have tripped again.
+    let trips = plug.json("/api/v1/trips")["trips"].clone();
+    assert!(trips.as_array().unwrap().iter().all(|trip| trip["start"] == starts), "{trips}");
+    assert!(plug.changes().iter().all(|change| change["start"] == starts), "{:?}", plug.changes());
+    assert_eq!(plug.json("/api/v1/info")["id"], id);
+    drop(plug);
+    let flash = std::fs::read(folder.flash()).unwrap();
+    for words in ["the owner's", "his network", "secret words"] {
+        assert!(!flash.windows(words.len()).any(|bytes| bytes == words.as_bytes()), "{words}");
+    }
+    let plug = start(&folder, "sim:heater");
+    plug.reading(|_| true);
+    assert_eq!(plug.json("/api/v1/energy")["meter_id"], anew["meter_id"]);
 }

@@ -3,6 +3,7 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use embedded_storage_async::nor_flash::{
     ErrorType, NorFlash, NorFlashError, NorFlashErrorKind, ReadNorFlash,
@@ -13,6 +14,8 @@ use thiserror::Error;
 pub const DATA_PARTITION: u32 = 448 * 1024;
 const WORD: usize = 4;
 const SECTOR: usize = 4096;
+/// What a PC whose power goes may lose beside what the plug's own rules allow.
+const SYNC_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Why the file does not do it.
 #[derive(Debug, Error)]
@@ -40,6 +43,7 @@ pub struct FileFlash {
     file: File,
     size: u32,
     cut_at: Option<u64>,
+    synced: Instant,
 }
 
 impl FileFlash {
@@ -59,13 +63,23 @@ impl FileFlash {
         io::copy(&mut io::repeat(0xff).take(u64::from(size).saturating_sub(there)), &mut file)?;
         file.sync_all()?;
         let cut_at = (there > 0 && there < u64::from(size)).then_some(there);
-        Ok(Self { file, size, cut_at })
+        Ok(Self { file, size, cut_at, synced: Instant::now() })
     }
 
     /// How many bytes there were, if some were missing when it was opened.
     #[must_use]
     pub const fn cut_at(&self) -> Option<u64> {
         self.cut_at
+    }
+
+    /// The operating system has what was written, whatever becomes of this program; the disk gets it now and then: a
+    /// disk takes longer for it than a chip for a whole page.
+    fn sync(&mut self) -> Result<(), FileFlashError> {
+        if self.synced.elapsed() >= SYNC_INTERVAL {
+            self.file.sync_data()?;
+            self.synced = Instant::now();
+        }
+        Ok(())
     }
 
     /// Goes to `from`, if `length` bytes from there are whole units inside.
@@ -104,7 +118,7 @@ impl NorFlash for FileFlash {
         let length = to.checked_sub(from).ok_or(FileFlashError::BadPlace)?;
         self.seek(from, length as usize, SECTOR)?;
         io::copy(&mut io::repeat(0xff).take(u64::from(length)), &mut self.file)?;
-        Ok(self.file.sync_data()?)
+        self.sync()
     }
 
     async fn write(&mut self, offset: u32, bytes: &[u8]) -> Result<(), FileFlashError> {
@@ -115,7 +129,7 @@ impl NorFlash for FileFlash {
         cells.iter_mut().zip(bytes).for_each(|(cell, byte)| *cell &= byte);
         self.seek(offset, bytes.len(), WORD)?;
         self.file.write_all(&cells)?;
-        Ok(self.file.sync_data()?)
+        self.sync()
     }
 }
 

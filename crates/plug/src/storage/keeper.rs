@@ -108,6 +108,9 @@ impl<'a, F: NorFlash> Keeper<'a, F> {
             say(&alloc::format!("energy: {error}"));
             None
         });
+        if totals.is_none() && kept == MeterKept::Found {
+            say("no energy was found that was kept under this meter: it begins at 0");
+        }
         let totals = totals.unwrap_or_default();
         let (marks, opened) = DayMarks::open(part(layout::TOTALS), meter.tag()).await;
         if opened.is_err() {
@@ -210,9 +213,11 @@ impl<'a, F: NorFlash> Keeper<'a, F> {
                 Some(day) => self.marks.lock().await.wants(day),
                 None => false,
             };
-            if (due || begins) && self.meter_kept {
+            let mut kept = self.meter_kept;
+            if (due || begins) && kept {
                 let result = self.journal.lock().await.append(&newest).await;
-                if result.is_ok() {
+                kept = result.is_ok();
+                if kept {
                     policy.written(&newest);
                     self.state.journal_writes.set(self.state.journal_writes.get().saturating_add(1));
                 }
@@ -222,7 +227,8 @@ impl<'a, F: NorFlash> Keeper<'a, F> {
                 }
             }
             self.flushed.signal(());
-            if let Some(day) = day.filter(|_| self.meter_kept) {
+            // A mark must not stand above what the journal holds.
+            if let Some(day) = day.filter(|_| kept) {
                 // With each reading, so that a midnight counts as seen. An error shows with the next one.
                 let _ = self.marks.lock().await.note(day, &newest).await;
             }

@@ -5,6 +5,7 @@
 
 pub mod archive;
 pub mod budget;
+pub mod careful;
 mod code;
 pub mod journal;
 pub mod keeper;

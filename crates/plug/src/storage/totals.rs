@@ -15,7 +15,8 @@ use sequential_storage::Error;
 use sequential_storage::cache::{Cache, Uncached};
 use sequential_storage::map::{MapConfig, MapStorage};
 
-use super::layout::TOTALS;
+use super::careful::Careful;
+use super::layout::{SECTOR, TOTALS};
 use block::{BLOCK, Block, MARKS, Mark};
 
 mod block;
@@ -190,7 +191,8 @@ fn month_of(day: i32) -> i32 {
     ((era * 400 + year_of_era) * 12 + month + 2) as i32
 }
 
-type Map<F> = MapStorage<u8, F, Cache<Uncached, Uncached, Uncached, u8>>;
+/// The library does not expect an erase that was cut; [`Careful`] does.
+type Map<F> = MapStorage<u8, Careful<F>, Cache<Uncached, Uncached, Uncached, u8>>;
 
 /// The marks of one meter.
 pub struct DayMarks<F: NorFlash> {
@@ -227,8 +229,8 @@ impl<F: NorFlash> DayMarks<F> {
     ///
     /// Dropping the future costs nothing, or is a power cut in that erase.
     pub async fn open(flash: F, meter: u32) -> (Self, Result<(), MarksError>) {
-        let map = MapConfig::try_new(0..TOTALS.length).ok();
-        let map = map.map(|config| Map::new(flash, config, Cache::new_uncached()));
+        let map = MapConfig::try_new(0..TOTALS.length - SECTOR).ok();
+        let map = map.map(|config| Map::new(Careful::new(flash), config, Cache::new_uncached()));
         let mut marks = Self { map, meter, newest: None, seen: None };
         let mut result = marks.load().await.map(|_| ());
         if result == Err(MarksError::Unreadable) {
