@@ -126,9 +126,15 @@ fn make_meter(parts: Parts) -> &'static mut Meter<'static> {
     })
 }
 
+#[inline(never)]
+fn make_core() -> &'static mut Core {
+    static CORE: StaticCell<Core> = StaticCell::new();
+    CORE.init_with(core)
+}
+
 #[embassy_executor::task]
 async fn measure(meter: &'static mut Meter<'static>, link: &'static Link<CriticalSectionRawMutex>) -> ! {
     let mut samples = EspSamples::new(*meter.front_end());
-    run_core(&mut samples, &mut EspRelay, &EmbassyClock, meter, core(), link).await;
+    run_core(&mut samples, &mut EspRelay, &EmbassyClock, meter, make_core(), link).await;
     unreachable!("the samples of a converter have no end")
 }

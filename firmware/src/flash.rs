@@ -65,6 +65,17 @@ pub fn counted<R>(action: impl FnOnce() -> R) -> R {
 /// The chip, shared by the partitions: one of them has its turn at a time.
 pub type Shared = Mutex<NoopRawMutex, FlashStorage<'static>>;
 
+/// Bytes of [`Words`].
+const WORDS: usize = 64;
+
+/// What does not lie on a word's border goes through this: the driver would take 4 KB of the stack for it.
+#[repr(align(4))]
+struct Words([u8; WORDS]);
+
+fn is_aligned(bytes: &[u8]) -> bool {
+    bytes.as_ptr().addr().is_multiple_of(4)
+}
+
 /// A part of the flash.
 #[derive(Clone, Copy, Debug)]
 pub struct Part {
@@ -98,7 +109,16 @@ impl Part {
     pub async fn read(self, flash: &Shared, offset: u32, bytes: &mut [u8]) -> Result<(), FlashError> {
         let at = self.place(offset, bytes.len())?;
         let mut flash = flash.lock().await;
-        alone(|| flash.read_nor(at, bytes)).map_err(FlashError)
+        if is_aligned(bytes) {
+            return alone(|| flash.read_nor(at, bytes)).map_err(FlashError);
+        }
+        for (piece, at) in bytes.chunks_mut(WORDS).zip((at..).step_by(WORDS)) {
+            let mut words = Words([0; WORDS]);
+            let part = words.0.get_mut(..piece.len()).unwrap_or(&mut []);
+            alone(|| flash.read_nor(at, part)).map_err(FlashError)?;
+            piece.copy_from_slice(part);
+        }
+        Ok(())
     }
 
     /// Writes whole words, a page at a time.
@@ -106,8 +126,17 @@ impl Part {
         /// A page is programmed in about a millisecond; others get their turn in between.
         const PAGE: usize = 256;
         let at = self.place(offset, bytes.len())?;
-        for (page, offset) in bytes.chunks(PAGE).zip((at..).step_by(PAGE)) {
+        let page_size = if is_aligned(bytes) { PAGE } else { WORDS };
+        for (page, offset) in bytes.chunks(page_size).zip((at..).step_by(page_size)) {
             let mut flash = flash.lock().await;
+            let mut words = Words([0; WORDS]);
+            let page = match words.0.get_mut(..page.len()).filter(|_| !is_aligned(page)) {
+                Some(part) => {
+                    part.copy_from_slice(page);
+                    part
+                }
+                None => page,
+            };
             alone(|| flash.write_nor(offset, page)).map_err(FlashError)?;
             drop(flash);
             yield_now().await;

@@ -201,7 +201,7 @@ impl Run<'_> {
         let storage = Storage { voltage: &mut voltage, current: &mut current };
         let mut meter = Meter::new(front_end, calibration.clone(), storage)
             .map_err(|error| Failure::wrong_use(format!("this source cannot be measured: {error}")))?;
-        let core = if self.held { Core::kept_on(HARDWARE, clock.now()) } else { Core::new(HARDWARE) };
+        let mut core = if self.held { Core::kept_on(HARDWARE, clock.now()) } else { Core::new(HARDWARE) };
         let basis = basis(&calibration);
         let now = Moment { instant: clock.now(), time: None };
         let state = State::new(core.relay_status(now, None), calibration);
@@ -223,7 +223,7 @@ impl Run<'_> {
             basis: &basis,
         };
         let (mut samples, mut relay) = (self.simulated.samples(clock.clone()), self.simulated.relay());
-        let measuring = run_core(&mut samples, &mut relay, &clock, &mut meter, core, &link);
+        let measuring = run_core(&mut samples, &mut relay, &clock, &mut meter, &mut core, &link);
         let rest = Rest::<PcParts<'_>, _, _, _> {
             acceptor: self.listener,
             web: &web,

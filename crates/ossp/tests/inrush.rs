@@ -142,8 +142,8 @@ fn run(scenario: &Scenario, end_s: f64) -> Run {
         seed: 0,
     };
     assert!(link.commands.try_send(Command::Begin(Box::new(begin))).is_ok());
-    let core = Core::new(HARDWARE);
-    block_on(run_core(&mut samples, &mut relay, &clock, &mut meter, core, &link));
+    let mut core = Core::new(HARDWARE);
+    block_on(run_core(&mut samples, &mut relay, &clock, &mut meter, &mut core, &link));
     let windows = std::iter::from_fn(|| link.readings.try_receive().ok()).count();
     let trip = link
         .tripped

@@ -18,8 +18,8 @@ use alloc::boxed::Box;
 use core::future::pending;
 
 use edge_nal::{TcpAccept, UdpBind};
-use embassy_futures::join::{join, join3, join5};
-use embassy_futures::select::{Either, Either4, select, select4};
+use embassy_futures::join::{join, join3, join4, join5};
+use embassy_futures::select::{Either, select};
 use embassy_futures::yield_now;
 use embassy_sync::blocking_mutex::raw::RawMutex;
 use embassy_sync::mutex::Mutex;
@@ -186,21 +186,33 @@ fn begin(state: &State, before: Before, random: &mut impl Random, identity: &[u8
     }
 }
 
-/// Takes what the core says into the state that everybody else looks at. Runs for ever.
+/// Takes what the core says into the state that everybody else looks at; each kind apart, since they are large. Runs
+/// for ever.
 async fn follow_core<M: RawMutex>(state: &State, link: &Link<M>) -> ! {
-    loop {
-        let numbers = (link.readings.receive(), link.details.wait());
-        match select4(numbers.0, numbers.1, link.protection.wait(), link.relay.wait()).await {
-            Either4::First(reading) => {
-                state.put_reading(reading);
-                // After a stall several wait: each gets its turn in the live streams.
-                yield_now().await;
-            }
-            Either4::Second(details) => state.put_details(details),
-            Either4::Third(status) => state.put_protection(status),
-            Either4::Fourth(status) => state.put_relay(status),
+    let readings = apart(|| async {
+        loop {
+            state.put_reading(link.readings.receive().await);
+            // After a stall several wait: each gets its turn in the live streams.
+            yield_now().await;
         }
-    }
+    });
+    let details = apart(|| async {
+        loop {
+            state.put_details(link.details.wait().await);
+        }
+    });
+    let protection = apart(|| async {
+        loop {
+            state.put_protection(link.protection.wait().await);
+        }
+    });
+    let relay = apart(|| async {
+        loop {
+            state.put_relay(link.relay.wait().await);
+        }
+    });
+    let (never, ..) = join4(readings, details, protection, relay).await;
+    never
 }
 
 /// Stores settings that are asked for, and tells the core. Runs for ever.

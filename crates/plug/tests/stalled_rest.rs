@@ -146,7 +146,7 @@ fn core_alone(end: f64, frequency: f64, current: impl Fn(f64) -> f64 + 'static) 
     let mut meter = Meter::new(samples.front_end(), calibration, storage).unwrap();
     let link: Link<NoopRawMutex> = Link::new();
     assert!(link.commands.try_send(Command::Begin(Box::new(begin()))).is_ok());
-    block_on(run_core(&mut samples, &mut relay, &clock, &mut meter, Core::new(HARDWARE), &link));
+    block_on(run_core(&mut samples, &mut relay, &clock, &mut meter, &mut Core::new(HARDWARE), &link));
     let readings = std::iter::from_fn(|| link.readings.try_receive().ok()).collect();
     let causes = std::iter::from_fn(|| link.changes.try_receive().ok())
         .map(|c| (c.source, c.cause.to_string()))

@@ -2,6 +2,8 @@
 
 use core::future::pending;
 
+use alloc::boxed::Box;
+
 use embassy_futures::select::{Either3, select3};
 use embassy_sync::blocking_mutex::raw::RawMutex;
 use heapless::Vec;
@@ -29,7 +31,7 @@ const FRESH: usize = 3;
 /// The core task: takes every block of samples, measures, protects, and switches. It waits for samples and
 /// commands and for nothing else; whatever becomes of the rest of the plug, this goes on.
 ///
-/// Until [`Command::Begin`] comes it measures and protects with the relay open, and tells no reading.
+/// `core` is as new. Until [`Command::Begin`] comes it measures and protects with the relay open, and tells no reading.
 ///
 /// Returns when the samples end (never on a plug). Dropping the future leaves the relay as it is.
 pub async fn run_core<S: Samples, R: Relay, C: Clock, M: RawMutex>(
@@ -37,7 +39,7 @@ pub async fn run_core<S: Samples, R: Relay, C: Clock, M: RawMutex>(
     relay: &mut R,
     clock: &C,
     meter: &mut Meter<'_>,
-    mut core: Core,
+    core: &mut Core,
     link: &Link<M>,
 ) {
     let gain = meter.setup().calibration().current.gain;
@@ -46,19 +48,8 @@ pub async fn run_core<S: Samples, R: Relay, C: Clock, M: RawMutex>(
     samples.set_instant_limit(instant_limit);
     let mains = Mains::new(meter);
     let board = meter.setup().calibration().clone();
-    let mut task = CoreTask {
-        relay,
-        clock,
-        meter,
-        core,
-        protection,
-        gain,
-        link,
-        board,
-        newest: None,
-        fresh: Vec::new(),
-        mains,
-    };
+    let told = Told::new();
+    let mut task = CoreTask { relay, clock, meter, core, protection, gain, link, board, told, mains };
     let kept = task.core.is_on();
     if !kept {
         // Nobody knows how the pin was left.
@@ -109,18 +100,30 @@ struct CoreTask<'t, 'm, R, C, M: RawMutex> {
     relay: &'t mut R,
     clock: &'t C,
     meter: &'t mut Meter<'m>,
-    core: Core,
+    core: &'t mut Core,
     protection: OverCurrent,
     /// That it was made for.
     gain: f64,
     link: &'t Link<M>,
     /// What the board's own values say, where nobody calibrated it.
     board: Calibration,
+    told: Box<Told>,
+    mains: Mains,
+}
+
+/// Readings, apart: a window's arithmetic goes deep, and what is beside it on the stack counts twice.
+struct Told {
     /// As it was told to the world: with its time.
     newest: Option<Reading>,
     /// Windows that ended in this block, which the core has not heard of yet.
     fresh: Vec<Reading, FRESH>,
-    mains: Mains,
+}
+
+impl Told {
+    #[inline(never)]
+    fn new() -> Box<Self> {
+        Box::new(Self { newest: None, fresh: Vec::new() })
+    }
 }
 
 impl<R: Relay, C: Clock, M: RawMutex> CoreTask<'_, '_, R, C, M> {
@@ -143,22 +146,30 @@ impl<R: Relay, C: Clock, M: RawMutex> CoreTask<'_, '_, R, C, M> {
         {
             self.act(Event::Trip(trip));
         }
-        for reading in core::mem::take(&mut self.fresh) {
-            self.act(Event::Reading(&reading));
-        }
+        self.tell_core();
         if measured {
-            self.link.protection.signal(self.core.protection_status(self.now()));
+            self.tell_protection();
             self.tell_relay();
         }
         self.tick();
     }
 
+    #[inline(never)]
+    fn tell_core(&mut self) {
+        while let Some(reading) = self.told.fresh.first().cloned() {
+            self.told.fresh.remove(0);
+            self.act(Event::Reading(&reading));
+        }
+    }
+
     /// Takes a block in; whether a window ended.
+    #[inline(never)]
     fn measure(&mut self, block: Block<'_>) -> bool {
         let time = self.clock.time_of_day();
         let rate = self.meter.front_end().sample_rate.0;
         let begun = self.core.has_begun();
-        let (link, newest, fresh) = (self.link, &mut self.newest, &mut self.fresh);
+        let Told { newest, fresh } = &mut *self.told;
+        let link = self.link;
         let mut details = None;
         let taken_in = self.meter.rows() + u64::from(block.lost_before) + block.pairs.len() as u64;
         self.meter.push(block.lost_before, block.pairs, |reading, harmonics| {
@@ -197,6 +208,7 @@ impl<R: Relay, C: Clock, M: RawMutex> CoreTask<'_, '_, R, C, M> {
     }
 
     /// Something below the core has opened the relay: the core locks out and says why, before anything else is heard.
+    #[inline(never)]
     fn obey_instant_trip(&mut self) {
         if let Some(trip) = self.relay.tripped() {
             let trip = self.protection.instant_trip(trip);
@@ -204,11 +216,18 @@ impl<R: Relay, C: Clock, M: RawMutex> CoreTask<'_, '_, R, C, M> {
         }
     }
 
+    #[inline(never)]
+    fn tell_protection(&self) {
+        self.link.protection.signal(self.core.protection_status(self.now()));
+    }
+
     /// The contact follows its command late, and the seconds of a `for_s` run down: so it is told again and again.
+    #[inline(never)]
     fn tell_relay(&self) {
         self.link.relay.signal(self.core.relay_status(self.now(), self.relay.measured()));
     }
 
+    #[inline(never)]
     fn command(&mut self, command: Command) {
         self.obey_instant_trip();
         // What is due comes before what is asked.
@@ -224,7 +243,7 @@ impl<R: Relay, C: Clock, M: RawMutex> CoreTask<'_, '_, R, C, M> {
                 self.answer(Answer::Relay(result));
             }
             Command::Capture(mut capture) => {
-                capture.fill(self.meter, self.newest.as_ref());
+                capture.fill(self.meter, self.told.newest.as_ref());
                 self.answer(Answer::Capture(capture));
             }
             Command::Piece(mut piece) => {
@@ -241,6 +260,7 @@ impl<R: Relay, C: Clock, M: RawMutex> CoreTask<'_, '_, R, C, M> {
         }
     }
 
+    #[inline(never)]
     fn begin(&mut self, begin: &Begin) {
         self.calibrate(&begin.settings);
         self.meter.resume(&begin.energy);
@@ -248,6 +268,7 @@ impl<R: Relay, C: Clock, M: RawMutex> CoreTask<'_, '_, R, C, M> {
         self.follow_limits();
     }
 
+    #[inline(never)]
     fn set(&mut self, settings: &Settings) {
         self.calibrate(settings);
         self.act(Event::Settings(settings));
@@ -261,6 +282,7 @@ impl<R: Relay, C: Clock, M: RawMutex> CoreTask<'_, '_, R, C, M> {
         }
     }
 
+    #[inline(never)]
     fn follow_limits(&mut self) {
         self.gain = self.meter.setup().calibration().current.gain;
         self.protection = self.core.over_current(self.gain);
@@ -277,6 +299,7 @@ impl<R: Relay, C: Clock, M: RawMutex> CoreTask<'_, '_, R, C, M> {
     }
 
     /// Lets the core decide, and carries it out: the relay first, the world afterwards.
+    #[inline(never)]
     fn try_act(&mut self, event: Event<'_>) -> Result<(), Refusal> {
         let now = self.now();
         let Actions { relay, trip, changes } = self.core.handle(now, event)?;

@@ -178,7 +178,7 @@ async fn application(stack: Stack<'static>) -> ! {
     let storage = Storage { voltage, current };
     let front_end = samples::front_end();
     let Ok(mut meter) = Meter::new(front_end, samples::calibration(), storage) else { exit(false) };
-    let core = Core::new(HARDWARE);
+    let mut core = Core::new(HARDWARE);
     let clock = EmbassyClock;
     let now = Moment { instant: clock.now(), time: None };
     let state = STATE.init(State::new(core.relay_status(now, None), samples::calibration()));
@@ -217,7 +217,7 @@ async fn application(stack: Stack<'static>) -> ! {
         button: NoButton,
         led: NoLed,
     };
-    let measuring = run_core(&mut recording, &mut relay, &clock, &mut meter, core, link);
+    let measuring = run_core(&mut recording, &mut relay, &clock, &mut meter, &mut core, link);
     let _ = join4(measuring, run_rest(rest), report(state), restart_when_asked()).await;
     exit(false)
 }
