@@ -95,6 +95,9 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
+/// How long a retried relay must stay on, at the least, to get all its retries back.
+const PROBATION: Duration = Duration::from_secs(60);
+
 /// The guard with a relay, and what it must keep to.
 struct World {
     guard: Guard,
@@ -103,8 +106,10 @@ struct World {
     closed: bool,
     wanted: bool,
     imported_wh: f64,
-    /// Since the guard was last simply watching.
+    /// Since the guard was last simply watching, or a retry had proved itself.
     retries: u32,
+    /// Since when it has been closed.
+    closed_since: Duration,
 }
 
 impl World {
@@ -118,6 +123,7 @@ impl World {
             wanted: false,
             imported_wh: 0.0,
             retries: 0,
+            closed_since: Duration::ZERO,
         }
     }
 
@@ -225,6 +231,11 @@ impl World {
             assert!(self.retries <= self.settings.retries.into(), "no more retries than set");
         }
         assert!(!outcome.rearmed || is_rearm);
+        // A trip in the very moment in which a retry has proved itself: nobody ever sees it watching.
+        let lasted = self.closed && self.now - self.closed_since >= PROBATION;
+        if outcome.tripped.is_some() && was == GuardState::Retrying && lasted {
+            self.retries = 0;
+        }
         let unlocked = was_locked_out && !self.guard.is_locked_out();
         assert_eq!(unlocked, outcome.retry || outcome.rearmed, "a lock-out ends in its two ways only");
         assert!(outcome.tripped.is_none() || self.guard.is_locked_out(), "what tripped is locked out");
@@ -236,7 +247,7 @@ impl World {
     fn follow(&mut self) {
         let closed = self.wanted && !self.guard.is_locked_out();
         if closed != self.closed {
-            self.closed = closed;
+            (self.closed, self.closed_since) = (closed, self.now);
             let outcome = self.guard.handle(self.moment(), Input::Commanded { on: closed });
             assert!(outcome.tripped.is_none() && !outcome.retry && !outcome.rearmed);
         }
