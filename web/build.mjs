@@ -11,10 +11,12 @@ import { dirname, join, relative, resolve, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 import zopfli from "@gfx/zopfli";
 import * as esbuild from "esbuild";
+import { pack } from "./packed.mjs";
 
 const HERE = dirname(fileURLToPath(import.meta.url));
 /** Where the Rust side looks for the files (`include_bytes!`). */
 export const ASSETS = resolve(HERE, "../crates/plug/src/web/assets");
+const DESCRIPTION = "openapi.packed";
 /** What a browser loads at once, compressed. */
 const FIRST_BUDGET_BYTES = 60 * 1024;
 /** All assets together, compressed: they live in the chip's program flash. */
@@ -133,6 +135,7 @@ export async function build() {
   for (const [name, content] of [...(await bundle())].sort()) {
     compressed.set(`${name}.gz`, Buffer.from(await zopfli.gzipAsync(content, { numiterations: 15 })));
   }
+  compressed.set(DESCRIPTION, pack(readFileSync(resolve(ASSETS, "../openapi.json"), "utf8")));
   return compressed;
 }
 
@@ -140,8 +143,8 @@ function printSizes(files) {
   let first = 0;
   let total = 0;
   for (const [name, content] of files) {
-    total += content.length;
-    if (!LATER.includes(name)) first += content.length;
+    if (name !== DESCRIPTION) total += content.length;
+    if (name !== DESCRIPTION && !LATER.includes(name)) first += content.length;
     console.log(`${name.padEnd(16)} ${String(content.length).padStart(6)} bytes`);
   }
   return [

@@ -247,7 +247,7 @@ fn a_killed_plug_loses_nothing_that_it_may_not_lose() {
     let folder = Folder::new("kill");
     let arguments = ["--source", "sim:heater", "--speed", "20"];
     let mut dice = Dice(u64::from(std::process::id()));
-    println!("dice: {}", dice.0);
+    eprintln!("dice: {}", dice.0);
     {
         let first = Plug::start(&folder.0, &arguments);
         first.set(r#"{"relay":{"switchings_a_minute":0}}"#);
@@ -286,7 +286,7 @@ fn a_killed_plug_loses_nothing_that_it_may_not_lose() {
         });
     }
     known.check_flash(&folder, kills());
-    println!(
+    eprintln!(
         "{} Wh, {} changes, settings {}",
         known.energy_wh,
         known.newest_change(),

@@ -256,7 +256,7 @@ async fn watch_chip<C: Clock, M: RawMutex>(clock: &C, machine: &dyn Machine, lin
     }
 }
 
-/// Restarts the plug when somebody asks for it: the relay first, then what must be kept, then the machine.
+/// Restarts the plug when somebody asks for it: the mark of a factory reset, the relay, what must be kept, the machine.
 async fn restart<F: NorFlash, C: Clock, M: RawMutex>(
     clock: &C,
     machine: &dyn Machine,
@@ -268,15 +268,6 @@ async fn restart<F: NorFlash, C: Clock, M: RawMutex>(
 ) -> ! {
     loop {
         let why = state.restart.wait().await;
-        let may_hold = basis.hardware.can_hold && state.settings.borrow().relay.hold_on_restart;
-        link.parked.reset();
-        link.commands.send(Command::Park { can_hold: may_hold && why == Restarting::Plain }).await;
-        let late = || clock.sleep_until(clock.now().after(limits::FLUSH_PATIENCE));
-        let hold_relay = match select(link.parked.wait(), late()).await {
-            Either::First(held) => held,
-            Either::Second(()) => false,
-        };
-        select(keeper.flush(), late()).await;
         if why == Restarting::FactoryReset {
             let begun = match &mut *flash.lock().await {
                 Some(flash) => reset::begin_reset(flash).await.is_ok(),
@@ -288,6 +279,15 @@ async fn restart<F: NorFlash, C: Clock, M: RawMutex>(
                 continue;
             }
         }
+        let may_hold = basis.hardware.can_hold && state.settings.borrow().relay.hold_on_restart;
+        link.parked.reset();
+        link.commands.send(Command::Park { can_hold: may_hold && why == Restarting::Plain }).await;
+        let late = || clock.sleep_until(clock.now().after(limits::FLUSH_PATIENCE));
+        let hold_relay = match select(link.parked.wait(), late()).await {
+            Either::First(held) => held,
+            Either::Second(()) => false,
+        };
+        select(keeper.flush(), late()).await;
         machine.request_restart(Restart { hold_relay });
     }
 }

@@ -205,6 +205,10 @@ impl Core {
             self.kept_until = None;
             let outcome = self.guard.handle(now, Input::Commanded { on });
             self.obey_guard(now, outcome, Source::Protection, &mut actions);
+            if on {
+                // A fault that stands is no reason to wait for the next reading.
+                self.ask_guard(now, Input::Tick, Source::Protection, &mut actions);
+            }
         }
         Ok(actions)
     }

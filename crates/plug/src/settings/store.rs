@@ -17,6 +17,7 @@ use super::schema::{Basis, CalibrationSettings, Settings, VERSION};
 use super::stored::{self, Stored};
 use super::write::{Beside, Length, write_in_use, write_stored};
 use super::wrong::Wrong;
+use crate::storage::careful::Careful;
 
 /// Longest text that is stored.
 pub const STORED_MOST: usize = 3584;
@@ -106,8 +107,8 @@ impl Trouble {
 
 /// Reads and writes the settings; one task has it.
 pub struct SettingsStore<S, K> {
-    settings: S,
-    calibration: K,
+    settings: Careful<S>,
+    calibration: Careful<K>,
     beside: Beside,
     /// What the calibration's own place holds: its version in use, and how many are kept beside it. `None`: not known
     /// to be what is wanted.
@@ -126,9 +127,14 @@ type Map<'f, F> = MapStorage<u8, &'f mut F, Cache<Uncached, Uncached, Uncached, 
 type Error<F> = sequential_storage::Error<<F as embedded_storage_async::nor_flash::ErrorType>::Error>;
 
 impl<S: NorFlash, K: NorFlash> SettingsStore<S, K> {
-    /// A store in two flashes of at least two sectors each (see [`crate::storage::layout`]).
+    /// A store in two flashes of at least three sectors each (see [`crate::storage::layout`]).
     pub const fn new(settings: S, calibration: K) -> Self {
-        Self { settings, calibration, beside: Beside { revision: 0, kept: Vec::new() }, settled: None }
+        Self {
+            settings: Careful::new(settings),
+            calibration: Careful::new(calibration),
+            beside: Beside { revision: 0, kept: Vec::new() },
+            settled: None,
+        }
     }
 
     /// How often the settings were stored; part of their entity tag.

@@ -213,9 +213,11 @@ impl<'a, F: NorFlash> Keeper<'a, F> {
                 Some(day) => self.marks.lock().await.wants(day),
                 None => false,
             };
-            if (due || begins) && self.meter_kept {
+            let mut kept = self.meter_kept;
+            if (due || begins) && kept {
                 let result = self.journal.lock().await.append(&newest).await;
-                if result.is_ok() {
+                kept = result.is_ok();
+                if kept {
                     policy.written(&newest);
                     self.state.journal_writes.set(self.state.journal_writes.get().saturating_add(1));
                 }
@@ -225,7 +227,8 @@ impl<'a, F: NorFlash> Keeper<'a, F> {
                 }
             }
             self.flushed.signal(());
-            if let Some(day) = day.filter(|_| self.meter_kept) {
+            // A mark must not stand above what the journal holds.
+            if let Some(day) = day.filter(|_| kept) {
                 // With each reading, so that a midnight counts as seen. An error shows with the next one.
                 let _ = self.marks.lock().await.note(day, &newest).await;
             }

@@ -7,6 +7,7 @@ use serde::ser::SerializeSeq;
 use serde::{Serialize, Serializer};
 
 use super::Plug;
+use super::packed::Packed;
 use super::problem::Problem;
 use super::reply::{Body, JSON, Reply};
 use super::site::Site;
@@ -20,7 +21,7 @@ use crate::update::Image;
 use embassy_sync::blocking_mutex::raw::RawMutex;
 
 /// This interface for machines. Written by hand; a test compares it with the table of routes and with real answers.
-const OPENAPI: &[u8] = include_bytes!("openapi.json");
+const OPENAPI: Packed = Packed::new(include_bytes!("assets/openapi.packed"));
 
 // The longest JSON of each kind; tests build it.
 /// A reading with every number at its longest and every flag.
@@ -241,5 +242,5 @@ pub(super) fn protection<'a, C: Clock, N: Clock, M: RawMutex>(
 }
 
 pub(super) const fn openapi<'a>() -> Reply<'a> {
-    Reply::new(JSON, Body::Fixed(OPENAPI))
+    Reply::new(JSON, Body::Packed(OPENAPI))
 }

@@ -11,6 +11,7 @@ mod energy;
 mod events;
 mod gate;
 mod metrics;
+mod packed;
 mod problem;
 mod query;
 mod relay_log;

@@ -11,6 +11,7 @@ use picoserve::request::RequestBodyConnection;
 use picoserve::response::{Content, IntoResponse, Response, ResponseWriter, StatusCode};
 use serde::Serialize;
 
+use super::packed::Packed;
 use super::problem::{PROBLEM_JSON, Problem};
 use super::routes::Methods;
 use super::waveform::Recording;
@@ -138,6 +139,8 @@ impl Drop for Draft<'_> {
 pub(super) enum Body<'a> {
     /// Something that lies in flash.
     Fixed(&'static [u8]),
+    /// The same, packed.
+    Packed(Packed),
     /// Something made for this request.
     Made(Draft<'a>),
     /// An error's JSON, which must not need memory that is not there.
@@ -255,6 +258,7 @@ impl Body<'_> {
     fn length(&self) -> usize {
         match self {
             Self::Fixed(bytes) => bytes.len(),
+            Self::Packed(packed) => packed.length(),
             Self::Made(draft) => draft.bytes.len(),
             Self::Problem(problem) => problem.json(&mut [0; PROBLEM_JSON]),
             Self::Recording(recording) => recording.length(),
@@ -285,6 +289,7 @@ impl Content for Sheet<'_> {
         }
         match self.body {
             Body::Fixed(bytes) => writer.write_all(bytes).await,
+            Body::Packed(packed) => packed.write(&mut writer).await,
             Body::Made(draft) => writer.write_all(&draft.bytes).await,
             // The head leaves more room than the longest problem needs.
             Body::Problem(problem) => writer.write_with(|cursor| put_problem(&problem, cursor)).await,
