@@ -189,16 +189,17 @@ fn begin(state: &State, before: Before, random: &mut impl Random, identity: &[u8
 /// Takes what the core says into the state that everybody else looks at. Runs for ever.
 async fn follow_core<M: RawMutex>(state: &State, link: &Link<M>) -> ! {
     loop {
-        let numbers = (link.readings.receive(), link.details.wait());
-        match select4(numbers.0, numbers.1, link.protection.wait(), link.relay.wait()).await {
-            Either4::First(reading) => {
+        // Whoever is first is served first: readings, of which several may wait, last.
+        let statuses = (link.relay.wait(), link.protection.wait());
+        match select4(statuses.0, statuses.1, link.details.wait(), link.readings.receive()).await {
+            Either4::First(status) => state.put_relay(status),
+            Either4::Second(status) => state.put_protection(status),
+            Either4::Third(details) => state.put_details(details),
+            Either4::Fourth(reading) => {
                 state.put_reading(reading);
                 // After a stall several wait: each gets its turn in the live streams.
                 yield_now().await;
             }
-            Either4::Second(details) => state.put_details(details),
-            Either4::Third(status) => state.put_protection(status),
-            Either4::Fourth(status) => state.put_relay(status),
         }
     }
 }
@@ -210,9 +211,9 @@ async fn settle<F: NorFlash, M: RawMutex>(
     basis: &Basis,
     link: &Link<M>,
 ) -> ! {
-    let notify = |settings: &Settings| {
-        // The core takes commands with each block of samples; if it does not, it hears of them at the next start.
-        let _ = link.commands.try_send(Command::Settings(Box::new(settings.clone())));
+    // Waits for room: limits that are stored must be those that hold.
+    let notify = async |settings: &Settings| {
+        link.commands.send(Command::Settings(Box::new(settings.clone()))).await;
     };
     settings::run(store, state, basis, notify).await
 }
