@@ -1,5 +1,6 @@
 //! `ossp run`: the virtual plug.
 
+use std::cell::Cell;
 use std::io::Write;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -26,7 +27,7 @@ use plug::net::{NoWifi, factory_access_point};
 use plug::platform::{Clock, Identity, Relay, Restart};
 use plug::settings::{Basis, Hardware};
 use plug::starts::{self, Starts, Trouble};
-use plug::state::State;
+use plug::state::{Restarting, State};
 use plug::storage::layout;
 
 use crate::failure::Failure;
@@ -41,6 +42,8 @@ const HARDWARE: Hardware =
     Hardware { maximum_current_a: DEFAULT_LIMIT.value(), has_button: true, has_led: true, can_hold: true };
 /// The plug's data partition in the state folder.
 const FLASH_FILE: &str = "flash.bin";
+/// How long the plug may take to keep what it knows when it is stopped.
+const STOP_PATIENCE: Duration = Duration::from_secs(1);
 /// How often the log is looked at for new lines.
 const LOOK: Duration = Duration::from_millis(50);
 
@@ -237,16 +240,26 @@ impl Run<'_> {
             button: SimButton::new(self.simulated.clone(), clock.clone()),
             led: SimLed::default(),
         };
+        let stopping = Cell::new(false);
+        let stop = async {
+            signals.next().await;
+            // As before a restart: the newest energy is kept.
+            stopping.set(true);
+            state.restart.signal(Restarting::Plain);
+            Timer::after(STOP_PATIENCE).await;
+        };
         let restart = async {
             let restart = machine.restart_asked().await;
-            Timer::after(limits::RESTART_DELAY).await;
+            if !stopping.get() {
+                Timer::after(limits::RESTART_DELAY).await;
+            }
             restart
         };
         let running = select3(measuring, erasing.stall(run_rest(rest)), tell(&state));
-        match select3(running, signals.next(), restart).await {
+        match select3(running, stop, restart).await {
             Either3::First(_) => Err(Failure::failed("the samples ended".to_owned())),
-            Either3::Second(_) => Ok(End::Stopped),
-            Either3::Third(restart) => Ok(End::Restart(restart)),
+            Either3::Third(restart) if !stopping.get() => Ok(End::Restart(restart)),
+            Either3::Second(()) | Either3::Third(_) => Ok(End::Stopped),
         }
     }
 }

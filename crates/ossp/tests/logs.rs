@@ -110,6 +110,13 @@ fn write(store: &mut TripStore<SimFlash>, number: u32, pairs: &[Pair], piece: us
     block_on(store.finish(writer, &TripTail { current_ended_index: Some(7) })).unwrap();
 }
 
+#[test]
+fn a_trip_has_the_number_that_was_told_but_never_one_twice() {
+    let mut store = store(SimFlash::new(TRIP_SECTORS, 1));
+    let mut begin = |number| block_on(store.begin_as(number, &head(number))).unwrap().number();
+    assert_eq!([begin(1), begin(5), begin(5), begin(2)], [1, 5, 6, 7]);
+}
+
 fn read(store: &mut TripStore<SimFlash>, number: u32) -> Vec<Pair> {
     let mut all = Vec::new();
     loop {

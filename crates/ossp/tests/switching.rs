@@ -62,6 +62,13 @@ fn a_trip_outlives_a_restart_and_ends_with_a_rearm() {
     let told = relay["reason"].as_str().unwrap();
     assert!(relay.to_string().contains(cause.as_str()), "{cause} is missing in {relay}");
     assert!(!told.is_empty());
+    let told = told.to_owned();
+    // However often it starts, and whatever is wished in vain.
+    plug.switch(r#"{"on":false}"#);
+    newest_change(&plug, |change| change["source"] == "web");
+    drop(plug);
+    let plug = start(&folder, "sim:heater");
+    assert_eq!(relay_after_start(&plug)["reason"], json!(told));
     assert_eq!(plug.put_relay(r#"{"toggle":true}"#).json()["error"]["code"], "locked_out");
     let rearmed = plug.switch(r#"{"rearm":true}"#);
     assert_eq!((&rearmed["on"], &rearmed["locked_out"]), (&json!(false), &json!(false)), "{rearmed}");
@@ -259,4 +266,63 @@ fn a_factory_reset_leaves_nothing_of_its_owner() {
     let plug = start(&folder, "sim:heater");
     plug.reading(|_| true);
     assert_eq!(plug.json("/api/v1/energy")["meter_id"], anew["meter_id"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_clean_stop_keeps_the_newest_energy() {
+    let folder = Folder::new("clean-stop");
+    let plug = start(&folder, "sim:heater");
+    let energy = |reading: &Value| number(&reading["energy_import_wh"]);
+    let shown = energy(&plug.reading(|reading| energy(reading) > 1.5));
+    assert_eq!(plug.stop(), Some(0));
+    let plug = start(&folder, "sim:none");
+    let kept = energy(&plug.reading(|_| true));
+    assert!(kept >= shown, "{shown} Wh were shown, {kept} Wh are left");
+}
+
+#[test]
+fn what_is_switched_off_while_a_restart_is_due_stays_off() {
+    let folder = Folder::new("off-in-restart");
+    // In real time: the restart comes half a second after the order.
+    let plug = Plug::start(&folder.0, &["--source", "sim:heater"]);
+    relay_after_start(&plug);
+    plug.set(r#"{"relay":{"hold_on_restart":true}}"#);
+    switch_for_good(&plug, true);
+    assert_eq!(plug.ask("POST /api/v1/restart", "", "{}").unwrap().status, 202);
+    switch_for_good(&plug, false);
+    plug.await_json("/api/v1/info", |info| info["starts"] == 2);
+    let relay = relay_after_start(&plug);
+    assert_eq!(relay["on"], false, "{relay}");
+}
+
+#[test]
+fn trips_that_come_quickly_keep_their_numbers() {
+    let folder = Folder::new("quick-trips");
+    let plug = Plug::start(&folder.0, &["--source", "sim:stuck_heater"]);
+    for number in 1..6 {
+        let tripped = plug.await_json("/api/v1/relay", |relay| relay["locked_out"] == true);
+        assert_eq!(tripped["trip"]["number"], number, "{tripped}");
+        plug.switch(r#"{"rearm":true}"#);
+        // 409 if it trips before the answer.
+        plug.put_relay(r#"{"on":true}"#);
+        plug.await_json("/api/v1/relay", |relay| relay["trip"]["number"] == number + 1);
+    }
+    let newest = plug.await_json("/api/v1/relay", |relay| relay["locked_out"] == true);
+    let number = &newest["trip"]["number"];
+    plug.await_json("/api/v1/trips", |list| {
+        let trip = &list["trips"][0];
+        trip["number"] == *number && trip["complete"] == true
+    });
+    let list = plug.json("/api/v1/trips");
+    assert_eq!(list["trips"][0]["cause"], newest["trip"]["cause"], "{list}");
+}
+
+#[test]
+fn however_fast_the_readings_come_the_relay_is_told() {
+    let folder = Folder::new("fast");
+    let plug = Plug::start(&folder.0, &["--source", "sim:heater", "--speed", "10000"]);
+    plug.reading(|reading| number(&reading["uptime_s"]) > 100.0);
+    plug.await_json("/api/v1/relay", |relay| relay["on"] == true && relay["measured"] == true);
+    plug.json("/api/v1/protection")["limits"].as_object().unwrap();
 }

@@ -7,6 +7,8 @@ use core::time::Duration;
 pub const READING_QUEUE: usize = 6;
 /// Relay changes that wait for `run_rest`: a trip with what caused it and what follows it, while the flash erases.
 pub const RELAY_QUEUE: usize = 6;
+/// Trips whose waveform waits for the flash: as many as it keeps.
+pub const TRIP_QUEUE: usize = 3;
 /// Commands that wait for the core: one for each web worker and one for the button.
 pub const COMMAND_QUEUE: usize = 10;
 /// Relay changes kept in memory: what `/api/v1/relay/log` shows where the flash does not answer.

@@ -139,7 +139,7 @@ impl Watched {
         let delay = self.settings.start_delay + self.settings.start_delay_random.mul_f64(random);
         // A street does not restart as planned. It may be off all the same: by hand, since somebody was quick.
         let well = memory.locked_out.is_none() && memory.bad_starts_in_a_row < 3;
-        let planned = memory.planned_restart_kept_on && well;
+        let planned = memory.planned_restart_kept_on && well && memory.on != Some(false);
         self.start_over_ms = if planned { self.now_ms } else { self.now_ms + ms(delay) };
         self.last_off_ms = (!kept).then_some(self.now_ms);
         if kept {

@@ -70,6 +70,12 @@ fn the_power_on_state_is_taken_from_settings_and_memory() {
             "on as before, held over a planned restart",
         ),
         (
+            PowerOn::Last,
+            Memory { planned_restart_kept_on: true, ..last(Some(false)) },
+            false,
+            "off after power-up, as before it",
+        ),
+        (
             PowerOn::On,
             Memory { locked_out: locked.clone(), planned_restart_kept_on: true, ..last(Some(true)) },
             false,

@@ -63,6 +63,8 @@ struct Failing {
     blocks: u32,
     expected: bool,
     block: [Pair; 8],
+    /// Afterwards everything is lost, and the blocks that say so are all that comes.
+    lossy: Option<JumpClock>,
 }
 
 impl Samples for Failing {
@@ -79,7 +81,10 @@ impl Samples for Failing {
 
     async fn next(&mut self) -> Option<Block<'_>> {
         if self.blocks == 0 {
-            pending::<()>().await;
+            let Some(clock) = &self.lossy else { return pending().await };
+            yield_now().await;
+            clock.0.set(clock.0.get() + Duration::from_millis(50));
+            return Some(Block { lost_before: 200, pairs: &[] });
         }
         self.blocks -= 1;
         Some(Block { lost_before: 0, pairs: &self.block })
@@ -116,8 +121,21 @@ fn run(
     link: &Link<NoopRawMutex>,
     commands: usize,
 ) -> Vec<String> {
+    run_and_lose(false, expected, blocks, switch, link, commands)
+}
+
+/// The same; afterwards nothing comes, or (`lossy`) blocks that say that everything was lost.
+fn run_and_lose(
+    lossy: bool,
+    expected: bool,
+    blocks: u32,
+    switch: &Switch,
+    link: &Link<NoopRawMutex>,
+    commands: usize,
+) -> Vec<String> {
     let clock = JumpClock::default();
-    let mut samples = Failing { blocks, expected, block: [Pair::default(); 8] };
+    let lossy = lossy.then(|| clock.clone());
+    let mut samples = Failing { blocks, expected, block: [Pair::default(); 8], lossy };
     let rows = Meter::rows_needed(4000.0);
     let (mut voltage, mut current) = (vec![0; rows], vec![0; rows]);
     let storage = Storage { voltage: &mut voltage, current: &mut current };
@@ -151,6 +169,15 @@ fn without_samples_the_relay_opens_and_says_why() {
 }
 
 #[test]
+fn blocks_of_nothing_but_losses_are_no_samples() {
+    let (switch, link) = (Switch::default(), Link::new());
+    begin(&link);
+    let causes = run_and_lose(true, true, 50, &switch, &link, 3);
+    assert_eq!(*switch.commands.borrow(), [false, true, false]);
+    assert!(causes.last().unwrap().starts_with("no samples"), "{causes:?}");
+}
+
+#[test]
 fn where_none_are_expected_it_stays_closed_and_a_for_s_ends() {
     let (switch, link) = (Switch::default(), Link::new());
     begin(&link);
@@ -165,7 +192,7 @@ fn where_none_are_expected_it_stays_closed_and_a_for_s_ends() {
 fn a_trip_below_the_core_is_not_lost_to_a_command() {
     let (switch, link) = (Switch::default(), Link::<NoopRawMutex>::new());
     let clock = JumpClock::default();
-    let mut samples = Failing { blocks: 0, expected: false, block: [Pair::default(); 8] };
+    let mut samples = Failing { blocks: 0, expected: false, block: [Pair::default(); 8], lossy: None };
     let rows = Meter::rows_needed(4000.0);
     let (mut voltage, mut current) = (vec![0; rows], vec![0; rows]);
     let storage = Storage { voltage: &mut voltage, current: &mut current };

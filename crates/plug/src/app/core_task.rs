@@ -56,14 +56,23 @@ pub async fn run_core<S: Samples, R: Relay, C: Clock, M: RawMutex>(
         task.relay.set(false);
     }
     task.meter.set_relay(kept);
+    // The newest one that had a pair in it.
     let mut newest_block = clock.now();
     loop {
         let missing = samples.measures().then(|| newest_block.after(limits::SAMPLES_MISSING));
         let due = earliest(task.core.poll_at(task.now()), missing);
         match select3(samples.next(), link.commands.receive(), sleep(clock, due)).await {
             Either3::First(Some(block)) => {
+                // A gap is not a measurement: blocks that only say what was lost leave the plug as blind as none.
+                let measured = !block.pairs.is_empty();
                 task.block(block);
-                newest_block = clock.now();
+                let silent = !measured && missing.is_some_and(|due| due <= clock.now());
+                if silent {
+                    task.idle(true);
+                }
+                if measured || silent {
+                    newest_block = clock.now();
+                }
             }
             Either3::First(None) => return,
             Either3::Second(command) => task.command(command),
@@ -313,7 +322,8 @@ impl<R: Relay, C: Clock, M: RawMutex> CoreTask<'_, '_, R, C, M> {
             let from = row.saturating_sub(limits::trip_rows(rate).0);
             self.meter.keep_rows_from(Some(from));
             let uptime_s = now.instant.since_start().as_secs_f64();
-            self.link.tripped.signal(Tripped { trip, time: now.time, uptime_s, row, from });
+            let number = self.core.newest_trip();
+            send_newest(&self.link.tripped, Tripped { number, trip, time: now.time, uptime_s, row, from });
         }
         if relay.is_some() || !changes.is_empty() {
             for change in changes {

@@ -68,6 +68,8 @@ impl Details {
 /// A trip whose waveform can be fetched in pieces.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Tripped {
+    /// Its number, as the relay's state says it.
+    pub number: u32,
     /// What tripped.
     pub trip: Trip,
     /// When, Unix seconds; `None` before the clock is trusted.
@@ -96,8 +98,8 @@ pub struct Link<M: RawMutex> {
     pub relay: Signal<M, RelayStatus>,
     /// How protection stands: with each window.
     pub protection: Signal<M, ProtectionStatus>,
-    /// The newest trip.
-    pub tripped: Signal<M, Tripped>,
+    /// Trips, oldest first: a person who re-arms is faster than the flash.
+    pub tripped: Channel<M, Tripped, { limits::TRIP_QUEUE }>,
     /// A piece that was asked for.
     pub pieces: Signal<M, Box<Piece>>,
     /// The mains have vanished: what is worth keeping must be kept now.
@@ -118,7 +120,7 @@ impl<M: RawMutex> Link<M> {
             changes: Channel::new(),
             relay: Signal::new(),
             protection: Signal::new(),
-            tripped: Signal::new(),
+            tripped: Channel::new(),
             pieces: Signal::new(),
             mains_lost: Signal::new(),
             parked: Signal::new(),

@@ -220,6 +220,12 @@ impl Core {
         [self.claims.poll_at(), self.guard.poll_at(), schedule, self.kept_until].into_iter().flatten().min()
     }
 
+    /// Number of the newest trip; what [`Begin::next_trip`] says less one before there is any.
+    #[must_use]
+    pub fn newest_trip(&self) -> u32 {
+        self.next_trip.wrapping_sub(1)
+    }
+
     /// Whether the relay is commanded closed.
     #[must_use]
     pub fn is_on(&self) -> bool {

@@ -52,13 +52,13 @@ pub async fn run<S: NorFlash, K: NorFlash>(
     store: &mut SettingsStore<S, K>,
     state: &State,
     basis: &Basis,
-    mut notify: impl FnMut(&Settings),
+    mut notify: impl AsyncFnMut(&Settings),
 ) -> ! {
     loop {
         let settings = state.settings_desk.next().await;
         let outcome = store.save(&settings).await;
         if outcome.is_ok() {
-            notify(&settings);
+            notify(&settings).await;
             state.put_settings(*settings, basis, store.revision());
         }
         state.settings_desk.done(outcome);

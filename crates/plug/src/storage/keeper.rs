@@ -22,13 +22,16 @@ use super::trips::{TripHead, TripStore, TripTail};
 use super::{layout, reset};
 use crate::app::{Command, Link, Piece, Tripped};
 use crate::core::civil::{Zone, local_day};
-use crate::core::claims::{Class, Memory, RelayChange, Source};
+use crate::core::claims::{Cause, Class, Memory, RelayChange, Source};
 use crate::core::protection::Trip;
 use crate::limits;
 use crate::platform::{Clock, Random};
 use crate::settings::{self, Basis, Settings, SettingsStore};
 use crate::starts::Starts;
 use crate::state::State;
+
+/// Changes that are looked through for the cause of a lock-out: a few wishes in vain, and many starts.
+const LOCK_OUT_LOOK: usize = 64;
 
 type Part<'a, F> = Region<'a, F>;
 type Own<T> = Mutex<NoopRawMutex, T>;
@@ -121,13 +124,17 @@ impl<'a, F: NorFlash> Keeper<'a, F> {
             Some(log) => log.newest().await.ok().flatten(),
             None => None,
         };
+        let cause = match (&mut log, &newest) {
+            (Some(log), Some(newest)) if newest.locked_out => Some(lock_out_cause(log, newest).await),
+            _ => None,
+        };
         let trips = TripStore::open(part(layout::TRIPS)).await.ok();
         if log.is_none() || trips.is_none() {
             say("the relay's log and trips cannot be used: nothing is kept of them");
         }
         let memory = Memory {
             on: newest.as_ref().map(|change| change.on),
-            locked_out: newest.and_then(|change| change.locked_out.then_some(change.cause)),
+            locked_out: cause,
             planned_restart_kept_on: false,
             bad_starts_in_a_row: starts.bad_in_a_row,
         };
@@ -257,7 +264,7 @@ impl<'a, F: NorFlash> Keeper<'a, F> {
         let mut piece = Some(Box::new(Piece::new()));
         self.make_room_for_a_trip().await;
         loop {
-            let tripped = link.tripped.wait().await;
+            let tripped = link.tripped.receive().await;
             let head = self.head(&tripped, front_end);
             if let Err(error) = self.keep_trip(clock, link, &tripped, &head, &mut piece).await {
                 say(&alloc::format!("the waveform of the trip is not kept: {error}"));
@@ -276,9 +283,11 @@ impl<'a, F: NorFlash> Keeper<'a, F> {
         piece: &mut Option<Box<Piece>>,
     ) -> Result<(), &'static str> {
         const NOT_KEPT: &str = "the flash does not take it";
-        let mut trips = self.trips.lock().await;
-        let trips = trips.as_mut().ok_or(NOT_KEPT)?;
-        let mut writer = trips.begin(head).await.map_err(|_| NOT_KEPT)?;
+        // Never held while samples are waited for: whoever asks the archive waits behind it.
+        let mut writer = match &mut *self.trips.lock().await {
+            Some(trips) => trips.begin_as(tripped.number, head).await.map_err(|_| NOT_KEPT)?,
+            None => return Err(NOT_KEPT),
+        };
         let end = tripped.row + limits::trip_rows(head.front_end.sample_rate.0).1;
         let (mut at, began) = (tripped.from, clock.now());
         while at < end && clock.now().since(began) < limits::TRIP_PATIENCE {
@@ -289,11 +298,19 @@ impl<'a, F: NorFlash> Keeper<'a, F> {
             }
             let pairs = piece.pairs.as_slice();
             let index = u16::try_from(piece.from.saturating_sub(tripped.from)).unwrap_or(u16::MAX);
-            trips.write(&mut writer, index, pairs).await.map_err(|_| NOT_KEPT)?;
+            match &mut *self.trips.lock().await {
+                Some(trips) => trips.write(&mut writer, index, pairs).await.map_err(|_| NOT_KEPT)?,
+                None => return Err(NOT_KEPT),
+            }
             at = piece.from + pairs.len() as u64;
         }
-        fetch(link, piece, (end, end), None).await;
-        trips.finish(writer, &TripTail::default()).await.map_err(|_| NOT_KEPT)
+        // The next one needs older rows than this.
+        let keep = (!link.tripped.is_empty()).then_some(tripped.from);
+        fetch(link, piece, (end, end), keep).await;
+        match &mut *self.trips.lock().await {
+            Some(trips) => trips.finish(writer, &TripTail::default()).await.map_err(|_| NOT_KEPT),
+            None => Err(NOT_KEPT),
+        }
     }
 
     /// Erases for the next trip what the oldest takes, a sector at a time.
@@ -387,6 +404,21 @@ impl<'a, F: NorFlash> Keeper<'a, F> {
             found.extend(next);
         }
     }
+}
+
+/// Why protection holds the relay open: what it said itself, not what was wished or started in vain since.
+async fn lock_out_cause<F: NorFlash>(log: &mut RelayLog<F>, newest: &StoredChange) -> Cause {
+    let (mut cause, mut over) = (None, false);
+    let look = |change: &StoredChange| {
+        over |= !change.locked_out;
+        let by_protection = change.source == Source::Protection.number();
+        if !over && cause.is_none() && by_protection {
+            cause = Some(change.cause.clone());
+        }
+    };
+    // Without it the newest words must do.
+    let _ = log.read_newest_first(0, LOCK_OUT_LOOK, look).await;
+    cause.unwrap_or_else(|| newest.cause.clone())
 }
 
 /// Has the core fill a piece with rows.

@@ -104,7 +104,10 @@ pub(super) fn power_on_state(set: PowerOn, memory: &Memory) -> (bool, Why) {
         return (false, Why::BadStarts(memory.bad_starts_in_a_row));
     }
     match (set, memory.on) {
-        _ if memory.planned_restart_kept_on && memory.locked_out.is_none() => (true, Why::Kept),
+        // What was switched off between the order to restart and the restart stays off.
+        _ if memory.planned_restart_kept_on && memory.locked_out.is_none() && memory.on != Some(false) => {
+            (true, Why::Kept)
+        }
         (PowerOn::Off, _) => (false, Why::AsSet),
         (PowerOn::On, _) => (true, Why::AsSet),
         (PowerOn::Last, _) if memory.locked_out.is_some() => (false, Why::WasLockedOut),

@@ -43,7 +43,19 @@ impl<F: NorFlash> TripStore<F> {
     /// # Errors
     /// If the flash fails, or there is no memory.
     pub async fn begin(&mut self, head: &TripHead) -> Result<TripWriter, StoreError<F::Error>> {
-        let number = self.newest_number().saturating_add(1);
+        self.begin_as(0, head).await
+    }
+
+    /// [`Self::begin`] under this number, if none that is kept is as high: trips that were not kept count too.
+    ///
+    /// # Errors
+    /// As [`Self::begin`].
+    pub async fn begin_as(
+        &mut self,
+        number: u32,
+        head: &TripHead,
+    ) -> Result<TripWriter, StoreError<F::Error>> {
+        let number = self.newest_number().saturating_add(1).max(number);
         let mut buffer = Buffer::new()?;
         for _ in 0..PLACES {
             while self.maintain().await? {}
