@@ -132,7 +132,8 @@ fn run(
         }
     };
     let mut relay = switch.clone();
-    let core = run_core(&mut samples, &mut relay, &clock, &mut meter, &mut Core::new(HARDWARE), link);
+    let mut core = Core::new(HARDWARE);
+    let core = run_core(&mut samples, &mut relay, &clock, &mut meter, &mut core, link);
     block_on(or(core, done));
     std::iter::from_fn(|| link.changes.try_receive().ok()).map(|change| change.cause.to_string()).collect()
 }
@@ -184,7 +185,8 @@ fn a_trip_below_the_core_is_not_lost_to_a_command() {
             yield_now().await;
         }
     };
-    let core = run_core(&mut samples, &mut relay, &clock, &mut meter, &mut Core::new(HARDWARE), &link);
+    let mut core = Core::new(HARDWARE);
+    let core = run_core(&mut samples, &mut relay, &clock, &mut meter, &mut core, &link);
     block_on(or(core, story));
     let causes: Vec<_> =
         std::iter::from_fn(|| link.changes.try_receive().ok()).map(|c| c.cause.to_string()).collect();
