@@ -54,7 +54,7 @@ pub const EVENT_KEEP_ALIVE: Duration = Duration::from_secs(3);
 /// Ethernet takes 1460 bytes).
 pub const WEB_OUTPUT: usize = 1460;
 /// Heap that answers under construction may take together; over it, the next one is a 503.
-pub const ANSWER_HEAP: usize = 20 * 1024;
+pub const ANSWER_HEAP: usize = 16 * 1024;
 /// Cycles in a waveform when nobody says how many.
 pub const WAVEFORM_CYCLES: u32 = 4;
 /// How long a client may take to end a connection by itself once it has its answer: it then carries the wait
