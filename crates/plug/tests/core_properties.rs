@@ -257,8 +257,8 @@ impl Watched {
         let of_the_row = self.tripped.filter(|_| state != GuardState::Watching).map(|(_, pause)| pause);
         self.tripped = Some((self.now, of_the_row.unwrap_or(set).min(set)));
         let is_its_line = |change: &&plug::core::claims::RelayChange| {
-            // An alarm that is raised anew before it has a line of its own.
-            change.source == Source::Protection && !change.on && change.cause == trip.cause()
+            // An alarm that is raised in the same moment, before it, has a line of its own.
+            change.source == Source::Protection && change.locked_out && change.cause == trip.cause()
         };
         assert_eq!(actions.changes.iter().filter(is_its_line).count(), 1, "{actions:?}");
         assert!(actions.relay != Some(true) && !self.pin, "{actions:?}");
