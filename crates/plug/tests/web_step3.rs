@@ -376,6 +376,26 @@ fn the_longest_relay_is_told_whole_also_live() {
     assert_eq!(relay_events(&mut stream, 1)[0], page.json());
 }
 
+/// Four open pages leave the room for the longest answers to everybody else.
+#[test]
+fn live_streams_do_not_take_the_room_of_answers() {
+    let plug = Plug::start(1.0);
+    plug.keep_everything();
+    plug.measure(1);
+    let mut streams: Vec<_> = (0..limits::EVENT_STREAMS).map(|_| plug.connect()).collect();
+    for stream in &mut streams {
+        stream.write_all(b"GET /api/v1/events HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+        relay_events(stream, 1);
+    }
+    for path in ["/api/v1/harmonics", "/metrics", LOG, "/api/v1/energy", "/api/v1/trips/2/waveform"] {
+        assert_eq!(plug.get(path).status, 200, "{path}");
+    }
+    plug.inside(|inside| inside.state.put_relay(longest()));
+    for stream in &mut streams {
+        relay_events(stream, 1);
+    }
+}
+
 #[test]
 fn what_runs_down_is_no_news_and_whatever_else_changes_is() {
     let plug = Plug::start(1.0);

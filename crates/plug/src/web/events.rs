@@ -27,15 +27,15 @@ type Changes<'a> = Receiver<'a, NoopRawMutex, u32, { limits::EVENT_STREAMS + lim
 
 /// What an event has around its JSON: name, id and the empty line.
 const AROUND: usize = 64;
-/// The longest JSON of an event.
-const EVENT_JSON: usize = if READING_JSON > RELAY_JSON { READING_JSON } else { RELAY_JSON };
+/// The longest line of the log: a message of 96 characters that are all escaped, and its numbers.
+const LOG_JSON: usize = 768;
 
 /// A live stream's place; free again when it is dropped.
 pub(super) struct Seat<'a> {
     state: &'a State,
     changes: Changes<'a>,
-    /// Events are written into this, one after the other.
-    event: Draft<'a>,
+    /// Each event takes its room of it only while it is written: an open page leaves the room to other answers.
+    budget: &'a Budget,
 }
 
 impl<'a> Seat<'a> {
@@ -46,9 +46,8 @@ impl<'a> Seat<'a> {
             return Err(Problem::TooManyStreams);
         }
         let changes = state.changed.receiver().ok_or(Problem::TooManyStreams)?;
-        let event = Draft::new(budget, EVENT_JSON + AROUND)?;
         state.streams.set(state.streams.get() + 1);
-        Ok(Self { state, changes, event })
+        Ok(Self { state, changes, budget })
     }
 }
 
@@ -175,8 +174,10 @@ impl<C: Clock, N: Clock, M: RawMutex> CustomBody for Stream<'_, '_, C, N, M> {
         loop {
             while let Some(news) = self.news() {
                 self.site.exchange.extend(clock.now().after(limits::ANSWER_TIMEOUT));
-                self.write_event(&news);
-                writer.write_all(self.seat.event.bytes()).await?;
+                // Without room now, it comes with the next change.
+                let Some(event) = self.write_event(&news) else { break };
+                writer.write_all(event.bytes()).await?;
+                drop(event);
                 writer.flush().await?;
             }
             writer.flush().await?;
@@ -206,20 +207,26 @@ impl<C, N, M: RawMutex> Stream<'_, '_, C, N, M> {
     }
 }
 
-impl<C, N, M: RawMutex> Stream<'_, '_, C, N, M> {
-    /// Puts one event together and remembers it as sent.
-    fn write_event(&mut self, news: &News) {
-        let (state, sent, draft) = (self.site.plug.state, &mut self.sent, &mut self.seat.event);
+impl<'s, C, N, M: RawMutex> Stream<'s, '_, C, N, M> {
+    /// Puts one event together and remembers it as sent; `None` where there is no room for it now.
+    fn write_event(&mut self, news: &News) -> Option<Draft<'s>> {
+        let most = match news {
+            News::Reading => READING_JSON,
+            News::Relay => RELAY_JSON,
+            News::Log => LOG_JSON,
+        };
+        let mut draft = Draft::new(self.seat.budget, most + AROUND).ok()?;
+        let (state, sent) = (self.site.plug.state, &mut self.sent);
         let written = match news {
             News::Reading => {
                 let reading = state.reading.borrow();
                 sent.reading = reading.as_ref().map(|reading| reading.sequence);
-                reading.as_ref().map(|reading| event(draft, "reading", Some(reading.sequence), reading))
+                reading.as_ref().map(|reading| event(&mut draft, "reading", Some(reading.sequence), reading))
             }
             News::Relay => {
                 let status = state.relay.borrow();
                 sent.relay = Some(RelayKey::of(&status));
-                Some(event(draft, "relay", None, &*status))
+                Some(event(&mut draft, "relay", None, &*status))
             }
             News::Log => {
                 let log = state.log.borrow();
@@ -228,13 +235,14 @@ impl<C, N, M: RawMutex> Stream<'_, '_, C, N, M> {
                     sent.log.is_none_or(|last| line.sequence.wrapping_sub(last).cast_signed() > 0)
                 });
                 sent.log = next.map_or(sent.log, |line| Some(line.sequence));
-                next.map(|line| event(draft, "log", None, line))
+                next.map(|line| event(&mut draft, "log", None, line))
             }
         };
         if written != Some(Ok(())) {
             // Half an event would spoil the next one too.
             draft.clear();
         }
+        Some(draft)
     }
 }
 
