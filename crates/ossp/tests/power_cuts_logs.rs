@@ -1,5 +1,5 @@
 //! Power cuts in the relay's log, in trips and in a factory reset: at each write and in the middle of erases of long
-//! random histories. `OSSP_POWER_CUTS` is how many there are in all (700).
+//! random histories. `OSSP_POWER_CUTS` is how many there are in all (700; 35,000 in `./ci.sh long`).
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests may fail loudly")]
 

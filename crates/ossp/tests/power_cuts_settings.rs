@@ -1,7 +1,7 @@
 //! Power cuts while settings are stored: at any step of a write or an erase, also in the repair, over a long history of
 //! changes. Afterwards the plug has the old or the new settings, calibration included, and goes on.
 //!
-//! `OSSP_POWER_CUTS` says how many cuts; a long run takes 30 000.
+//! `OSSP_POWER_CUTS` is how many cuts (600; 35,000 in `./ci.sh long`).
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests may fail loudly")]
 
