@@ -313,7 +313,7 @@ const INFO = () => ({
   sample_rate_hz: RATE_HZ,
   nominal_voltage_v: 230,
   lost_samples: 0,
-  storage: { journal: { writes_a_day: 55_200, erases_a_day: 216, life_years_10k: 24, life_years_100k: 240 } },
+  storage: { journal: { rated: { writes_a_day: 8_862, erases_a_day: 18, life_years_10k: 25, life_years_100k: 250 } } },
 });
 
 const CHANGES = {

@@ -113,9 +113,14 @@ where
     let say = |text: &str| state.put_log(clock.time_of_day(), clock.now().since_start().as_secs_f64(), text);
     starts::tell(web.starts, clock, state);
     let flash: Shared<P::Flash> = Mutex::new(flash);
-    let mut settling = apart(|| open_settings(&flash, state, basis, say)).await;
+    let (mut settling, was_reset) = apart(|| open_settings(&flash, state, basis, say)).await;
     let time = clock.time_of_day();
-    let (keeper, before) = apart(|| Keeper::open(&flash, state, web.starts, &mut random, time, say)).await;
+    let (keeper, mut before) =
+        apart(|| Keeper::open(&flash, state, web.starts, &mut random, time, say)).await;
+    if was_reset {
+        // Whoever resets a plug does not ask it to switch on.
+        before.memory.on = Some(false);
+    }
     link.commands
         .send(Command::Begin(Box::new(begin(state, before, &mut random, web.identity.id.as_bytes()))))
         .await;
@@ -222,9 +227,9 @@ async fn settle<F: NorFlash, M: RawMutex>(
     basis: &Basis,
     link: &Link<M>,
 ) -> ! {
-    let notify = |settings: &Settings| {
-        // The core takes commands with each block of samples; if it does not, it hears of them at the next start.
-        let _ = link.commands.try_send(Command::Settings(Box::new(settings.clone())));
+    // Waits for room: limits that are stored must be those that hold.
+    let notify = async |settings: &Settings| {
+        link.commands.send(Command::Settings(Box::new(settings.clone()))).await;
     };
     settings::run(store, state, basis, notify).await
 }

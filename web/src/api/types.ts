@@ -56,10 +56,12 @@ export interface Info {
   /** What is written to the flash, and how long it lasts. */
   storage?: {
     journal?: {
-      writes_a_day?: number;
-      erases_a_day?: number;
-      life_years_10k?: number;
-      life_years_100k?: number;
+      rated?: {
+        writes_a_day?: number;
+        erases_a_day?: number;
+        life_years_10k?: number;
+        life_years_100k?: number;
+      };
     };
   } | null;
 }

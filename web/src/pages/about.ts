@@ -22,7 +22,7 @@ const INTERFACES: [string, string][] = [
 
 /** What the energy journal does to the flash. */
 function flashLife(journal: NonNullable<Info["storage"]>["journal"]): string | null {
-  const { writes_a_day, erases_a_day, life_years_10k, life_years_100k } = journal ?? {};
+  const { writes_a_day, erases_a_day, life_years_10k, life_years_100k } = journal?.rated ?? {};
   if (life_years_10k === undefined) return null;
   const work = `${decimal(writes_a_day, 0)} writes and ${decimal(erases_a_day, 1)} erases a day under full load`;
   const years = `lasts ${decimal(life_years_10k, 0)} years at 10 000 erases a sector, ${decimal(life_years_100k, 0)} at 100 000`;
@@ -45,7 +45,7 @@ export function aboutPage(life: Lifetime): Node {
       ["Measures", info.source],
       ["Sample rate", info.sample_rate_hz ? `${decimal(info.sample_rate_hz, 0)} pairs a second` : null],
       ["Nominal voltage", info.nominal_voltage_v ? `${info.nominal_voltage_v} V` : null],
-      ["Flash, by the energy journal", flashLife(info.storage?.journal)],
+      ["Flash, by the energy journal at rated load", flashLife(info.storage?.journal)],
       ["Last start because of", info.reset_reason?.replaceAll("_", " ")],
     ];
     facts.replaceChildren(

@@ -67,13 +67,13 @@ pub struct Before {
 /// The settings' place and the calibration's.
 pub type Settling<'a, F> = SettingsStore<Part<'a, F>, Part<'a, F>>;
 
-/// Finishes a factory reset that was begun, then reads the settings into the state.
+/// Finishes a factory reset that was begun, then reads the settings into the state. Whether there was a reset.
 pub async fn open_settings<'a, F: NorFlash>(
     flash: &'a Shared<F>,
     state: &State,
     basis: &Basis,
     mut say: impl FnMut(&str),
-) -> Settling<'a, F> {
+) -> (Settling<'a, F>, bool) {
     let finished = match &mut *flash.lock().await {
         Some(flash) => reset::finish_if_begun(flash).await.ok(),
         None => None,
@@ -88,7 +88,7 @@ pub async fn open_settings<'a, F: NorFlash>(
     if let Some(trouble) = settings::begin(&mut store, state, basis).await {
         trouble.tell(say);
     }
-    store
+    (store, finished == Some(true))
 }
 
 impl<'a, F: NorFlash> Keeper<'a, F> {
@@ -121,13 +121,17 @@ impl<'a, F: NorFlash> Keeper<'a, F> {
         }
         let mut log = RelayLog::open(part(layout::RELAY_LOG)).await.ok();
         let newest = match &mut log {
-            Some(log) => log.newest().await.ok().flatten(),
-            None => None,
+            Some(log) => log.newest().await.map_err(|_| ()),
+            None => Err(()),
         };
+        let flash_is_there = flash.lock().await.is_some();
         let cause = match (&mut log, &newest) {
-            (Some(log), Some(newest)) if newest.locked_out => Some(lock_out_cause(log, newest).await),
+            (Some(log), Ok(Some(newest))) if newest.locked_out => Some(lock_out_cause(log, newest).await),
+            // A lock-out that cannot be read may be one.
+            (_, Err(())) if flash_is_there => Cause::try_from("the relay's log cannot be read").ok(),
             _ => None,
         };
+        let newest = newest.ok().flatten();
         let trips = TripStore::open(part(layout::TRIPS)).await.ok();
         if log.is_none() || trips.is_none() {
             say("the relay's log and trips cannot be used: nothing is kept of them");
