@@ -102,8 +102,8 @@ describe("control", () => {
       REFUSING,
       async (page) => {
         await live(page);
-        await patch({ protection: { current_limit_a: LIMIT_A, retries: 2, retry_pause_s: 600 } });
         await command({ on: true });
+        await patch({ protection: { current_limit_a: LIMIT_A, retries: 2, retry_pause_s: 600 } });
         await page
           .locator(".timer")
           .filter({ hasText: /Tries again by itself in (9|10) min/ })

@@ -230,7 +230,7 @@ impl Problem {
                 "The settings are being read or stored; look at them and try again in a second."
             }
             Self::LockedOut => {
-                "Protection holds the relay open; see why in /api/v1/relay/log, then send {\"rearm\":true} first."
+                "Protection holds the relay open; see why in /api/v1/relay/log, then re-arm it with {\"rearm\":true}."
             }
             Self::TooManyCycles => "The plug does not keep that many cycles; ask for fewer.",
             Self::NothingMeasuredYet => "The plug has not finished its first window; ask again in a second.",
