@@ -147,7 +147,8 @@ fn run(scenario: &Scenario, end_s: f64) -> Run {
     let windows = std::iter::from_fn(|| link.readings.try_receive().ok()).count();
     let trip = link
         .tripped
-        .try_take()
+        .try_receive()
+        .ok()
         .map(|tripped| (tripped.uptime_s, tripped.trip.kind(), tripped.trip.cause().to_string()));
     let stays_on = commands.borrow().last().is_some_and(|(_, on)| *on);
     if let Some((at, ..)) = &trip {

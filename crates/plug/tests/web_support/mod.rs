@@ -322,7 +322,7 @@ async fn keep_settings(inside: &Inside, basis: &Basis) {
     let flash = || RamFlash { bytes: vec![0xff; 8 * 4096], state: &inside.flash };
     let mut store = SettingsStore::new(flash(), flash());
     settings::begin(&mut store, &inside.state, basis).await;
-    settings::run(&mut store, &inside.state, basis, |settings| {
+    settings::run(&mut store, &inside.state, basis, async |settings: &plug::settings::Settings| {
         inside.told.borrow_mut().push(settings.clone());
     })
     .await;
