@@ -134,6 +134,7 @@ impl Watched {
             seed: 77,
         };
         let well = memory.locked_out.is_none() && memory.bad_starts_in_a_row < limits::BAD_STARTS;
+        let well = well && memory.on != Some(false);
         let relay = &settings.relay;
         let delay = relay.start_delay + relay.start_delay_random.mul_f64(random);
         self.start_over = if kept && well { self.now } else { self.now + delay };
@@ -457,12 +458,21 @@ fn a_pin_that_was_held_opens_with_any_trip_or_wish() {
 fn a_pin_that_was_held_stays_closed_when_the_plug_begins() {
     let mut watched = Watched::new(true, true);
     watched.wait(seconds(2));
-    watched.begin(&Settings::default(), &Memory { on: Some(false), ..Memory::default() }, 0.0, None);
+    watched.begin(&Settings::default(), &Memory { on: Some(true), ..Memory::default() }, 0.0, None);
     assert!(watched.core.is_on());
     assert_eq!(watched.status().switch_count, 0);
     watched.wait(seconds(600));
     assert!(watched.core.is_on());
     watched.happen(&Happening::Trip(SHORT));
+    assert!(!watched.core.is_on());
+}
+
+#[test]
+fn what_was_switched_off_before_the_planned_restart_stays_off() {
+    let mut watched = Watched::new(true, true);
+    watched.begin(&Settings::default(), &Memory { on: Some(false), ..Memory::default() }, 0.0, None);
+    assert!(!watched.core.is_on());
+    watched.wait(seconds(600));
     assert!(!watched.core.is_on());
 }
 

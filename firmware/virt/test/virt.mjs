@@ -71,6 +71,9 @@ async function collect(count) {
   return readings;
 }
 
+/** What can be looked at as it stands there: no stream, no number to fill in, no command. */
+const isPage = (path, paths) => paths[path].get && path !== "/api/v1/events" && !path.includes("{");
+
 const sequences = (readings) => readings.map((reading) => reading.sequence);
 const consecutive = (readings) => readings.map((_, index) => readings[0].sequence + index);
 
@@ -147,8 +150,7 @@ describe("what it does", () => {
   it("answers at every address of its description", async () => {
     const { paths } = await plug.json("/api/v1/openapi.json");
     for (const [path, { get }] of Object.entries(paths)) {
-      assert.ok(get, `${path} can be looked at`);
-      if (path === "/api/v1/events") continue;
+      if (!isPage(path, paths)) continue;
       const { status, headers, body } = await plug.askPatiently(path);
       assert.equal(status, 200, path);
       const [type] = headers["content-type"].split(";");
@@ -197,7 +199,7 @@ describe("what it endures", () => {
 
   it(`holds no more memory after ${SECONDS} s of use than before`, async (test) => {
     const { paths } = await plug.json("/api/v1/openapi.json");
-    const all = Object.keys(paths).filter((path) => path !== "/api/v1/events");
+    const all = Object.keys(paths).filter((path) => isPage(path, paths));
     // Whatever is allocated once, at first use, is allocated by now: everything was used.
     const before = await plug.quietMemory();
     const answers = await use(plug, all, SECONDS * 1000);

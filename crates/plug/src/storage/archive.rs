@@ -2,6 +2,7 @@
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
+use core::cell::Cell;
 use core::time::Duration;
 
 use embassy_futures::select::{Either, select};
@@ -65,13 +66,26 @@ pub struct Archive {
     turn: Mutex<NoopRawMutex, ()>,
     query: Signal<NoopRawMutex, Query>,
     answer: Signal<NoopRawMutex, (Query, Found)>,
+    /// Whether somebody waits for an answer: else it is nobody's, and takes memory for nothing.
+    awaited: Cell<bool>,
+}
+
+/// Somebody who waits; dropped, nobody does any more.
+struct Asking<'a>(&'a Archive);
+
+impl Drop for Asking<'_> {
+    fn drop(&mut self) {
+        self.0.awaited.set(false);
+        self.0.query.reset();
+        self.0.answer.reset();
+    }
 }
 
 impl Archive {
     /// Nobody asked yet.
     #[must_use]
     pub const fn new() -> Self {
-        Self { turn: Mutex::new(()), query: Signal::new(), answer: Signal::new() }
+        Self { turn: Mutex::new(()), query: Signal::new(), answer: Signal::new(), awaited: Cell::new(false) }
     }
 
     /// Asks, and waits for the answer; `None` if it does not come in time. Dropping the future takes the question
@@ -80,7 +94,8 @@ impl Archive {
         let late = clock.sleep_until(clock.now().after(PATIENCE));
         let answer = async {
             let _turn = self.turn.lock().await;
-            self.answer.reset();
+            let _asking = Asking(self);
+            self.awaited.set(true);
             self.query.signal(query);
             loop {
                 // What somebody asked who has gone since is nobody's.
@@ -103,7 +118,9 @@ impl Archive {
 
     /// Its answer.
     pub fn answer(&self, query: Query, found: Found) {
-        self.answer.signal((query, found));
+        if self.awaited.get() {
+            self.answer.signal((query, found));
+        }
     }
 }
 

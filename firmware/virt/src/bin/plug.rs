@@ -178,15 +178,16 @@ async fn application(stack: Stack<'static>) -> ! {
     let storage = Storage { voltage, current };
     let front_end = samples::front_end();
     let Ok(mut meter) = Meter::new(front_end, samples::calibration(), storage) else { exit(false) };
-    let mut core = Core::new(HARDWARE);
     let clock = EmbassyClock;
+    // The recording flows from its first sample on, as on the PC that it is compared with.
+    let mut core = Core::kept_on(HARDWARE, clock.now());
     let now = Moment { instant: clock.now(), time: None };
     let state = STATE.init(State::new(core.relay_status(now, None), samples::calibration()));
     let basis =
         Basis { hardware: HARDWARE, board: samples::calibration(), zone: |text| Zone::parse(text).is_ok() };
     let link = LINK.init(Link::new());
     let identity = identity();
-    let closed = Cell::new(false);
+    let closed = Cell::new(true);
     let (mut recording, mut relay) = (Recording::new(&closed), VirtRelay(&closed));
     let acceptor = Listener::new(PORT, BUFFERS.take(), [(stack, limits::WEB_WORKERS)]);
     let Some(mut flash) = RamFlash::take() else { exit(false) };
