@@ -163,6 +163,8 @@ where
             clock.sleep_until(clock.now().after(limits::SETTLED)).await;
             // An error shows at the next start at the latest.
             let _ = starts::settled(&mut Region::new(&flash, layout::STARTS), web.starts).await;
+            // Not an end: what is taken at the start stays taken, so that memory that is lost can be told from this.
+            pending::<()>().await;
         }),
     );
     let core = apart(|| follow_core(state, link));
