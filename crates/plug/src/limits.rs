@@ -107,7 +107,7 @@ pub const SIGNAL_INTERVAL: Duration = Duration::from_secs(5);
 pub const LINK_SENTENCE: usize = 192;
 /// Flash for the count of starts, from the beginning of the plug's data partition: two sectors are the least that
 /// survives a power cut, four spread the wear (each start writes 16 bytes; 4 sectors of 100 000 erases are for ever).
-pub const STARTS_REGION: u32 = 4 * 4096;
+pub const STARTS_REGION: u32 = crate::storage::layout::STARTS.length;
 /// Name of a reset reason.
 pub const RESET_REASON: usize = 16;
 /// How long a new image must measure and serve before it is confirmed: a crash at first use comes within that, and
@@ -129,18 +129,10 @@ pub const PIECE: usize = 256;
 pub const SETTLED: Duration = Duration::from_secs(60);
 /// Bad ends in a row after which the relay stays open until somebody switches it.
 pub const BAD_STARTS: u8 = 3;
-/// What a trip's waveform holds before and after the trip, in pairs: 200 ms and 300 ms where they fit into 2,048 pairs.
-#[must_use]
-pub fn trip_rows(sample_rate: f64) -> (u64, u64) {
-    let (before, after) = crate::storage::trips::pairs_around(metering::units::Hertz(sample_rate));
-    (before.into(), after.into())
-}
 /// How often the core is asked for more of a trip's waveform: half of what it keeps for sure after the trip.
 pub const TRIP_LOOK: Duration = Duration::from_millis(40);
 /// How long a trip's waveform may take as a whole; samples that never come do not keep the store.
 pub const TRIP_PATIENCE: Duration = Duration::from_secs(5);
-/// Pairs of a trip that are read at once.
-pub const TRIP_PAIRS: usize = 32;
 /// Days or months in one answer.
 pub const ENERGY_ROWS: usize = 62;
 /// How often the core is told how warm the chip is: a chip warms up over seconds.

@@ -12,6 +12,7 @@ use metering::reading::Reading;
 use serde::Serialize;
 
 use crate::app::Details;
+use crate::core::civil::Zone;
 use crate::core::claims::{RelayChange, RelayStatus};
 use crate::core::guard::ProtectionStatus;
 use crate::limits;
@@ -49,6 +50,8 @@ pub struct State {
     pub image: Cell<Option<Image>>,
     /// The settings as they are stored; defaults until [`State::settings_desk`] is open.
     pub settings: RefCell<Settings>,
+    /// Where they say that the plug is: read once, asked for with each window.
+    pub zone: Cell<Zone>,
     /// Their entity tag.
     pub settings_tag: Cell<u64>,
     /// Where changes of them wait to be stored.
@@ -121,6 +124,7 @@ impl State {
             wifi: RefCell::new(None),
             image: Cell::new(None),
             settings: RefCell::default(),
+            zone: Cell::new(Zone::UTC),
             settings_tag: Cell::new(0),
             settings_desk: Desk::new(),
             accept_errors: Cell::new(0),
@@ -146,6 +150,7 @@ impl State {
     pub fn put_settings(&self, settings: Settings, basis: &Basis, revision: u32) {
         let calibration = settings.calibration.in_use.as_ref().unwrap_or(&basis.board);
         self.calibration.replace(calibration.clone());
+        self.zone.set(Zone::parse(&settings.time.posix).unwrap_or(Zone::UTC));
         self.settings_tag.set(settings::etag(&settings, &basis.board, revision));
         self.settings.replace(settings);
         self.touch();

@@ -19,6 +19,7 @@ use plug::platform::Instant;
 use plug::settings::schema::{At, PowerOn, ScheduleEntry};
 use plug::settings::{Hardware, Settings};
 use plug::storage::journal::{Journal, JournalPolicy};
+use plug::storage::keeper;
 use plug::storage::layout;
 use plug::storage::region::{Region, Shared};
 use plug::storage::relay_log::{RelayLog, StoredChange};
@@ -438,19 +439,5 @@ fn line(now: f64, change: &RelayChange) -> String {
 }
 
 fn stored(change: &RelayChange, start: u32) -> StoredChange {
-    StoredChange {
-        number: 0,
-        start,
-        time: change.time,
-        uptime_s: change.uptime_s,
-        on: change.on,
-        source: change.source.number(),
-        class: change.class.number(),
-        locked_out: change.locked_out,
-        cause: change.cause.clone(),
-        reading_sequence: change.reading_sequence,
-        active_power_w: change.active_power_w,
-        current_a: change.current_a,
-        voltage_v: change.voltage_v,
-    }
+    StoredChange { start, ..keeper::stored(change) }
 }

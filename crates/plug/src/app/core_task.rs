@@ -20,6 +20,7 @@ use crate::core::{Actions, Begin, Core, Event, Moment};
 use crate::limits;
 use crate::platform::{Block, Clock, Instant, Relay, Samples};
 use crate::settings::Settings;
+use crate::storage::trips::pairs_around;
 
 /// Below this part of nominal voltage's peak a sample says nothing of mains.
 const MAINS_PART: f64 = 0.1;
@@ -317,9 +318,9 @@ impl<R: Relay, C: Clock, M: RawMutex> CoreTask<'_, '_, R, C, M> {
             self.meter.set_relay(on);
         }
         if let Some(trip) = trip {
-            let rate = self.meter.front_end().sample_rate.0;
             let row = self.meter.rows();
-            let from = row.saturating_sub(limits::trip_rows(rate).0);
+            let (before, _) = pairs_around(self.meter.front_end().sample_rate);
+            let from = row.saturating_sub(before.into());
             self.meter.keep_rows_from(Some(from));
             let uptime_s = now.instant.since_start().as_secs_f64();
             let number = self.core.newest_trip();

@@ -18,15 +18,15 @@ use super::meter_id::{self, MeterId, MeterKept};
 use super::region::{Region, Shared};
 use super::relay_log::{RelayLog, StoredChange};
 use super::totals::{DayMarks, Row, Totals};
-use super::trips::{TripHead, TripStore, TripTail};
+use super::trips::{CHUNK, TripHead, TripStore, TripTail, pairs_around};
 use super::{layout, reset};
 use crate::app::{Command, Link, Piece, Tripped};
-use crate::core::civil::{Zone, local_day};
+use crate::core::civil::local_day;
 use crate::core::claims::{Cause, Class, Memory, RelayChange, Source};
 use crate::core::protection::Trip;
 use crate::limits;
 use crate::platform::{Clock, Random};
-use crate::settings::{self, Basis, Settings, SettingsStore};
+use crate::settings::{self, Basis, SettingsStore};
 use crate::starts::Starts;
 use crate::state::State;
 
@@ -142,7 +142,7 @@ impl<'a, F: NorFlash> Keeper<'a, F> {
             planned_restart_kept_on: false,
             bad_starts_in_a_row: starts.bad_in_a_row,
         };
-        let day = time.map(|time| local_day(time, &zone(&state.settings.borrow())));
+        let day = time.map(|time| local_day(time, &state.zone.get()));
         // Without the time of day it may still be the day of the newest mark; the budget sees later.
         let day = day.or_else(|| marks.newest_day());
         let used_today_wh = day.and_then(|day| Some((day, marks.used_today_wh(day, &totals)?)));
@@ -219,7 +219,7 @@ impl<'a, F: NorFlash> Keeper<'a, F> {
                 Either3::Third(()) => due = true,
             }
             due |= policy.handle(clock.now(), &newest, outage);
-            let day = clock.time_of_day().map(|time| local_day(time, &zone(&self.state.settings.borrow())));
+            let day = clock.time_of_day().map(|time| local_day(time, &self.state.zone.get()));
             let begins = match day {
                 Some(day) => self.marks.lock().await.wants(day),
                 None => false,
@@ -292,7 +292,8 @@ impl<'a, F: NorFlash> Keeper<'a, F> {
             Some(trips) => trips.begin_as(tripped.number, head).await.map_err(|_| NOT_KEPT)?,
             None => return Err(NOT_KEPT),
         };
-        let end = tripped.row + limits::trip_rows(head.front_end.sample_rate.0).1;
+        let (_, after) = pairs_around(head.front_end.sample_rate);
+        let end = tripped.row + u64::from(after);
         let (mut at, began) = (tripped.from, clock.now());
         while at < end && clock.now().since(began) < limits::TRIP_PATIENCE {
             let piece = fetch(link, piece, (at, end), Some(at)).await;
@@ -387,8 +388,8 @@ impl<'a, F: NorFlash> Keeper<'a, F> {
     async fn pairs(&self, trip: u32, first: u16) -> Option<Found> {
         let mut trips = self.trips.lock().await;
         let mut pairs = Vec::new();
-        pairs.try_reserve_exact(limits::TRIP_PAIRS).ok()?;
-        pairs.resize(limits::TRIP_PAIRS, metering::front_end::Pair::LOST);
+        pairs.try_reserve_exact(CHUNK.into()).ok()?;
+        pairs.resize(CHUNK.into(), metering::front_end::Pair::LOST);
         let count = trips.as_mut()?.read(trip, first, &mut pairs).await.ok()?;
         pairs.truncate(count);
         Some(Found::Pairs(pairs))
@@ -439,10 +440,6 @@ async fn fetch<'p, M: RawMutex>(
     piece.insert(link.pieces.wait().await)
 }
 
-fn zone(settings: &Settings) -> Zone {
-    Zone::parse(&settings.time.posix).unwrap_or(Zone::UTC)
-}
-
 fn resumed(totals: &Totals) -> Resumed {
     Resumed {
         import: totals.import,
@@ -452,7 +449,9 @@ fn resumed(totals: &Totals) -> Resumed {
     }
 }
 
-fn stored(change: &RelayChange) -> StoredChange {
+/// A change as the log keeps it.
+#[must_use]
+pub fn stored(change: &RelayChange) -> StoredChange {
     StoredChange {
         number: change.number,
         start: change.start,

@@ -167,7 +167,8 @@ impl Kept {
             Query::Trip(number) => Found::Trip(trip(number).map(|(trip, _)| Box::new(trip.clone()))),
             Query::Pairs { trip: number, first } => trip(number).map_or(Found::Nothing, |(_, pairs)| {
                 let first = usize::from(first);
-                let end = ((first / limits::TRIP_PAIRS + 1) * limits::TRIP_PAIRS).min(pairs.len());
+                const CHUNK: usize = plug::storage::trips::CHUNK as usize;
+                let end = ((first / CHUNK + 1) * CHUNK).min(pairs.len());
                 Found::Pairs(pairs[first.min(end)..end].to_vec())
             }),
             Query::Days => Found::Rows(self.days.clone()),

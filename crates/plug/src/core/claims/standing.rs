@@ -4,11 +4,9 @@ use super::Claims;
 use super::types::{Cause, Class, Memory, Source};
 use super::words::{Why, Words};
 use crate::core::Moment;
+use crate::limits;
 use crate::platform::Instant;
 use crate::settings::schema::PowerOn;
-
-/// From so many bad starts in a row on the relay stays off: switching it on may be what ends them badly.
-const TOO_MANY_BAD_STARTS: u8 = 3;
 
 /// When a claim was filed, and the how-many-eth it was: tells one from another.
 #[derive(Clone, Copy, Debug)]
@@ -100,7 +98,7 @@ impl Scheduled {
 
 /// What the relay becomes after a start.
 pub(super) fn power_on_state(set: PowerOn, memory: &Memory) -> (bool, Why) {
-    if memory.bad_starts_in_a_row >= TOO_MANY_BAD_STARTS {
+    if memory.bad_starts_in_a_row >= limits::BAD_STARTS {
         return (false, Why::BadStarts(memory.bad_starts_in_a_row));
     }
     match (set, memory.on) {
