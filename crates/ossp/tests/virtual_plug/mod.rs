@@ -126,11 +126,15 @@ impl Plug {
     pub fn await_json(&self, path: &str, pleases: impl Fn(&Value) -> bool) -> Value {
         let begin = Instant::now();
         loop {
-            let answer = self.json(path);
-            if answer.get("error").is_none() && pleases(&answer) {
-                return answer;
+            // A restart ends connections in the middle of an answer: whoever waits asks again.
+            let answer = self.ask(&format!("GET {path}"), "", "").map(|answer| answer.json());
+            if let Ok(answer) = &answer
+                && answer.get("error").is_none()
+                && pleases(answer)
+            {
+                return answer.clone();
             }
-            assert!(begin.elapsed() < PATIENCE, "{path}: {answer}");
+            assert!(begin.elapsed() < PATIENCE, "{path}: {answer:?}");
             std::thread::sleep(Duration::from_millis(20));
         }
     }
