@@ -34,7 +34,7 @@ use embassy_sync::blocking_mutex::raw::RawMutex;
 use metering::front_end::FrontEnd;
 use picoserve::{Config, Router, Server, Timeouts};
 
-pub use routes::{Methods, ROUTES, Route};
+pub use routes::{Method, Methods, ROUTES, Route, Who};
 
 use crate::apart::apart;
 use crate::app::Link;
