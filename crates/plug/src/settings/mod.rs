@@ -13,6 +13,7 @@ mod calibration;
 mod entries;
 mod field;
 mod fields;
+mod hosts;
 mod migrate;
 mod patch;
 mod rules;
@@ -28,7 +29,7 @@ mod wrong;
 
 pub use field::Secrets;
 pub use patch::{Refusal, patch};
-pub use schema::{Basis, Hardware, Settings};
+pub use schema::{Basis, Hardware, Settings, WifiSettings};
 pub use store::{STORED_MOST, SettingsStore, Trouble};
 pub use write::{etag, json_length, write_json};
 pub use wrong::{WRONG_MOST, Wanted, Wrong, WrongField};
