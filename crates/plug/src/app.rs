@@ -36,7 +36,9 @@ use crate::core::led;
 use crate::limits;
 use crate::net;
 use crate::panel;
-use crate::platform::{Acceptor, Button, Clock, Credentials, Led, Machine, Random, Restart, UpdateSlots, Wifi};
+use crate::platform::{
+    Acceptor, Button, Clock, Credentials, Led, Machine, Random, Restart, UpdateSlots, Wifi,
+};
 use crate::settings::{self, Basis, Settings};
 use crate::starts;
 use crate::state::{Restarting, State};
