@@ -38,8 +38,13 @@ use crate::host::{
 use crate::sim::Scenario;
 
 /// What the virtual plug has and can.
-const HARDWARE: Hardware =
-    Hardware { maximum_current_a: DEFAULT_LIMIT.value(), has_button: true, has_led: true, can_hold: true };
+const HARDWARE: Hardware = Hardware {
+    maximum_current_a: DEFAULT_LIMIT.value(),
+    has_button: true,
+    confirms_setup: false,
+    has_led: true,
+    can_hold: true,
+};
 /// The plug's data partition in the state folder.
 const FLASH_FILE: &str = "flash.bin";
 /// How long the plug may take to keep what it knows when it is stopped.

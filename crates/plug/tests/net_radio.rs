@@ -16,8 +16,13 @@ use plug::platform::{Address, Clock, Credentials, Instant, LinkError, Network, S
 use plug::settings::Hardware;
 use plug::state::State;
 
-const HARDWARE: Hardware =
-    Hardware { maximum_current_a: 16.0, has_button: false, has_led: false, can_hold: false };
+const HARDWARE: Hardware = Hardware {
+    maximum_current_a: 16.0,
+    has_button: false,
+    confirms_setup: false,
+    has_led: false,
+    can_hold: false,
+};
 
 /// Time that goes on when everybody waits.
 #[derive(Default)]

@@ -186,8 +186,13 @@ mod tests {
     /// pointers of 64 bits it is larger.
     #[test]
     fn a_worker_is_small() {
-        let hardware =
-            Hardware { maximum_current_a: 16.0, has_button: false, has_led: false, can_hold: false };
+        let hardware = Hardware {
+            maximum_current_a: 16.0,
+            has_button: false,
+            confirms_setup: false,
+            has_led: false,
+            can_hold: false,
+        };
         let relay = Core::new(hardware).relay_status(Moment::default(), None);
         let range = ChannelRange { lowest: 0, highest: 4095, dc_coupled: true };
         let plug = Plug {
@@ -219,6 +224,7 @@ mod tests {
                 hardware: crate::settings::Hardware {
                     maximum_current_a: 16.0,
                     has_button: false,
+                    confirms_setup: false,
                     has_led: false,
                     can_hold: false,
                 },
