@@ -89,7 +89,8 @@ impl Plug {
         plug
     }
 
-    fn begin(state: &Path, more: &[&str], errors: Stdio) -> Self {
+    /// Starts it with nothing but what is given, whoever asks it.
+    pub fn begin(state: &Path, more: &[&str], errors: Stdio) -> Self {
         let mut child = spawn(state, more, errors);
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
