@@ -36,7 +36,7 @@ use crate::core::led;
 use crate::limits;
 use crate::net;
 use crate::panel;
-use crate::platform::{Button, Clock, Credentials, Led, Machine, Random, Restart, UpdateSlots, Wifi};
+use crate::platform::{Acceptor, Button, Clock, Credentials, Led, Machine, Random, Restart, UpdateSlots, Wifi};
 use crate::settings::{self, Basis, Settings};
 use crate::starts;
 use crate::state::{Restarting, State};
@@ -79,7 +79,7 @@ pub struct Rest<'a, P: Parts, C, N, M: RawMutex> {
 /// The types that a shell brings for [`Rest`].
 pub trait Parts {
     /// Lets web clients in.
-    type Acceptor: TcpAccept;
+    type Acceptor: Acceptor;
     /// The data partition.
     type Flash: NorFlash;
     /// Chance.
