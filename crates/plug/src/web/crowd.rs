@@ -88,7 +88,8 @@ mod tests {
     #[test]
     fn who_comes_last_finds_it_crowded_until_one_leaves() {
         let crowd = Crowd::new();
-        let mut stays: alloc::vec::Vec<_> = (1..limits::WEB_WORKERS).map(|number| crowd.enter(number)).collect();
+        let mut stays: alloc::vec::Vec<_> =
+            (1..limits::WEB_WORKERS).map(|number| crowd.enter(number)).collect();
         assert!(!stays[0].is_crowded());
         assert!(poll_once(stays[0].crowded()).is_pending());
         let last = crowd.enter(0);

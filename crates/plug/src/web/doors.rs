@@ -59,12 +59,7 @@ pub(super) enum Entry {
 ///
 /// # Errors
 /// Which of them is wrong.
-pub(super) fn entry(
-    parts: &RequestParts<'_>,
-    peer: Peer,
-    state: &State,
-    id: &str,
-) -> Result<Entry, Problem> {
+pub(super) fn entry(parts: &RequestParts<'_>, peer: Peer, state: &State, id: &str) -> Result<Entry, Problem> {
     let headers = parts.headers();
     let host = headers.get("host").ok_or(Problem::BadHost)?.as_raw();
     // The authority of an absolute target counts, not the header (RFC 9112 §3.2.2), which must be there all the same.
@@ -89,9 +84,9 @@ pub(super) fn entry(
 
 /// Whether an address is for machines: known or not, it takes credentials.
 pub(super) fn is_for_machines(path: &str) -> bool {
-    ["/api", "/ota", "/metrics"].iter().any(|start| {
-        path.strip_prefix(start).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-    })
+    ["/api", "/ota", "/metrics"]
+        .iter()
+        .any(|start| path.strip_prefix(start).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')))
 }
 
 /// Who may send a request with this method here. What is not known asks for what the worst of its kind would.

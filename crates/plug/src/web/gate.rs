@@ -217,11 +217,9 @@ mod tests {
     fn who_asks_whom_stands_there_once() {
         let head = |name: &str| alloc::format!("GET / HTTP/1.1\r\n{name}: a\r\nAccept: b\r\n\r\n");
         let twice = |one: &str, two: &str| alloc::format!("GET / HTTP/1.1\r\n{one}: a\r\n{two}: a\r\n\r\n");
-        for (name, problem) in [
-            ("Host", Problem::BadHost),
-            ("Origin", Problem::BadHead),
-            ("Authorization", Problem::BadHead),
-        ] {
+        for (name, problem) in
+            [("Host", Problem::BadHost), ("Origin", Problem::BadHead), ("Authorization", Problem::BadHead)]
+        {
             assert_eq!(verdict(&[head(name), head(name)].concat()), Ok(()));
             let small = name.to_ascii_lowercase();
             assert_eq!(verdict(&twice(name, &small)).map_err(|(_, problem)| problem), Err(problem));

@@ -35,7 +35,10 @@ impl<'a> Host<'a> {
         if let Some(rest) = text.strip_prefix('[') {
             let (address, port) = rest.split_once(']').ok_or(BadHost)?;
             check_port(port)?;
-            return address.parse::<Ipv6Addr>().map(|address| Self::Address(address.into())).map_err(|_| BadHost);
+            return address
+                .parse::<Ipv6Addr>()
+                .map(|address| Self::Address(address.into()))
+                .map_err(|_| BadHost);
         }
         let end = text.find(':').unwrap_or(text.len());
         let (name, port) = text.split_at_checked(end).ok_or(BadHost)?;
@@ -77,7 +80,9 @@ const fn is_of_a_name(byte: u8) -> bool {
 
 /// Nothing, or a colon and a number.
 fn check_port(text: &str) -> Result<(), BadHost> {
-    let Some(digits) = text.strip_prefix(':') else { return if text.is_empty() { Ok(()) } else { Err(BadHost) } };
+    let Some(digits) = text.strip_prefix(':') else {
+        return if text.is_empty() { Ok(()) } else { Err(BadHost) };
+    };
     let plain = digits.bytes().all(|byte| byte.is_ascii_digit());
     if digits.is_empty() || (plain && digits.parse::<u16>().is_ok()) { Ok(()) } else { Err(BadHost) }
 }
@@ -166,8 +171,23 @@ mod tests {
     #[test]
     fn what_is_no_host_is_refused() {
         for text in [
-            "", ":80", ".", "a b", "a/b", "user@localhost", "localhost:80:80", "localhost:x", "localhost:65536", "[::1",
-            "[::1]x", "[192.0.2.1]", "::1", "localhost, localhost", "l\u{f6}calhost", "localhost:+80", "localhost:80 ",
+            "",
+            ":80",
+            ".",
+            "a b",
+            "a/b",
+            "user@localhost",
+            "localhost:80:80",
+            "localhost:x",
+            "localhost:65536",
+            "[::1",
+            "[::1]x",
+            "[192.0.2.1]",
+            "::1",
+            "localhost, localhost",
+            "l\u{f6}calhost",
+            "localhost:+80",
+            "localhost:80 ",
         ] {
             assert_eq!(verdict(text), Err(BadHost), "{text}");
         }
@@ -179,7 +199,15 @@ mod tests {
         let same = |origin: &str| is_same_origin(origin.as_bytes(), b"plug.local:8080");
         assert!(same("http://plug.local:8080"));
         assert!(same("https://PLUG.local:8080"));
-        for other in ["null", "", "http://", "plug.local:8080", "http://plug.local", "http://plug.local:8080/", "ftp://plug.local:8080"] {
+        for other in [
+            "null",
+            "",
+            "http://",
+            "plug.local:8080",
+            "http://plug.local",
+            "http://plug.local:8080/",
+            "ftp://plug.local:8080",
+        ] {
             assert!(!same(other), "{other}");
         }
         assert!(!is_same_origin(b"http://", b""));

@@ -112,8 +112,7 @@ where
     let budget = Budget::new();
     let tags = Tags::new();
     let crowd = Crowd::new();
-    let workers: [_; limits::WEB_WORKERS] =
-        core::array::from_fn(|number| {
+    let workers: [_; limits::WEB_WORKERS] = core::array::from_fn(|number| {
         let house = House { core: &core, budget: &budget, tags: &tags, crowd: &crowd, number };
         apart(|| worker(acceptor, plug, house))
     });
@@ -131,11 +130,7 @@ struct House<'a, M: RawMutex> {
 }
 
 /// Serves one client after the other.
-async fn worker<A, C, N, M>(
-    acceptor: &A,
-    plug: &Plug<'_, C, N, M>,
-    house: House<'_, M>,
-) -> !
+async fn worker<A, C, N, M>(acceptor: &A, plug: &Plug<'_, C, N, M>, house: House<'_, M>) -> !
 where
     A: Acceptor,
     A::Error: 'static,
@@ -157,10 +152,8 @@ where
         plug.state.accept_errors.set(0);
         let (exchange, stay) = (Exchange::new(), crowd.enter(number));
         let (exchange, stay) = (&exchange, &stay);
-        let peer = Peer {
-            address: client.ip().to_canonical(),
-            by_access_point: acceptor.by_access_point(&inner),
-        };
+        let peer =
+            Peer { address: client.ip().to_canonical(), by_access_point: acceptor.by_access_point(&inner) };
         let socket = Socket { inner, exchange, stay, clock, output: &mut output };
         let router = Router::from_service(Site { plug, core, budget, tags, exchange, stay, peer });
         // A client that breaks off is its own affair: there is nobody to tell.

@@ -179,7 +179,9 @@ impl Problem {
     pub(super) fn retry_after(&self) -> Option<u32> {
         match self {
             Self::TooManyStreams => Some(5),
-            Self::TooSoon { wait, .. } | Self::TooManyAttempts { wait } => u32::try_from(wait.as_millis().div_ceil(1000)).ok(),
+            Self::TooSoon { wait, .. } | Self::TooManyAttempts { wait } => {
+                u32::try_from(wait.as_millis().div_ceil(1000)).ok()
+            }
             Self::NothingMeasuredYet
             | Self::SamplesGone
             | Self::FlashSilent
@@ -234,7 +236,9 @@ impl Problem {
             Self::Unauthorized { .. } => {
                 "Sign in: HTTP Digest with the user name admin and the plug's password, or a token as Bearer."
             }
-            Self::Forbidden => "What you signed in with may not do this; use the password, or a token with a larger scope.",
+            Self::Forbidden => {
+                "What you signed in with may not do this; use the password, or a token with a larger scope."
+            }
             Self::SetupRequired => {
                 "The plug has no owner yet; choose a password on its page or with POST /api/v1/setup."
             }
