@@ -13,7 +13,6 @@ use edge_nal::NoopNet;
 use embassy_futures::select::{Either3, select3};
 use embassy_sync::blocking_mutex::raw::NoopRawMutex;
 use futures_lite::StreamExt;
-use metering::calibration::Calibration;
 use metering::history::Storage;
 use metering::meter::Meter;
 use plug::app::{Link, Parts, Rest, run_core, run_rest};
@@ -218,14 +217,6 @@ impl World<'_> {
                 .ok();
         }
     }
-}
-
-/// How a run of the plug ended.
-enum End {
-    /// Somebody stopped the program.
-    Stopped,
-    /// The plug is to start anew.
-    Restart(Restart),
 }
 
 /// One run of the plug, from start to restart.

@@ -12,7 +12,7 @@ mod virtual_plug;
 use std::process::Command;
 
 use serde_json::{Value, json};
-use virtual_plug::client::{ask, challenge_of, proof};
+use virtual_plug::client::{ask, proof, signer};
 use virtual_plug::{Answer, Folder, Knows, PASSWORD, Plug};
 
 const HEATER: [&str; 2] = ["--source", "sim:heater"];
@@ -168,21 +168,19 @@ fn curl_signs_in_with_digest() {
 fn a_proof_is_good_for_one_request() {
     let folder = Folder::new("replay");
     let plug = Plug::start(&folder.0, &HEATER);
-    let mut challenge = challenge_of(&stranger(&plug, "GET /api/v1/settings", "", "")).unwrap();
-    challenge.used = 5;
-    let first = proof(&challenge, "GET /api/v1/settings", "admin", PASSWORD);
-    assert_eq!(stranger(&plug, "GET /api/v1/settings", &first, "").status, 200);
-    let again = stranger(&plug, "GET /api/v1/settings", &first, "");
+    let head = "GET /api/v1/settings";
+    let mut signer = signer(&stranger(&plug, head, "", ""), PASSWORD).unwrap();
+    signer.set_count(4);
+    let first = proof(&mut signer, head);
+    assert_eq!(stranger(&plug, head, &first, "").status, 200);
+    let again = stranger(&plug, head, &first, "");
     refused(&again, 401, "unauthorized");
     assert!(again.header("www-authenticate").unwrap().contains("stale=true"), "{again:?}");
-    for used in [4, 5] {
-        challenge.used = used;
-        let late = proof(&challenge, "GET /api/v1/settings", "admin", PASSWORD);
-        refused(&stranger(&plug, "GET /api/v1/settings", &late, ""), 401, "unauthorized");
-    }
+    signer.set_count(3);
+    refused(&stranger(&plug, head, &proof(&mut signer, head), ""), 401, "unauthorized");
     // Nor for another request than the one that it was made for.
-    challenge.used = 6;
-    let other = proof(&challenge, "GET /api/v1/settings", "admin", PASSWORD);
+    signer.set_count(5);
+    let other = proof(&mut signer, head);
     refused(&stranger(&plug, "PUT /api/v1/relay", &other, r#"{"on":false}"#), 401, "unauthorized");
     assert_eq!(plug.relay()["on"], true);
 }
@@ -251,13 +249,14 @@ fn guessing_is_answered_with_a_wait_and_tokens_go_on() {
     let plug = Plug::start_telling(&folder.0, &HEATER, &words);
     plug.reading(|_| true);
     let (_, token) = token(&plug, "house", "control");
-    let challenge = challenge_of(&stranger(&plug, "GET /api/v1/settings", "", "")).unwrap();
+    let head = "GET /api/v1/settings";
+    let challenged = stranger(&plug, head, "", "");
     let mut used = 0;
     let mut tries = |password: &str| {
+        let mut signer = signer(&challenged, password).unwrap();
+        signer.set_count(used);
         used += 1;
-        let challenge = virtual_plug::client::Challenge { used, ..challenge.clone() };
-        let proof = proof(&challenge, "GET /api/v1/settings", "admin", password);
-        stranger(&plug, "GET /api/v1/settings", &proof, "")
+        stranger(&plug, head, &proof(&mut signer, head), "")
     };
     for guess in 0..5 {
         refused(&tries(&format!("guess number {guess}")), 401, "unauthorized");

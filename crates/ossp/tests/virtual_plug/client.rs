@@ -1,14 +1,10 @@
 //! Somebody who knows the owner's password, or a token, or nothing, and asks a plug.
-//!
-//! The Digest is computed here anew, with another SHA-256 than the plug's own, after RFC 7616 §3.4.
 
-use std::fmt::Write as _;
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::sync::Mutex;
 
-use sha2::{Digest, Sha256};
-
+use super::digest;
 use super::{Answer, PATIENCE};
 
 /// What somebody knows.
@@ -19,25 +15,16 @@ pub enum Knows {
     Token(String),
 }
 
-/// What a plug wants to see a proof for; used until the plug refuses it.
-#[derive(Clone, Debug)]
-pub struct Challenge {
-    pub realm: String,
-    pub nonce: String,
-    pub used: u32,
-}
-
 /// Asks a plug; each time on a connection of its own.
-#[derive(Debug)]
 pub struct Client {
     pub address: String,
     pub knows: Knows,
-    challenge: Mutex<Option<Challenge>>,
+    signer: Mutex<Option<digest::Client>>,
 }
 
 impl Client {
     pub fn new(address: &str, knows: Knows) -> Self {
-        Self { address: address.to_owned(), knows, challenge: Mutex::new(None) }
+        Self { address: address.to_owned(), knows, signer: Mutex::new(None) }
     }
 
     /// The same person at another address: knows no challenge yet.
@@ -55,28 +42,21 @@ impl Client {
             Knows::Nothing => once(""),
             Knows::Token(token) => once(&format!("Authorization: Bearer {token}\r\n")),
             Knows::Password(password) => {
-                let known = self.next_proof(head, password);
+                let known = self.proof(head);
                 let answer = once(known.as_deref().unwrap_or_default())?;
-                let Some(challenge) = (answer.status == 401).then(|| challenge_of(&answer)).flatten() else {
+                let Some(signer) = (answer.status == 401).then(|| signer(&answer, password)).flatten() else {
                     return Ok(answer);
                 };
-                // A second refusal is the answer: the password is wrong.
-                let meets = known.is_none() || stale(&answer);
-                self.challenge.lock().unwrap().replace(challenge);
-                if !meets {
-                    return Ok(answer);
-                }
-                let proof = self.next_proof(head, password);
-                once(proof.as_deref().unwrap_or_default())
+                // Another refusal is the answer: the password is wrong.
+                let again = known.is_none() || stale(&answer);
+                self.signer.lock().unwrap().replace(signer);
+                if again { once(&self.proof(head).unwrap_or_default()) } else { Ok(answer) }
             }
         }
     }
 
-    fn next_proof(&self, head: &str, password: &str) -> Option<String> {
-        let mut challenge = self.challenge.lock().unwrap();
-        let challenge = challenge.as_mut()?;
-        challenge.used += 1;
-        Some(proof(challenge, head, "admin", password))
+    fn proof(&self, head: &str) -> Option<String> {
+        self.signer.lock().unwrap().as_mut().map(|signer| proof(signer, head))
     }
 }
 
@@ -84,38 +64,15 @@ fn stale(answer: &Answer) -> bool {
     answer.header("www-authenticate").is_some_and(|value| value.contains("stale=true"))
 }
 
-/// The plug's challenge, if there is one that asks for SHA-256.
-pub fn challenge_of(answer: &Answer) -> Option<Challenge> {
-    let value = answer.header("www-authenticate")?;
-    let parameters = value.strip_prefix("Digest ")?;
-    let quoted = |name: &str| {
-        let (_, rest) = parameters.split_once(&format!("{name}=\""))?;
-        rest.split_once('"').map(|(text, _)| text.to_owned())
-    };
-    parameters.contains("algorithm=SHA-256").then_some(())?;
-    Some(Challenge { realm: quoted("realm")?, nonce: quoted("nonce")?, used: 0 })
+/// Who can meet an answer's challenge, if there is one.
+pub fn signer(answer: &Answer, password: &str) -> Option<digest::Client> {
+    Some(digest::Client::new(&answer.header("www-authenticate")?, password))
 }
 
-/// The line of the head that proves the password for one request.
-pub fn proof(challenge: &Challenge, head: &str, user: &str, password: &str) -> String {
-    let Challenge { realm, nonce, used } = challenge;
+/// The line that proves the password for one request.
+pub fn proof(signer: &mut digest::Client, head: &str) -> String {
     let (method, target) = head.split_once(' ').unwrap();
-    let (count, client) = (format!("{used:08x}"), "5c0ffee5");
-    let owner = hash(&format!("{user}:{realm}:{password}"));
-    let request = hash(&format!("{method}:{target}"));
-    let response = hash(&format!("{owner}:{nonce}:{count}:{client}:auth:{request}"));
-    format!(
-        "Authorization: Digest username=\"{user}\", realm=\"{realm}\", nonce=\"{nonce}\", uri=\"{target}\", \
-         algorithm=SHA-256, qop=auth, nc={count}, cnonce=\"{client}\", response=\"{response}\"\r\n"
-    )
-}
-
-/// SHA-256 in hexadecimal digits.
-pub fn hash(text: &str) -> String {
-    Sha256::digest(text).iter().fold(String::new(), |mut digits, byte| {
-        write!(digits, "{byte:02x}").unwrap();
-        digits
-    })
+    format!("{}\r\n", signer.header(method, target))
 }
 
 /// Asks whoever listens at `address`, which is also what the plug is called, unless `headers` have a `Host`.

@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests may fail loudly")]
 
 pub mod client;
+#[path = "../../../plug/tests/web_support/digest.rs"]
+pub mod digest;
 
 use std::io::{self, BufRead, BufReader};
 use std::path::{Path, PathBuf};
