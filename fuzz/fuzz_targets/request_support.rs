@@ -378,6 +378,9 @@ pub(crate) struct Answered {
 /// been given up in the middle of it.
 pub(crate) fn answers(mut bytes: &[u8]) -> Vec<Answered> {
     let mut answers = Vec::new();
+    if bytes.len() >= MOST_WRITTEN {
+        return answers;
+    }
     while !bytes.is_empty() {
         let end = find(bytes, b"\r\n\r\n").expect("a head ends") + 4;
         let head = core::str::from_utf8(&bytes[..end]).expect("a head is text");
@@ -396,10 +399,8 @@ pub(crate) fn answers(mut bytes: &[u8]) -> Vec<Answered> {
         }
         let length: usize = field("content-length").unwrap().parse().expect("a length");
         // Of HEAD and 304 only the head comes.
-        let body = length.min(bytes.len());
-        if !bytes.starts_with(b"HTTP/1.1 ") {
-            assert_eq!(body, length, "a body is cut");
-            bytes = &bytes[body..];
+        if !bytes.is_empty() && !bytes.starts_with(b"HTTP/1.1 ") {
+            bytes = bytes.get(length..).expect("a whole body");
         }
     }
     answers

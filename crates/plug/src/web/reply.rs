@@ -185,7 +185,7 @@ impl<'a> Reply<'a> {
     }
 
     /// Sends a phone that looks for the internet to the plug's page.
-    pub(super) const fn to_the_page() -> Self {
+    pub(super) fn to_the_page() -> Self {
         let mut reply = Self::new(HTML, Body::Fixed(&[]));
         reply.status = StatusCode::new(302);
         reply.lines.extra = Some(Extra::Home);
