@@ -145,12 +145,6 @@ impl State {
         }
     }
 
-    /// Whether somebody owns the plug.
-    #[must_use]
-    pub fn has_owner(&self) -> bool {
-        false
-    }
-
     /// Says that something in here changed: wakes everybody who waits on [`State::changed`].
     pub fn touch(&self) {
         self.changed.sender().send_modify(|count| {

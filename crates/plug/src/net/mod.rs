@@ -89,7 +89,7 @@ impl Birth<'_> {
         let settings = state.settings.borrow();
         let wifi = &settings.wifi;
         let known = wifi.credentials().or_else(|| self.known.cloned());
-        let (own, policy) = if state.has_owner() {
+        let (own, policy) = if state.access.has_owner() {
             let ssid = match wifi.access_point_ssid.as_str() {
                 "" => proposed_ssid(self.id),
                 _ => wifi.access_point_ssid.clone(),
