@@ -2,7 +2,7 @@
 
 pub mod failure;
 pub mod host;
-mod owner;
+pub mod owner;
 pub mod recording;
 pub mod replay;
 pub mod run;
