@@ -372,7 +372,8 @@ fn damaged_requests_bring_nothing_down() {
     ];
     let mut noise = Noise(20_261_122);
     for _ in 0..500 {
-        let mut request: Vec<u8> = (0..=noise.below(2)).flat_map(|_| signed(&whole[noise.below(3)])).collect();
+        let mut request: Vec<u8> =
+            (0..=noise.below(2)).flat_map(|_| signed(&whole[noise.below(3)])).collect();
         for _ in 0..=noise.below(4) {
             let at = noise.below(request.len());
             match noise.below(4) {
