@@ -22,7 +22,8 @@ use super::routes::{Handler, Route, find};
 use super::socket::Exchange;
 use super::trips::{self, TripRecording};
 use super::{
-    Plug, api, assets, control, energy, events, metrics, password, relay_log, relay_request, session, settings, tokens, waveform, wifi,
+    Plug, api, assets, control, energy, events, metrics, password, relay_log, relay_request, session,
+    settings, tokens, waveform, wifi,
 };
 use crate::core::claims::Wish;
 use crate::limits;
