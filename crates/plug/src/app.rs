@@ -36,7 +36,9 @@ use crate::core::led;
 use crate::limits;
 use crate::net::{self, Birth};
 use crate::panel;
-use crate::platform::{Button, Clock, Credentials, Led, Machine, Random, Restart, UpdateSlots, Wifi};
+use crate::platform::{
+    Button, Clock, Credentials, Instant, Led, Machine, Random, Restart, UpdateSlots, Wifi,
+};
 use crate::settings::{self, Basis, Settings};
 use crate::starts;
 use crate::state::{Restarting, State};
@@ -151,8 +153,10 @@ where
         apart(|| settle(&mut settling, state, basis, link)),
     );
     let front = join(
-        apart(|| panel::button(&mut button, clock, &state.panel, |event| pressed(event, state, link))),
-        apart(|| panel::led(&mut led, clock, &state.panel, || inputs(state))),
+        apart(|| {
+            panel::button(&mut button, clock, &state.panel, |event| pressed(event, state, clock.now(), link))
+        }),
+        apart(|| panel::led(&mut led, clock, &state.panel, || inputs(state, clock.now()))),
     );
     let small = join3(
         apart(|| watch_chip(clock, web.machine, link)),
@@ -235,8 +239,10 @@ async fn settle<F: NorFlash, M: RawMutex>(
 }
 
 /// What a press of the button means.
-fn pressed<M: RawMutex>(event: ButtonEvent, state: &State, link: &Link<M>) {
+fn pressed<M: RawMutex>(event: ButtonEvent, state: &State, now: Instant, link: &Link<M>) {
     match event {
+        // The answer to somebody who claims the plug, and nothing else.
+        ButtonEvent::Short if state.setup.confirm(now) => {}
         ButtonEvent::Short if state.settings.borrow().device.button_locked => {}
         ButtonEvent::Short => {
             let wish = if state.relay.borrow().locked_out { Wish::Rearm } else { Wish::Toggle };
@@ -250,13 +256,14 @@ fn pressed<M: RawMutex>(event: ButtonEvent, state: &State, link: &Link<M>) {
 }
 
 /// What the light shows, apart from what the panel itself knows.
-fn inputs(state: &State) -> led::Inputs {
+fn inputs(state: &State, now: Instant) -> led::Inputs {
     let relay = state.relay.borrow();
     led::Inputs {
         relay_on: relay.on,
         locked_out: relay.locked_out,
         welded: relay.alarm.is_some(),
         network: panel::network_light(state.wifi.borrow().as_ref()),
+        claim: state.setup.waiting(now).is_some(),
         starting: !state.settings_desk.is_open(),
         dark: state.settings.borrow().device.led_off,
         ..led::Inputs::default()
