@@ -37,7 +37,7 @@ use crate::limits;
 use crate::net::{self, Birth};
 use crate::panel;
 use crate::platform::{
-    Button, Clock, Credentials, Instant, Led, Machine, Random, Restart, UpdateSlots, Wifi,
+    Acceptor, Button, Clock, Credentials, Instant, Led, Machine, Random, Restart, UpdateSlots, Wifi,
 };
 use crate::settings::{self, Basis, Settings};
 use crate::starts;
@@ -81,7 +81,7 @@ pub struct Rest<'a, P: Parts, C, N, M: RawMutex> {
 /// The types that a shell brings for [`Rest`].
 pub trait Parts {
     /// Lets web clients in.
-    type Acceptor: TcpAccept;
+    type Acceptor: Acceptor;
     /// The data partition.
     type Flash: NorFlash;
     /// Chance.

@@ -99,6 +99,8 @@ impl edge_nal::TcpAccept for Door {
     }
 }
 
+impl platform::Acceptor for Door {}
+
 /// A machine with something to tell.
 struct Bench;
 
