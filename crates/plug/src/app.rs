@@ -28,6 +28,7 @@ use embedded_storage_async::nor_flash::NorFlash;
 pub use self::capture::{Capture, CaptureError, CaptureRequest, Piece};
 pub use self::core_task::run_core;
 pub use self::link::{Answer, Command, Details, Link, Tripped};
+use crate::access::setup;
 use crate::apart::apart;
 use crate::core::Begin;
 use crate::core::button::ButtonEvent;
@@ -152,11 +153,12 @@ where
         apart(|| keeper.answer(&state.archive)),
         apart(|| settle(&mut settling, state, basis, link)),
     );
-    let front = join(
+    let front = join3(
         apart(|| {
             panel::button(&mut button, clock, &state.panel, |event| pressed(event, state, clock.now(), link))
         }),
         apart(|| panel::led(&mut led, clock, &state.panel, || inputs(state, clock.now()))),
+        apart(|| setup::run(state, say)),
     );
     let small = join3(
         apart(|| watch_chip(clock, web.machine, link)),

@@ -22,6 +22,7 @@ mod relay_request;
 mod reply;
 mod routes;
 mod settings;
+mod setup;
 mod site;
 mod socket;
 mod trips;

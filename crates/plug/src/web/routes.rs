@@ -123,6 +123,7 @@ pub(super) enum Handler {
     Protection,
     Control(Order),
     Settings,
+    Setup,
     Wifi,
     OpenApi,
     Metrics,
@@ -151,6 +152,8 @@ const POST_CONTROL: &[(Method, Who)] = &[(Method::Post, Who::Control)];
 const POST_ADMIN: &[(Method, Who)] = &[(Method::Post, Who::Admin)];
 const RELAY: &[(Method, Who)] = &[(Method::Get, Who::Open), (Method::Put, Who::Control)];
 const SETTINGS: &[(Method, Who)] = &[(Method::Get, Who::Read), (Method::Patch, Who::Admin)];
+
+const SETUP: &[(Method, Who)] = &[(Method::Get, Who::Anyone), (Method::Post, Who::Claim)];
 
 /// Every route there is. What is not in here is a 404.
 pub const ROUTES: &[Route] = &[
@@ -184,6 +187,7 @@ pub const ROUTES: &[Route] = &[
         "erases all that the plug was told and has counted",
     ),
     route("/api/v1/identify", POST_CONTROL, Handler::Control(Order::Identify), "lets the light blink"),
+    route("/api/v1/setup", SETUP, Handler::Setup, "the first minutes: claiming the plug"),
     route("/api/v1/settings", SETTINGS, Handler::Settings, "all that a person can set"),
     route("/api/v1/wifi", READ, Handler::Wifi, "the radio: which network, how well, why not"),
     route("/api/v1/openapi.json", READ_OPEN, Handler::OpenApi, "this interface, for machines"),

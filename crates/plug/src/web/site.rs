@@ -22,7 +22,8 @@ use super::routes::{Handler, Route, find};
 use super::socket::Exchange;
 use super::trips::{self, TripRecording};
 use super::{
-    Plug, api, assets, control, energy, events, metrics, relay_log, relay_request, settings, waveform, wifi,
+    Plug, api, assets, control, energy, events, metrics, relay_log, relay_request, settings, setup, waveform,
+    wifi,
 };
 use crate::core::claims::Wish;
 use crate::limits;
@@ -152,6 +153,8 @@ impl<'a, C: Clock, N: Clock, M: RawMutex> Site<'a, C, N, M> {
             }
             Handler::Energy => Box::pin(energy::energy(self, parts)).await,
             Handler::Control(order) => Box::pin(control::control(self, order, parts, body)).await,
+            Handler::Setup if parts.method() == "POST" => Box::pin(setup::offer(self, parts, body)).await,
+            Handler::Setup => setup::status(self),
             Handler::Settings if parts.method() == "PATCH" => {
                 Box::pin(settings::patch(self, parts, body)).await
             }
