@@ -10,7 +10,7 @@ use crate::storage::careful::Careful;
 use crate::storage::item::{SaveError, fetch, put};
 
 /// Longest text that is stored: all tokens with the longest names have some 1,200 bytes.
-const STORED_MOST: usize = 1280;
+pub(super) const STORED_MOST: usize = 1280;
 
 /// Reads and writes it; one task has it.
 pub struct AccessStore<F>(Careful<F>);
