@@ -31,7 +31,7 @@ mod wrong;
 pub use claim::{Claimed, PASSWORD_LEAST, claim, is_password};
 pub use field::Secrets;
 pub use patch::{Refusal, patch};
-pub use schema::{Basis, Hardware, Settings};
+pub use schema::{Basis, Hardware, Settings, WifiSettings};
 pub use store::{STORED_MOST, SettingsStore, Trouble};
 pub use write::{etag, json_length, write_json};
 pub use wrong::{WRONG_MOST, Wanted, Wrong, WrongField};

@@ -101,10 +101,17 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
 fn the_client_computes_as_the_standards_say() {
     let mask = hmac(b"Jefe", b"what do ya want for nothing?");
     assert_eq!(hex(&mask), "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
-    let challenge = "Digest realm=\"ossp-ab12cd34ef56\", qop=\"auth\", algorithm=SHA-256, nonce=\"0a\", charset=UTF-8";
+    let challenge =
+        "Digest realm=\"ossp-ab12cd34ef56\", qop=\"auth\", algorithm=SHA-256, nonce=\"0a\", charset=UTF-8";
     let mut client = Client::new(challenge, "correct horse");
     // By hand, with coreutils' sha256sum.
     let line = client.header("GET", "/api/v1/relay?x=1");
-    assert!(line.contains("response=\"26e5f5b85aa7bf4997ac21d7ab09ba2882c034392643ec923b80211eac2b1fb0\""), "{line}");
-    assert!(line.contains("uri=\"/api/v1/relay?x=1\"") && line.ends_with(&format!("nc=00000001, cnonce=\"{CNONCE}\"")));
+    assert!(
+        line.contains("response=\"26e5f5b85aa7bf4997ac21d7ab09ba2882c034392643ec923b80211eac2b1fb0\""),
+        "{line}"
+    );
+    assert!(
+        line.contains("uri=\"/api/v1/relay?x=1\"")
+            && line.ends_with(&format!("nc=00000001, cnonce=\"{CNONCE}\""))
+    );
 }
