@@ -2,6 +2,7 @@
 //
 //   OSSP_BIN=PATH       the program (default ../target/release/ossp; dev/mock.mjs works too)
 //   OSSP_URL=URL        a plug that already runs; what needs to end and start it is skipped
+//   OSSP_PASSWORD=TEXT  its owner's password
 //   OSSP_BROWSER=PATH   the browser (default /usr/bin/chromium)
 import assert from "node:assert/strict";
 import { mkdirSync } from "node:fs";
@@ -9,6 +10,7 @@ import { request } from "node:http";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
+import { adminToken, PASSWORD } from "./owner.mjs";
 import { Plug } from "./plug.mjs";
 
 export const PICTURES = join(dirname(fileURLToPath(import.meta.url)), "screenshots");
@@ -18,6 +20,8 @@ const PATIENCE_MS = 15_000;
 
 export let plug = null;
 export let url = process.env.OSSP_URL;
+export const password = (url && process.env.OSSP_PASSWORD) || PASSWORD;
+let token;
 let browser;
 
 /** A page that notes whatever it should not do; `end` fails if it did. */
@@ -88,20 +92,28 @@ export async function until(page, key, test) {
 export const live = (page) => page.waitForSelector('.link-state[data-link="live"]');
 
 /**
- * Asks the plug, past the page. Each time on a connection of its own: the plug closes idle ones after 2 s, and a request
- * that is just then sent on a kept one is lost (a browser tries again by itself, `fetch` of Node does not).
+ * Asks the plug, past the page, as nobody. Each time on a connection of its own: the plug closes idle ones after 2 s, and
+ * a request that is just then sent on a kept one is lost (a browser tries again by itself, `fetch` of Node does not).
  */
-export function ask(path, method = "GET", body = undefined) {
+export function askBare(path, { method = "GET", body, headers = {} } = {}) {
   return new Promise((resolve, reject) => {
-    const headers = body ? { "Content-Type": "application/json" } : {};
-    const sent = request(new URL(path, url), { method, headers, agent: false }, async (answer) => {
+    const all = body ? { "content-type": "application/json", ...headers } : headers;
+    const sent = request(new URL(path, url), { method, headers: all, agent: false }, async (answer) => {
       const chunks = [];
       for await (const chunk of answer) chunks.push(chunk);
-      resolve({ status: answer.statusCode, headers: answer.headers, text: Buffer.concat(chunks).toString() });
+      resolve({ status: answer.statusCode, headers: answer.headers, body: Buffer.concat(chunks).toString() });
     });
     sent.on("error", reject);
     sent.end(body && JSON.stringify(body));
   });
+}
+
+/** The same as the owner, with a token. */
+export async function ask(path, method = "GET", body = undefined) {
+  token ??= await adminToken(askBare, password);
+  const headers = { authorization: `Bearer ${token}` };
+  const { body: text, ...answer } = await askBare(path, { method, body, headers });
+  return { ...answer, text };
 }
 
 export const askJson = async (path) => JSON.parse((await ask(path)).text);
