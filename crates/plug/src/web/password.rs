@@ -21,7 +21,8 @@ const LEAST: usize = 10;
 const MOST: usize = 128;
 const BYTES: usize = 4 * MOST;
 
-const PASSWORD: &str = "a text of 10 to 128 characters without control characters, unless masked_ha1 is given";
+const PASSWORD: &str =
+    "a text of 10 to 128 characters without control characters, unless masked_ha1 is given";
 const MASKED: &str = "64 hexadecimal digits in small letters, without password beside it";
 const NEEDS_DIGEST: &str = "sent with HTTP Digest, which it is masked with";
 
@@ -164,7 +165,10 @@ mod tests {
             let problem = read(&body).expect_err(&body);
             assert_eq!(problem.kind().1, "bad_field", "{body}");
         }
-        assert_eq!(read("{\"password\":\"0123456789\",\"old\":\"x\"}").unwrap_err().kind().1, "unknown_field");
+        assert_eq!(
+            read("{\"password\":\"0123456789\",\"old\":\"x\"}").unwrap_err().kind().1,
+            "unknown_field"
+        );
         for body in ["", "[]", "{\"password\":\"0123456789\"", "\"0123456789\""] {
             assert_eq!(read(body), Err(Problem::BadJson), "{body}");
         }

@@ -86,10 +86,7 @@ pub(super) fn sign_out<'a, C: Clock, N: Clock, M: RawMutex>(
 }
 
 /// Whole seconds that the session of the request lasts yet.
-fn left<C: Clock, N: Clock, M: RawMutex>(
-    site: &Site<'_, C, N, M>,
-    parts: &RequestParts<'_>,
-) -> Option<u64> {
+fn left<C: Clock, N: Clock, M: RawMutex>(site: &Site<'_, C, N, M>, parts: &RequestParts<'_>) -> Option<u64> {
     let cookie = parts.headers().get("cookie")?;
     let left = site.plug.state.access.session_left(Some(cookie.as_raw()), site.plug.clock.now());
     left.map(|left| left.as_secs())
@@ -123,7 +120,8 @@ mod tests {
 
     #[test]
     fn the_longest_answers_fit() {
-        let longest = SessionPage { right: Some(Right::Control), by: "session", expires_in_s: Some(u64::MAX) };
+        let longest =
+            SessionPage { right: Some(Right::Control), by: "session", expires_in_s: Some(u64::MAX) };
         assert!(serde_json_core::to_slice(&longest, &mut [0; ANSWER]).is_ok());
         let longest = SignedInPage { right: Right::Admin, expires_in_s: u64::MAX };
         assert!(serde_json_core::to_slice(&longest, &mut [0; ANSWER]).is_ok());

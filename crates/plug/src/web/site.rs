@@ -22,7 +22,8 @@ use super::routes::{Handler, Route, find};
 use super::socket::Exchange;
 use super::trips::{self, TripRecording};
 use super::{
-    Plug, api, assets, control, energy, events, metrics, password, relay_log, relay_request, session, settings, tokens, waveform, wifi,
+    Plug, api, assets, control, energy, events, metrics, password, relay_log, relay_request, session,
+    settings, tokens, waveform, wifi,
 };
 use crate::core::claims::Wish;
 use crate::limits;
@@ -60,7 +61,8 @@ impl<C: Clock, N: Clock, M: RawMutex> PathRouterService for Site<'_, C, N, M> {
         let head_only = parts.method() == "HEAD";
         let outcome = self.answer(&parts, &mut body_connection).await;
         // Nobody waits for a body that nobody read, nor keeps a connection while others have none.
-        if self.exchange.body_is_under_way() || self.stay.is_crowded() {
+        let unread = body_connection.content_length() > 0 && self.exchange.body_is_under_way();
+        if unread || self.stay.is_crowded() {
             self.exchange.end();
         }
         let sent = match outcome {

@@ -144,7 +144,11 @@ fn add(
     Ok(())
 }
 
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a cast of a float stays in range")]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a cast of a float stays in range"
+)]
 const fn whole_seconds(time: f64) -> u64 {
     time as u64
 }
@@ -177,10 +181,7 @@ fn named(body: &[u8]) -> Result<u16, Problem> {
 }
 
 /// Goes through the members of an object; the first problem counts.
-fn each_field(
-    body: &[u8],
-    visit: &mut dyn FnMut(&str, &str) -> Result<(), Problem>,
-) -> Result<(), Problem> {
+fn each_field(body: &[u8], visit: &mut dyn FnMut(&str, &str) -> Result<(), Problem>) -> Result<(), Problem> {
     let text = core::str::from_utf8(body).map_err(|_| Problem::BadJson)?;
     let mut result = Ok(());
     let whole = json::members(text, |name, value| {
