@@ -17,6 +17,9 @@ pub const RELAY_LOG: usize = 8;
 pub const WEB_WORKERS: usize = 7;
 /// Live event streams at once: at most half of the workers, so that some are always left for the rest.
 pub const EVENT_STREAMS: usize = WEB_WORKERS / 2;
+/// Who waits for changes of the state at once: each live stream, each worker whose request waits for something to be
+/// stored, and set-up.
+pub const LISTENERS: usize = EVENT_STREAMS + WEB_WORKERS + 1;
 /// How long a request may take to arrive, byte by byte.
 pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long an answer may stand still before the client is given up.

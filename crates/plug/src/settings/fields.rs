@@ -262,7 +262,7 @@ const WPA2_PASSWORD: &str =
     "8 to 63 printable ASCII characters, \"set\" to keep the one that is set, or null";
 
 /// As WPA2 has it (IEEE 802.11, annex J.4).
-fn is_wpa2_password(text: &str) -> bool {
+pub(super) fn is_wpa2_password(text: &str) -> bool {
     (8..=63).contains(&text.len()) && text.bytes().all(|byte| (b' '..=b'~').contains(&byte))
 }
 

@@ -10,6 +10,7 @@ use crate::state::State;
 pub use crate::storage::item::{Found, SaveError};
 
 mod calibration;
+mod claim;
 mod entries;
 mod field;
 mod fields;
@@ -27,6 +28,7 @@ mod tests;
 mod write;
 mod wrong;
 
+pub use claim::{Claimed, PASSWORD_LEAST, claim, is_password};
 pub use field::Secrets;
 pub use patch::{Refusal, patch};
 pub use schema::{Basis, Hardware, Settings, WifiSettings};

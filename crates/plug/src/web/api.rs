@@ -119,7 +119,7 @@ fn names<S: Serializer>(defaults: &&Defaults, serializer: S) -> Result<S::Ok, S:
 }
 
 /// What somebody called it, or `ossp-XXXX`, of the last four characters of the id.
-fn name(given: &heapless::String<32>, id: &str) -> heapless::String<32> {
+pub(super) fn name(given: &heapless::String<32>, id: &str) -> heapless::String<32> {
     if !given.is_empty() {
         return given.clone();
     }

@@ -24,7 +24,7 @@ use crate::limits;
 use crate::platform::{Clock, Instant};
 use crate::state::State;
 
-type Changes<'a> = Receiver<'a, NoopRawMutex, u32, { limits::EVENT_STREAMS + limits::WEB_WORKERS }>;
+type Changes<'a> = Receiver<'a, NoopRawMutex, u32, { limits::LISTENERS }>;
 
 /// What an event has around its JSON: name, id and the empty line.
 const AROUND: usize = 64;

@@ -25,6 +25,7 @@ mod reply;
 mod routes;
 mod session;
 mod settings;
+mod setup;
 mod site;
 mod socket;
 mod tokens;

@@ -41,6 +41,10 @@ pub(super) enum Problem {
     Forbidden,
     /// Nothing is changed before the plug has an owner.
     SetupRequired,
+    /// Somebody else's claim waits for the button.
+    SetupPending,
+    /// The plug has an owner.
+    AlreadySetUp,
     /// Too many wrong passwords.
     TooManyAttempts { wait: Duration },
     /// Nothing at this address.
@@ -151,6 +155,8 @@ impl Problem {
             Self::NoSuchTrip => (404, "no_such_trip"),
             Self::NoSuchToken => (404, "no_such_token"),
             Self::WrongMethod => (405, "method_not_allowed"),
+            Self::SetupPending => (409, "setup_pending"),
+            Self::AlreadySetUp => (409, "already_set_up"),
             Self::LockedOut => (409, "locked_out"),
             Self::TooSoon { .. } => (409, "too_soon"),
             Self::TooManyTokens => (409, "too_many_tokens"),
@@ -248,6 +254,12 @@ impl Problem {
             Self::SetupRequired => {
                 "The plug has no owner yet; choose a password on its page or with POST /api/v1/setup."
             }
+            Self::SetupPending => {
+                "Somebody else's set-up waits for the plug's button; do not press it, and try again in two minutes."
+            }
+            Self::AlreadySetUp => {
+                "The plug has an owner; change its settings instead, or hold its button for 10 s to begin anew."
+            }
             Self::NotFound => {
                 "There is nothing at this address; the addresses stand in /api/v1/openapi.json."
             }
@@ -336,6 +348,8 @@ mod tests {
             Problem::Unauthorized { stale: true },
             Problem::Forbidden,
             Problem::SetupRequired,
+            Problem::SetupPending,
+            Problem::AlreadySetUp,
             Problem::TooManyAttempts { wait: Duration::from_secs(900) },
             Problem::NotFound,
             Problem::WrongMethod,

@@ -127,6 +127,7 @@ pub(super) enum Handler {
     Password,
     Tokens,
     Token,
+    Setup,
     Wifi,
     OpenApi,
     Metrics,
@@ -162,6 +163,7 @@ const SESSION: &[(Method, Who)] =
 const TOKENS: &[(Method, Who)] =
     &[(Method::Get, Who::Admin), (Method::Post, Who::Admin), (Method::Delete, Who::Admin)];
 const DELETE_ADMIN: &[(Method, Who)] = &[(Method::Delete, Who::Admin)];
+const SETUP: &[(Method, Who)] = &[(Method::Get, Who::Anyone), (Method::Post, Who::Claim)];
 
 /// Every route there is. What is not in here is a 404.
 pub const ROUTES: &[Route] = &[
@@ -195,6 +197,7 @@ pub const ROUTES: &[Route] = &[
         "erases all that the plug was told and has counted",
     ),
     route("/api/v1/identify", POST_CONTROL, Handler::Control(Order::Identify), "lets the light blink"),
+    route("/api/v1/setup", SETUP, Handler::Setup, "the first minutes: claiming the plug"),
     route("/api/v1/settings", SETTINGS, Handler::Settings, "all that a person can set"),
     route("/api/v1/session", SESSION, Handler::Session, "who the caller is; signs in and out"),
     route("/api/v1/password", POST_ADMIN, Handler::Password, "sets another password"),

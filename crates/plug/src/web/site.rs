@@ -23,7 +23,7 @@ use super::socket::Exchange;
 use super::trips::{self, TripRecording};
 use super::{
     Plug, api, assets, control, energy, events, metrics, password, relay_log, relay_request, session,
-    settings, tokens, waveform, wifi,
+    settings, setup, tokens, waveform, wifi,
 };
 use crate::core::claims::Wish;
 use crate::limits;
@@ -154,6 +154,8 @@ impl<'a, C: Clock, N: Clock, M: RawMutex> Site<'a, C, N, M> {
             }
             Handler::Energy => Box::pin(energy::energy(self, parts)).await,
             Handler::Control(order) => Box::pin(control::control(self, order, parts, body)).await,
+            Handler::Setup if parts.method() == "POST" => Box::pin(setup::offer(self, parts, body)).await,
+            Handler::Setup => setup::status(self),
             Handler::Settings if parts.method() == "PATCH" => {
                 Box::pin(settings::patch(self, parts, body)).await
             }
