@@ -332,10 +332,10 @@ impl Problem {
 mod tests {
     use super::*;
 
-    fn all() -> [Problem; 41] {
+    fn all() -> alloc::vec::Vec<Problem> {
         let name = "for_s";
         let wanted = "a number of seconds from 0.1 to 604800";
-        [
+        alloc::vec![
             Problem::BadHead,
             Problem::BadLength,
             Problem::LengthRequired,
