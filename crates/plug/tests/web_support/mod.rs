@@ -31,7 +31,7 @@ use metering::quality::{Flag, Quality};
 use metering::reading::{HalfCycleExtremes, Harmonics, Reading, Window};
 use metering::units::{Amperes, Degrees, Hertz, Percent, Seconds, Vars, VoltAmperes, Volts, Watts};
 use metering::window::Span;
-use plug::access::{Ha1, Kept as Owner, Right, Token};
+use plug::access::{self, AccessStore, Ha1, Kept as Owner, Right, Token};
 use plug::app::{Answer, Capture, CaptureError, CaptureRequest, Command, Details, Link};
 use plug::core::Moment;
 use plug::core::claims::{
@@ -347,6 +347,12 @@ impl Plug {
         format!("Cookie: {}", cookie.split(';').next().unwrap())
     }
 
+    /// A change by somebody who knows the password.
+    pub(crate) fn post_signed(&self, client: &mut digest::Client, path: &str, body: &str) -> Response {
+        let line = client.header("POST", path);
+        self.ask_plainly("POST", path, &[&line, "Content-Type: application/json"], body)
+    }
+
     /// Lets everybody read, or not.
     pub(crate) fn open_reading(&self, open: bool) {
         let word = if open { "open" } else { "closed" };
@@ -417,7 +423,8 @@ async fn run(door: &Door, speed: f64, owner: Option<Owner>, inbox: &mpsc::Receiv
     let serve = async {
         plug::web::serve(door, &web).await;
     };
-    or(tasks, or(or(serve, keep_settings(&inside, &basis)), or(core(&inside), keep(&inside)))).await;
+    let keep_stored = or(keep_settings(&inside, &basis), keep_access(&inside));
+    or(tasks, or(or(serve, keep_stored), or(core(&inside), keep(&inside)))).await;
 }
 
 /// Reads the settings and stores changes of them.
@@ -429,6 +436,12 @@ async fn keep_settings(inside: &Inside, basis: &Basis) {
         inside.told.borrow_mut().push(settings.clone());
     })
     .await;
+}
+
+/// Stores changes of who may do what.
+async fn keep_access(inside: &Inside) {
+    let flash = RamFlash { bytes: vec![0xff; 8 * 4096], state: &inside.flash };
+    access::run(&mut AccessStore::new(flash), &inside.state).await;
 }
 
 /// Answers what only the flash knows.
