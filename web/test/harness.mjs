@@ -2,6 +2,7 @@
 //
 //   OSSP_BIN=PATH       the program (default ../target/release/ossp; dev/mock.mjs works too)
 //   OSSP_URL=URL        a plug that already runs; what needs to end and start it is skipped
+//   OSSP_PASSWORD=WORDS its owner's password (default below; a plug of our own gets it at its start)
 //   OSSP_BROWSER=PATH   the browser (default /usr/bin/chromium)
 import assert from "node:assert/strict";
 import { mkdirSync } from "node:fs";
@@ -9,26 +10,35 @@ import { request } from "node:http";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
+import { Owner } from "./owner.mjs";
 import { Plug } from "./plug.mjs";
 
 export const PICTURES = join(dirname(fileURLToPath(import.meta.url)), "screenshots");
 export const DESKTOP = { width: 1280, height: 900 };
 export const PHONE = { width: 390, height: 844 };
 const PATIENCE_MS = 15_000;
+export const PASSWORD = process.env.OSSP_PASSWORD ?? "four words of the tests";
 
 export let plug = null;
+/** Where programs ask. */
 export let url = process.env.OSSP_URL;
+/** Where the browser looks: by the plug's name, because browsers trust 127.0.0.1 with more than any real plug. */
+export let pageUrl;
+/** Whom the plug belongs to; `null` in a plug's first minutes. */
+export let owner = null;
 let browser;
 
 /** A page that notes whatever it should not do; `end` fails if it did. */
 export async function visit(options = {}, hash = "", prepare = async () => {}) {
-  const { allowConsole = false, ...context } = options;
+  const { allowConsole = false, stranger = false, ...context } = options;
   const page = await browser.newPage({ viewport: DESKTOP, reducedMotion: "reduce", ...context });
   page.setDefaultTimeout(PATIENCE_MS);
   const sins = [];
-  const own = new URL(url).host;
+  const own = new URL(pageUrl).host;
   page.on("console", (message) => {
     const text = message.text();
+    // The plug hands out its nonce with a 401, and Chromium notes each.
+    if (/status of 401/.test(text)) return;
     const violation = /Content Security Policy|Refused to/i.test(text);
     if (violation || (!allowConsole && ["error", "warning"].includes(message.type()))) sins.push(text);
   });
@@ -43,10 +53,18 @@ export async function visit(options = {}, hash = "", prepare = async () => {}) {
       globalThis.violations.push(`${event.violatedDirective}: ${event.blockedURI}`);
     });
   });
+  if (owner && !stranger) await signedIn(page);
   await prepare(page);
-  await page.goto(url + hash);
+  await page.goto(pageUrl + hash);
   page.sins = async () => [...sins, ...(await page.evaluate(() => globalThis.violations))];
   return page;
+}
+
+/** As a page that was signed in before. */
+async function signedIn(page) {
+  const [name, value] = owner.cookie.split("=");
+  await page.context().addCookies([{ name, value, url: pageUrl, httpOnly: true, sameSite: "Strict" }]);
+  await page.addInitScript((held) => sessionStorage.setItem("ossp-ha1", held), owner.held);
 }
 
 /** Runs `steps` on a page, keeps a picture if they fail, and checks that the page did nothing it should not. */
@@ -93,7 +111,7 @@ export const live = (page) => page.waitForSelector('.link-state[data-link="live"
  */
 export function ask(path, method = "GET", body = undefined) {
   return new Promise((resolve, reject) => {
-    const headers = body ? { "Content-Type": "application/json" } : {};
+    const headers = { ...(body && { "Content-Type": "application/json" }), ...owner?.headers };
     const sent = request(new URL(path, url), { method, headers, agent: false }, async (answer) => {
       const chunks = [];
       for await (const chunk of answer) chunks.push(chunk);
@@ -134,17 +152,22 @@ export const contrast = (page, selector) =>
     return (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
   }, selector);
 
-/** Starts the plug, unless one is given, and the browser; for `before`. */
-export async function open() {
+/** Starts the plug, unless one is given, and the browser; for `before`. With `fresh` it has no owner yet. */
+export async function open({ fresh = false, more = [], source } = {}) {
   if (!url) {
-    plug = await Plug.start();
+    plug = await Plug.start([...(fresh ? [] : ["--password", PASSWORD]), ...more], source);
     url = plug.url;
   }
   if (!url.endsWith("/")) url += "/";
+  const { id } = await askJson("api/v1/info");
+  const { hostname, port } = new URL(url);
+  pageUrl = hostname === "127.0.0.1" ? `http://ossp-${id.slice(-4).toLowerCase()}.local:${port}/` : url;
+  if (!fresh) await own();
   browser = await chromium.launch({
     executablePath: process.env.OSSP_BROWSER ?? "/usr/bin/chromium",
     args: [
       "--no-sandbox",
+      "--host-resolver-rules=MAP *.local 127.0.0.1",
       "--disable-gpu",
       "--disable-quic",
       "--no-first-run",
@@ -153,6 +176,11 @@ export async function open() {
       "--disable-sync",
     ],
   });
+}
+
+/** From now on the owner asks. */
+export async function own(password = PASSWORD) {
+  owner = await Owner.signIn(url, (await askJson("api/v1/info")).id, password);
 }
 
 /** Ends both; for `after`. */

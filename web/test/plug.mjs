@@ -15,16 +15,21 @@ export class Plug {
   #child;
   #state = mkdtempSync(join(tmpdir(), "ossp-browser-"));
   #errors = [];
+  #more;
+  #source;
   url;
 
-  static async start() {
+  /** `more` goes to its command line; */
+  static async start(more = [], source = "sim:kettle") {
     const plug = new Plug();
+    plug.#more = more;
+    plug.#source = source;
     await plug.launch("127.0.0.1:0");
     return plug;
   }
 
   async launch(listen) {
-    const words = ["run", "--listen", listen, "--state", this.#state, "--source", "sim:kettle"];
+    const words = ["run", "--listen", listen, "--state", this.#state, "--source", this.#source, ...this.#more];
     const [command, ...first] = BINARY.endsWith(".mjs") ? [process.execPath, BINARY] : [BINARY];
     this.#child = spawn(command, [...first, ...words], { stdio: ["ignore", "pipe", "pipe"] });
     this.#child.stderr.on("data", (data) => this.#errors.push(data));
