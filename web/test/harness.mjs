@@ -30,8 +30,9 @@ let browser;
 
 /** A page that notes whatever it should not do; `end` fails if it did. */
 export async function visit(options = {}, hash = "", prepare = async () => {}) {
-  const { allowConsole = false, stranger = false, ...context } = options;
-  const page = await browser.newPage({ viewport: DESKTOP, reducedMotion: "reduce", ...context });
+  const { allowConsole = false, stranger = false, ...more } = options;
+  const context = await browser.newContext({ viewport: DESKTOP, reducedMotion: "reduce", ...more });
+  const page = await context.newPage();
   page.setDefaultTimeout(PATIENCE_MS);
   const sins = [];
   const own = new URL(pageUrl).host;
@@ -81,7 +82,7 @@ export async function looking(name, options, steps, hash, prepare) {
     error.message += ` (picture: ${path})${sins.length > 0 ? `; the page also said: ${sins.join("; ")}` : ""}`;
     throw error;
   } finally {
-    await page.close();
+    await page.context().close();
   }
 }
 

@@ -9,8 +9,7 @@ import type { Lifetime } from "../lib/signal";
 import { editor } from "../parts/editor";
 import { groupCard } from "../parts/groups";
 import { explainRefusal, userName } from "../parts/signin";
-import { ACCESS, ACCESS_POINT } from "../texts/access";
-import { strength } from "./setup";
+import { ACCESS, ACCESS_POINT, LEAST, strength } from "../texts/access";
 
 const SCOPES: [Right, string][] = [
   ["read", "read: look, change nothing"],
@@ -65,7 +64,7 @@ function passwordCard(): HTMLElement {
     event.preventDefault();
     setText(problem, "");
     setText(note, "");
-    if ([...next.value].length < 10) return fail(next, strength(next.value));
+    if ([...next.value].length < LEAST) return fail(next, strength(next.value));
     if (next.value !== again.value) return fail(again, "The new one is not the same twice.");
     setAttribute(submit, "disabled", true);
     try {
@@ -121,7 +120,7 @@ function newToken(token: string): HTMLElement {
 
 function tokensCard(): HTMLElement {
   const list = h("ul", { class: "tokens" });
-  const fresh = h("div", { role: "status" });
+  const fresh = h("div");
   const problem = h("p", { class: "problem", role: "alert" });
   const trying = async (action: () => Promise<unknown>): Promise<void> => {
     setText(problem, "");
@@ -180,6 +179,7 @@ function tokensCard(): HTMLElement {
     void trying(async () => {
       const made = await api.makeToken(typed(name), typed(scope) as Right);
       if (made) fresh.replaceChildren(newToken(made.token));
+      fresh.querySelector("input")?.select();
       clean();
       await load();
     });

@@ -10,9 +10,7 @@ import type { Lifetime } from "../lib/signal";
 import { browserZone, zones } from "../lib/zonefile";
 import { findZone } from "../lib/zones";
 import { userName } from "../parts/signin";
-import { TIME_LATER, TIME_SOURCES } from "../texts/access";
-
-const LEAST = 10;
+import { LEAST, strength, TIME_LATER, TIME_SOURCES } from "../texts/access";
 
 const WHO: Field[] = [
   { path: "name", kind: "text", label: "Name", help: "What people call this plug." },
@@ -48,14 +46,6 @@ const TIME: Field[] = [
     choices: TIME_SOURCES.map(([value, name]) => [value, name]),
   },
 ];
-
-/** By length alone: everything else that a page can tell of a password misleads. */
-export function strength(password: string, least = LEAST): string {
-  const more = least - [...password].length;
-  if (password === "") return `At least ${least} characters; four random words are good.`;
-  if (more > 0) return `${more} more ${more === 1 ? "character" : "characters"} needed.`;
-  return more > -4 ? "Long enough. Longer is better." : more > -10 ? "A good length." : "A very good length.";
-}
 
 /** What the plug measures, while nobody owns it yet. */
 function liveLine(life: Lifetime): HTMLElement {
@@ -174,7 +164,12 @@ export async function setupPage(life: Lifetime): Promise<Node> {
       if (answer?.setup_complete) finish();
       else waitForButton(life, page, element, answer, finish);
     } catch (error) {
-      const rest = error instanceof Refused ? form.refuse(error.fields) : [];
+      // By the settings' names, where the plug asked those.
+      const fields = (error instanceof Refused ? error.fields : []).map((one) => ({
+        ...one,
+        field: one.field.replace(/^(device|wifi)\.(?=name|access_point)/, ""),
+      }));
+      const rest = form.refuse(fields);
       const more = rest.map((one) => ` ${one.field}: ${one.message}.`).join("");
       setText(problem, `${(error as Error).message}${more}`);
       if (error instanceof Refused && error.code === "already_set_up") void plug.meet();

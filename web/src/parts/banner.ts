@@ -123,6 +123,7 @@ function relay(now: number): Alert[] {
 }
 
 function quality(): Alert[] {
+  if (plug.who.value === "first" && location.hash !== "#/look") return []; // First things first.
   const seen = [...plug.flagSeen]
     .filter(([, at]) => plug.receivedAt - at < FLAG_MEMORY_MS)
     .map(([name]) => name)

@@ -26,7 +26,7 @@ export const TIME_LATER = "The plug keeps this choice; it acts on it from a late
 export const ACCESS: FieldGroup = {
   id: "who",
   title: "Who may do what",
-  what: "Whoever has the owner's password may do everything. Programs have tokens of their own (below).",
+  what: "Whoever has the owner's password may do everything. Programs have tokens of their own.",
   fields: [
     {
       path: "access.reading",
@@ -58,7 +58,7 @@ export const ACCESS_POINT: FieldGroup = {
       label: "It opens",
       help: "A long press of the button opens it in any case.",
       choices: [
-        ["fallback", "when the plug cannot join a network, too"],
+        ["fallback", "when it cannot join a network"],
         ["button", "by the button only"],
       ],
     },
@@ -76,3 +76,14 @@ export const ACCESS_POINT: FieldGroup = {
     },
   ],
 };
+
+/** A password has at least so many characters, unless the plug says otherwise. */
+export const LEAST = 10;
+
+/** By length alone: everything else that a page can tell of a password misleads. */
+export function strength(password: string, least = LEAST): string {
+  const more = least - [...password].length;
+  if (password === "") return `At least ${least} characters; four random words are good.`;
+  if (more > 0) return `${more} more ${more === 1 ? "character" : "characters"} needed.`;
+  return more > -4 ? "Long enough. Longer is better." : more > -10 ? "A good length." : "A very good length.";
+}
