@@ -2,29 +2,31 @@
 //
 //   OSSP_BIN=PATH       the program (default ../target/release/ossp; dev/mock.mjs works too)
 //   OSSP_URL=URL        a plug that already runs; what needs to end and start it is skipped
-//   OSSP_PASSWORD=WORDS its owner's password (default below; a plug of our own gets it at its start)
+//   OSSP_PASSWORD=TEXT  its owner's password
 //   OSSP_BROWSER=PATH   the browser (default /usr/bin/chromium)
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import { mkdirSync } from "node:fs";
 import { request } from "node:http";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
-import { Owner } from "./owner.mjs";
+import { adminToken, askSigned, PASSWORD } from "./owner.mjs";
 import { Plug } from "./plug.mjs";
 
 export const PICTURES = join(dirname(fileURLToPath(import.meta.url)), "screenshots");
 export const DESKTOP = { width: 1280, height: 900 };
 export const PHONE = { width: 390, height: 844 };
 const PATIENCE_MS = 15_000;
-export const PASSWORD = process.env.OSSP_PASSWORD ?? "four words of the tests";
 
 export let plug = null;
 /** Where programs ask. */
 export let url = process.env.OSSP_URL;
 /** Where the browser looks: by the plug's name, because browsers trust 127.0.0.1 with more than any real plug. */
 export let pageUrl;
-/** Whom the plug belongs to; `null` in a plug's first minutes. */
+/** Its owner's. */
+export const password = (url && process.env.OSSP_PASSWORD) || PASSWORD;
+/** What the owner has: a token for programs, a session's cookie and what the page holds of the password; `null` in a plug's first minutes. */
 export let owner = null;
 let browser;
 
@@ -107,20 +109,27 @@ export async function until(page, key, test) {
 export const live = (page) => page.waitForSelector('.link-state[data-link="live"]');
 
 /**
- * Asks the plug, past the page. Each time on a connection of its own: the plug closes idle ones after 2 s, and a request
- * that is just then sent on a kept one is lost (a browser tries again by itself, `fetch` of Node does not).
+ * Asks the plug, past the page, as nobody. Each time on a connection of its own: the plug closes idle ones after 2 s, and
+ * a request that is just then sent on a kept one is lost (a browser tries again by itself, `fetch` of Node does not).
  */
-export function ask(path, method = "GET", body = undefined) {
+export function askBare(path, { method = "GET", body, headers = {} } = {}) {
   return new Promise((resolve, reject) => {
-    const headers = { ...(body && { "Content-Type": "application/json" }), ...owner?.headers };
-    const sent = request(new URL(path, url), { method, headers, agent: false }, async (answer) => {
+    const all = body ? { "content-type": "application/json", ...headers } : headers;
+    const sent = request(new URL(path, url), { method, headers: all, agent: false }, async (answer) => {
       const chunks = [];
       for await (const chunk of answer) chunks.push(chunk);
-      resolve({ status: answer.statusCode, headers: answer.headers, text: Buffer.concat(chunks).toString() });
+      resolve({ status: answer.statusCode, headers: answer.headers, body: Buffer.concat(chunks).toString() });
     });
     sent.on("error", reject);
     sent.end(body && JSON.stringify(body));
   });
+}
+
+/** The same as the owner, with a token, once there is one. */
+export async function ask(path, method = "GET", body = undefined) {
+  const headers = owner ? { authorization: `Bearer ${owner.token}` } : {};
+  const { body: text, ...answer } = await askBare(path, { method, body, headers });
+  return { ...answer, text };
 }
 
 export const askJson = async (path) => JSON.parse((await ask(path)).text);
@@ -153,10 +162,10 @@ export const contrast = (page, selector) =>
     return (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
   }, selector);
 
-/** Starts the plug, unless one is given, and the browser; for `before`. With `fresh` it has no owner yet. */
-export async function open({ fresh = false, more = [], source } = {}) {
+/** Starts the plug, unless one is given, and the browser; for `before`. With `fresh` nobody has set it up yet. */
+export async function open({ fresh = false, more } = {}) {
   if (!url) {
-    plug = await Plug.start([...(fresh ? [] : ["--password", PASSWORD]), ...more], source);
+    plug = await Plug.start({ fresh, more });
     url = plug.url;
   }
   if (!url.endsWith("/")) url += "/";
@@ -180,8 +189,13 @@ export async function open({ fresh = false, more = [], source } = {}) {
 }
 
 /** From now on the owner asks. */
-export async function own(password = PASSWORD) {
-  owner = await Owner.signIn(url, (await askJson("api/v1/info")).id, password);
+export async function own(words = password) {
+  const realm = `ossp-${(await askJson("api/v1/info")).id}`;
+  const session = await askSigned(askBare, "/api/v1/session", { method: "POST", body: {}, password: words });
+  assert.equal(session.status, 200, `signing in: ${session.body}`);
+  const [cookie] = session.headers["set-cookie"][0].split(";");
+  const ha1 = createHash("sha256").update(`admin:${realm}:${words}`).digest("hex");
+  owner = { token: owner?.token ?? (await adminToken(askBare, words)), cookie, held: `${realm} ${ha1}` };
 }
 
 /** Ends both; for `after`. */

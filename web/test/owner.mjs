@@ -1,55 +1,42 @@
-// The owner at a plug's API, past the page: signs in by Digest once, and asks with a token of the widest scope then.
+// How a test becomes a plug's owner and proves it, past the page: Digest with SHA-256 (RFC 7616) and tokens.
+import assert from "node:assert/strict";
 import { createHash, randomBytes } from "node:crypto";
-import { request } from "node:http";
+
+export const PASSWORD = "test words 10";
 
 const sha256 = (text) => createHash("sha256").update(text).digest("hex");
 
-/** One request on a connection of its own. */
-function send(url, method, headers, body) {
-  return new Promise((resolve, reject) => {
-    const more = body === undefined ? {} : { "Content-Type": "application/json" };
-    const sent = request(url, { method, headers: { ...more, ...headers }, agent: false }, async (answer) => {
-      const chunks = [];
-      for await (const chunk of answer) chunks.push(chunk);
-      resolve({ status: answer.statusCode, headers: answer.headers, text: Buffer.concat(chunks).toString() });
-    });
-    sent.on("error", reject);
-    sent.end(body);
-  });
+/** What `Authorization` has to say to a challenge, for one request. */
+export function proofOf(challenge, method, target, password = PASSWORD, count = 1) {
+  const part = (name) => challenge.match(new RegExp(`${name}="([^"]*)"`))?.[1];
+  assert.match(challenge, /^Digest .*algorithm=SHA-256/);
+  const [realm, nonce] = [part("realm"), part("nonce")];
+  const [nc, cnonce] = [count.toString(16).padStart(8, "0"), randomBytes(8).toString("hex")];
+  const owner = sha256(`admin:${realm}:${password}`);
+  const response = sha256(`${owner}:${nonce}:${nc}:${cnonce}:auth:${sha256(`${method}:${target}`)}`);
+  const quoted = { username: "admin", realm, nonce, uri: target, cnonce, response };
+  const words = Object.entries(quoted).map(([name, value]) => `${name}="${value}"`);
+  return `Digest ${words.join(", ")}, algorithm=SHA-256, qop=auth, nc=${nc}`;
 }
 
-/** Asks as `curl --digest` does: first without, then with what the 401 gave. */
-export async function digest(url, method, ha1, body) {
-  const first = await send(url, method, {}, body);
-  const value = (name) => first.headers["www-authenticate"]?.match(new RegExp(`\\b${name}="?([^",]*)`))?.[1];
-  const [realm, nonce, cnonce, nc] = [value("realm"), value("nonce"), randomBytes(8).toString("hex"), "00000001"];
-  if (!nonce) throw new Error(`no challenge at ${url}: ${first.status} ${first.text}`);
-  const uri = new URL(url).pathname;
-  const response = sha256(`${ha1}:${nonce}:${nc}:${cnonce}:auth:${sha256(`${method}:${uri}`)}`);
-  const Authorization = `Digest username="admin", realm="${realm}", nonce="${nonce}", uri="${uri}", algorithm=SHA-256, qop=auth, nc=${nc}, cnonce="${cnonce}", response="${response}"`;
-  return send(url, method, { Authorization }, body);
+/** Makes the one who asks the owner of a plug that has none and no button. `ask(path, {method, body, headers})`. */
+export async function setUp(ask, password = PASSWORD) {
+  const answer = await ask("/api/v1/setup", { method: "POST", body: { password } });
+  assert.equal(answer.status, 200, `setting up: ${answer.body}`);
 }
 
-export class Owner {
-  /** Goes with each request. */
-  headers;
-  /** Of a session. */
-  cookie;
-  /** What the page keeps of the password. */
-  held;
+/** Asks twice: for the challenge, and with the answer to it. */
+export async function askSigned(ask, path, { method = "GET", body, password = PASSWORD } = {}) {
+  const { status, headers } = await ask("/api/v1/session", { method: "POST" });
+  assert.equal(status, 401);
+  const authorization = proofOf(headers["www-authenticate"], method, path, password);
+  return ask(path, { method, body, headers: { authorization } });
+}
 
-  static async signIn(url, id, password) {
-    const realm = `ossp-${id}`;
-    const ha1 = sha256(`admin:${realm}:${password}`);
-    const session = await digest(`${url}api/v1/session`, "POST", ha1, "{}");
-    if (session.status !== 200) throw new Error(`signing in: ${session.status} ${session.text}`);
-    const wish = JSON.stringify({ name: "browser test", scope: "admin" });
-    const made = await digest(`${url}api/v1/tokens`, "POST", ha1, wish);
-    if (made.status !== 201) throw new Error(`making a token: ${made.status} ${made.text}`);
-    const owner = new Owner();
-    owner.headers = { Authorization: `Bearer ${JSON.parse(made.text).token}` };
-    [owner.cookie] = session.headers["set-cookie"][0].split(";");
-    owner.held = `${realm} ${ha1}`;
-    return owner;
-  }
+/** A token of its owner's that may do everything. */
+export async function adminToken(ask, password = PASSWORD) {
+  const body = { name: "test", scope: "admin" };
+  const answer = await askSigned(ask, "/api/v1/tokens", { method: "POST", body, password });
+  assert.equal(answer.status, 201, `making a token: ${answer.body}`);
+  return JSON.parse(answer.body).token;
 }

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import { PASSWORD } from "./owner.mjs";
 
 const WEB = resolve(dirname(fileURLToPath(import.meta.url)), "..");
 const BINARY = resolve(WEB, process.env.OSSP_BIN ?? "../target/release/ossp");
@@ -16,20 +17,18 @@ export class Plug {
   #state = mkdtempSync(join(tmpdir(), "ossp-browser-"));
   #errors = [];
   #more;
-  #source;
   url;
 
-  /** `more` goes to its command line; */
-  static async start(more = [], source = "sim:kettle") {
+  /** With an owner, unless `fresh`: then nobody has set it up yet. */
+  static async start({ fresh = false, more = ["--source", "sim:kettle"] } = {}) {
     const plug = new Plug();
-    plug.#more = more;
-    plug.#source = source;
+    plug.#more = fresh ? more : ["--password", PASSWORD, ...more];
     await plug.launch("127.0.0.1:0");
     return plug;
   }
 
   async launch(listen) {
-    const words = ["run", "--listen", listen, "--state", this.#state, "--source", this.#source, ...this.#more];
+    const words = ["run", "--listen", listen, "--state", this.#state, ...this.#more];
     const [command, ...first] = BINARY.endsWith(".mjs") ? [process.execPath, BINARY] : [BINARY];
     this.#child = spawn(command, [...first, ...words], { stdio: ["ignore", "pipe", "pipe"] });
     this.#child.stderr.on("data", (data) => this.#errors.push(data));

@@ -34,9 +34,11 @@ use crate::core::button::ButtonEvent;
 use crate::core::claims::{RelayCommand, Source, Wish};
 use crate::core::led;
 use crate::limits;
-use crate::net;
+use crate::net::{self, Birth};
 use crate::panel;
-use crate::platform::{Button, Clock, Credentials, Led, Machine, Random, Restart, UpdateSlots, Wifi};
+use crate::platform::{
+    Acceptor, Button, Clock, Credentials, Led, Machine, Random, Restart, UpdateSlots, Wifi,
+};
 use crate::settings::{self, Basis, Settings};
 use crate::starts;
 use crate::state::{Restarting, State};
@@ -63,8 +65,8 @@ pub struct Rest<'a, P: Parts, C, N, M: RawMutex> {
     pub wifi: Option<&'a mut P::Wifi>,
     /// The network to join if the settings know none.
     pub known: Option<&'a Credentials>,
-    /// Name and password of the access point: [`factory_access_point`](crate::net::factory_access_point) until the
-    /// plug has an owner.
+    /// Name and password of the access point until the plug has an owner:
+    /// [`factory_access_point`](crate::net::factory_access_point).
     pub own: &'a Credentials,
     /// UDP sockets on the access point's side, for its addresses.
     pub access_point_udp: Option<&'a P::Udp>,
@@ -79,7 +81,7 @@ pub struct Rest<'a, P: Parts, C, N, M: RawMutex> {
 /// The types that a shell brings for [`Rest`].
 pub trait Parts {
     /// Lets web clients in.
-    type Acceptor: TcpAccept;
+    type Acceptor: Acceptor;
     /// The data partition.
     type Flash: NorFlash;
     /// Chance.
@@ -124,12 +126,10 @@ where
     link.commands
         .send(Command::Begin(Box::new(begin(state, before, &mut random, web.identity.id.as_bytes()))))
         .await;
-    let set_known = state.settings.borrow().wifi.credentials();
-    let known = set_known.as_ref().or(known);
 
     let network = apart(|| async {
         match wifi {
-            Some(wifi) => net::run(wifi, clock, state, known, own).await,
+            Some(wifi) => net::run(wifi, clock, state, &Birth { known, own, id: &web.identity.id }).await,
             None => pending().await,
         }
     });

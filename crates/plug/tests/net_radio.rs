@@ -11,13 +11,18 @@ use std::time::Duration;
 use metering::calibration::Calibration;
 use plug::core::{Core, Moment};
 use plug::limits;
-use plug::net::{LinkState, WifiStatus, factory_access_point, run};
+use plug::net::{Birth, LinkState, WifiStatus, factory_access_point, run};
 use plug::platform::{Address, Clock, Credentials, Instant, LinkError, Network, Security, Wifi};
 use plug::settings::Hardware;
 use plug::state::State;
 
-const HARDWARE: Hardware =
-    Hardware { maximum_current_a: 16.0, has_button: false, has_led: false, can_hold: false };
+const HARDWARE: Hardware = Hardware {
+    maximum_current_a: 16.0,
+    has_button: false,
+    confirms_setup: false,
+    has_led: false,
+    can_hold: false,
+};
 
 /// Time that goes on when everybody waits.
 #[derive(Default)]
@@ -194,9 +199,10 @@ fn play_asking(
         calls: &calls,
     };
     let own = factory_access_point();
+    let birth = Birth { known, own: &own, id: "a1b2c3d4e5f6" };
     let mut log: Vec<String> = Vec::new();
     {
-        let task = run(&mut radio, &clock, &state, known, &own);
+        let task = run(&mut radio, &clock, &state, &birth);
         // Two lists of a scan's networks, and little else: memory of a chip.
         assert!(size_of_val(&task) <= 3 * 1024, "the task has {} bytes", size_of_val(&task));
         let mut task = pin!(task);

@@ -74,7 +74,9 @@ fn every_route_is_described_and_nothing_else() {
         let operations = document["paths"][route.path].as_object().unwrap();
         let mut methods: Vec<_> = operations.keys().map(|method| method.to_uppercase()).collect();
         methods.sort_unstable();
-        assert_eq!(methods, route.methods.names(), "{}", route.path);
+        let mut allowed: Vec<_> = route.methods.names().collect();
+        allowed.sort_unstable();
+        assert_eq!(methods, allowed, "{}", route.path);
         for (method, operation) in operations {
             for field in ["operationId", "summary", "responses"] {
                 assert!(!operation[field].is_null(), "{method} {} has no {field}", route.path);

@@ -29,8 +29,20 @@ pub(super) enum Problem {
     BodyTooLong { most: usize },
     /// The body did not arrive.
     BodyMissing,
+    /// No host, or none that can be one.
+    BadHost,
+    /// The plug does not answer under this name.
+    WrongHost,
     /// The page that asks is not the plug's.
     WrongOrigin,
+    /// Nobody signed in, or not rightly. `stale`: only the number that was used once is too old.
+    Unauthorized { stale: bool },
+    /// Signed in, but not as somebody who may do this.
+    Forbidden,
+    /// Nothing is changed before the plug has an owner.
+    SetupRequired,
+    /// Too many wrong passwords.
+    TooManyAttempts { wait: Duration },
     /// Nothing at this address.
     NotFound,
     /// Not with this method.
@@ -126,7 +138,11 @@ impl Problem {
             Self::BadLength => (400, "bad_content_length"),
             Self::BodyMissing => (400, "body_missing"),
             Self::BadJson => (400, "bad_json"),
+            Self::BadHost => (400, "bad_host"),
+            Self::Unauthorized { .. } => (401, "unauthorized"),
             Self::WrongOrigin => (403, "wrong_origin"),
+            Self::Forbidden => (403, "forbidden"),
+            Self::SetupRequired => (403, "setup_required"),
             Self::NotFound => (404, "not_found"),
             Self::NoSuchTrip => (404, "no_such_trip"),
             Self::WrongMethod => (405, "method_not_allowed"),
@@ -142,6 +158,8 @@ impl Problem {
             Self::BadSettings => (422, "bad_settings"),
             Self::BadParameter { .. } => (422, "bad_parameter"),
             Self::TooManyCycles => (422, "too_many_cycles"),
+            Self::WrongHost => (421, "wrong_host"),
+            Self::TooManyAttempts { .. } => (429, "too_many_attempts"),
             Self::HeadTooLong => (431, "head_too_long"),
             Self::NotStored => (500, "not_stored"),
             Self::NothingMeasuredYet => (503, "nothing_measured_yet"),
@@ -161,7 +179,9 @@ impl Problem {
     pub(super) fn retry_after(&self) -> Option<u32> {
         match self {
             Self::TooManyStreams => Some(5),
-            Self::TooSoon { wait, .. } => u32::try_from(wait.as_millis().div_ceil(1000)).ok(),
+            Self::TooSoon { wait, .. } | Self::TooManyAttempts { wait } => {
+                u32::try_from(wait.as_millis().div_ceil(1000)).ok()
+            }
             Self::NothingMeasuredYet
             | Self::SamplesGone
             | Self::FlashSilent
@@ -188,6 +208,10 @@ impl Problem {
                 let (seconds, why) = (wait.as_secs_f64(), too_soon(*why));
                 write!(text, "It can be switched on in {seconds:.1} s: {why}.")
             }
+            Self::TooManyAttempts { wait } => {
+                let seconds = wait.as_millis().div_ceil(1000);
+                write!(text, "Too many wrong passwords came from your address; try again in {seconds} s.")
+            }
             _ => text.write_str(self.fixed_message()),
         };
         // Every sentence fits; a cut one would still be a hint.
@@ -204,8 +228,19 @@ impl Problem {
             Self::BodyMissing => {
                 "The body did not arrive in time; send as many bytes as Content-Length says."
             }
-            Self::WrongOrigin => {
-                "A page from another address may not change anything here; open the plug's own page."
+            Self::BadHost => "Send one header Host with the plug's name or address.",
+            Self::WrongHost => {
+                "The plug does not answer under this name; use its own or its address, or add the name to access.hosts."
+            }
+            Self::WrongOrigin => "A page from another address may not ask here; open the plug's own page.",
+            Self::Unauthorized { .. } => {
+                "Sign in: HTTP Digest with the user name admin and the plug's password, or a token as Bearer."
+            }
+            Self::Forbidden => {
+                "What you signed in with may not do this; use the password, or a token with a larger scope."
+            }
+            Self::SetupRequired => {
+                "The plug has no owner yet; choose a password on its page or with POST /api/v1/setup."
             }
             Self::NotFound => {
                 "There is nothing at this address; the addresses stand in /api/v1/openapi.json."
@@ -256,6 +291,7 @@ impl Problem {
             | Self::BadField { .. }
             | Self::BadParameter { .. }
             | Self::TooSoon { .. }
+            | Self::TooManyAttempts { .. }
             | Self::RepeatedField { .. } => "",
         }
     }
@@ -264,7 +300,7 @@ impl Problem {
     pub(super) fn json(&self, buffer: &mut [u8; PROBLEM_JSON]) -> usize {
         let message = self.message();
         let wait_s = match self {
-            Self::TooSoon { wait, .. } => Some(wait.as_secs_f64()),
+            Self::TooSoon { wait, .. } | Self::TooManyAttempts { wait } => Some(wait.as_secs_f64()),
             _ => None,
         };
         let body = Outer { error: Inner { code: self.kind().1, message: &message, wait_s } };
@@ -276,7 +312,7 @@ impl Problem {
 mod tests {
     use super::*;
 
-    fn all() -> [Problem; 33] {
+    fn all() -> [Problem; 39] {
         let name = "for_s";
         let wanted = "a number of seconds from 0.1 to 604800";
         [
@@ -286,7 +322,13 @@ mod tests {
             Problem::HeadTooLong,
             Problem::BodyTooLong { most: usize::MAX },
             Problem::BodyMissing,
+            Problem::BadHost,
+            Problem::WrongHost,
             Problem::WrongOrigin,
+            Problem::Unauthorized { stale: true },
+            Problem::Forbidden,
+            Problem::SetupRequired,
+            Problem::TooManyAttempts { wait: Duration::from_secs(900) },
             Problem::NotFound,
             Problem::WrongMethod,
             Problem::NotJsonType,

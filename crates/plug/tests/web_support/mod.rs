@@ -99,6 +99,8 @@ impl edge_nal::TcpAccept for Door {
     }
 }
 
+impl platform::Acceptor for Door {}
+
 /// A machine with something to tell.
 struct Bench;
 
@@ -455,7 +457,13 @@ pub(crate) fn row(day: i32) -> Row {
 /// What settings are read against.
 pub(crate) fn basis() -> Basis {
     Basis {
-        hardware: Hardware { maximum_current_a: 16.0, has_button: true, has_led: true, can_hold: true },
+        hardware: Hardware {
+            maximum_current_a: 16.0,
+            has_button: true,
+            confirms_setup: false,
+            has_led: true,
+            can_hold: true,
+        },
         board: calibration(),
         zone: |text| text.starts_with(|first: char| first.is_ascii_uppercase()),
     }
