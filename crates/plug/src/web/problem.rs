@@ -67,9 +67,9 @@ pub(super) enum Problem {
     ChangedMeanwhile,
     /// All settings together are more than the plug keeps.
     SettingsTooLarge,
-    /// The flash did not take the settings.
+    /// The flash did not take the change.
     NotStored,
-    /// Another change of the settings is under way, or they are not read yet.
+    /// Another change is under way, or what is stored is not read yet.
     SettingsBusy,
     /// Protection holds the relay open.
     LockedOut,
@@ -83,6 +83,10 @@ pub(super) enum Problem {
     SamplesGone,
     /// No trip has this number, or a newer one took its place.
     NoSuchTrip,
+    /// No token has this number.
+    NoSuchToken,
+    /// There is no place for another token.
+    TooManyTokens,
     /// The flash does not answer, or not in time.
     FlashSilent,
     /// The core did not answer in time.
@@ -145,9 +149,11 @@ impl Problem {
             Self::SetupRequired => (403, "setup_required"),
             Self::NotFound => (404, "not_found"),
             Self::NoSuchTrip => (404, "no_such_trip"),
+            Self::NoSuchToken => (404, "no_such_token"),
             Self::WrongMethod => (405, "method_not_allowed"),
             Self::LockedOut => (409, "locked_out"),
             Self::TooSoon { .. } => (409, "too_soon"),
+            Self::TooManyTokens => (409, "too_many_tokens"),
             Self::LengthRequired => (411, "length_required"),
             Self::ChangedMeanwhile => (412, "changed_meanwhile"),
             Self::BodyTooLong { .. } => (413, "body_too_long"),
@@ -260,9 +266,9 @@ impl Problem {
             Self::SettingsTooLarge => {
                 "All settings together are too long to be kept; shorten names or remove entries of the schedule."
             }
-            Self::NotStored => "The plug's flash did not take the settings; the old ones still hold.",
+            Self::NotStored => "The plug's flash did not take the change; what was before still holds.",
             Self::SettingsBusy => {
-                "The settings are being read or stored; look at them and try again in a second."
+                "Something is being read or stored just now; look at what holds and try again in a second."
             }
             Self::LockedOut => {
                 "Protection holds the relay open; see why in /api/v1/relay/log, then re-arm it with {\"rearm\":true}."
@@ -275,6 +281,8 @@ impl Problem {
             Self::NoSuchTrip => {
                 "No trip with this number is kept, only the newest few are; they stand in /api/v1/trips."
             }
+            Self::NoSuchToken => "There is no token with this number; they stand in /api/v1/tokens.",
+            Self::TooManyTokens => "All eight tokens are in use; revoke one first.",
             Self::FlashSilent => {
                 "The plug's flash does not answer, or writes something else just now; ask again in a second."
             }
@@ -312,7 +320,7 @@ impl Problem {
 mod tests {
     use super::*;
 
-    fn all() -> [Problem; 39] {
+    fn all() -> [Problem; 41] {
         let name = "for_s";
         let wanted = "a number of seconds from 0.1 to 604800";
         [
@@ -349,6 +357,8 @@ mod tests {
             Problem::NothingMeasuredYet,
             Problem::SamplesGone,
             Problem::NoSuchTrip,
+            Problem::NoSuchToken,
+            Problem::TooManyTokens,
             Problem::FlashSilent,
             Problem::CoreBusy,
             Problem::CaptureBusy,

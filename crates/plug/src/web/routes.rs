@@ -123,6 +123,10 @@ pub(super) enum Handler {
     Protection,
     Control(Order),
     Settings,
+    Session,
+    Password,
+    Tokens,
+    Token,
     Wifi,
     OpenApi,
     Metrics,
@@ -151,6 +155,13 @@ const POST_CONTROL: &[(Method, Who)] = &[(Method::Post, Who::Control)];
 const POST_ADMIN: &[(Method, Who)] = &[(Method::Post, Who::Admin)];
 const RELAY: &[(Method, Who)] = &[(Method::Get, Who::Open), (Method::Put, Who::Control)];
 const SETTINGS: &[(Method, Who)] = &[(Method::Get, Who::Read), (Method::Patch, Who::Admin)];
+
+const SESSION: &[(Method, Who)] =
+    &[(Method::Get, Who::Open), (Method::Post, Who::SignIn), (Method::Delete, Who::SignOut)];
+/// Who else can get in is for the owner alone, to see and to change.
+const TOKENS: &[(Method, Who)] =
+    &[(Method::Get, Who::Admin), (Method::Post, Who::Admin), (Method::Delete, Who::Admin)];
+const DELETE_ADMIN: &[(Method, Who)] = &[(Method::Delete, Who::Admin)];
 
 /// Every route there is. What is not in here is a 404.
 pub const ROUTES: &[Route] = &[
@@ -185,6 +196,10 @@ pub const ROUTES: &[Route] = &[
     ),
     route("/api/v1/identify", POST_CONTROL, Handler::Control(Order::Identify), "lets the light blink"),
     route("/api/v1/settings", SETTINGS, Handler::Settings, "all that a person can set"),
+    route("/api/v1/session", SESSION, Handler::Session, "who the caller is; signs in and out"),
+    route("/api/v1/password", POST_ADMIN, Handler::Password, "sets another password"),
+    route("/api/v1/tokens", TOKENS, Handler::Tokens, "what programs show instead of the password"),
+    route("/api/v1/tokens/{number}", DELETE_ADMIN, Handler::Token, "one of them"),
     route("/api/v1/wifi", READ, Handler::Wifi, "the radio: which network, how well, why not"),
     route("/api/v1/openapi.json", READ_OPEN, Handler::OpenApi, "this interface, for machines"),
     route("/metrics", READ_OPEN, Handler::Metrics, "the numbers, for Prometheus"),

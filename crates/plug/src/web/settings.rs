@@ -132,7 +132,11 @@ fn matches(parts: &RequestParts<'_>, tag: u64) -> bool {
 }
 
 /// Tries now and after each change of the state, for at most [`limits::SETTINGS_TIMEOUT`].
-async fn wait<C: Clock, T>(clock: &C, state: &State, mut attempt: impl FnMut() -> Option<T>) -> Option<T> {
+pub(super) async fn wait<C: Clock, T>(
+    clock: &C,
+    state: &State,
+    mut attempt: impl FnMut() -> Option<T>,
+) -> Option<T> {
     if let Some(result) = attempt() {
         return Some(result);
     }

@@ -22,7 +22,8 @@ use super::routes::{Handler, Route, find};
 use super::socket::Exchange;
 use super::trips::{self, TripRecording};
 use super::{
-    Plug, api, assets, control, energy, events, metrics, relay_log, relay_request, settings, waveform, wifi,
+    Plug, api, assets, control, energy, events, metrics, password, relay_log, relay_request, session,
+    settings, tokens, waveform, wifi,
 };
 use crate::core::claims::Wish;
 use crate::limits;
@@ -156,12 +157,35 @@ impl<'a, C: Clock, N: Clock, M: RawMutex> Site<'a, C, N, M> {
                 Box::pin(settings::patch(self, parts, body)).await
             }
             Handler::Settings => Box::pin(settings::show(self)).await,
+            Handler::Session | Handler::Password | Handler::Tokens | Handler::Token => {
+                Box::pin(self.keys(route.handler, caller, parts, body)).await
+            }
             Handler::Wifi => wifi::wifi(self),
             Handler::OpenApi => Ok(api::openapi()),
             Handler::Metrics => metrics::metrics(self),
             Handler::Page(asset) => Ok(assets::page(self.tags, asset, parts)),
         };
         reply.map(Outcome::Reply)
+    }
+
+    /// What has to do with who gets in.
+    async fn keys<R: Read>(
+        &self,
+        handler: Handler,
+        caller: &Caller,
+        parts: &RequestParts<'_>,
+        body: &mut RequestBodyConnection<'_, R>,
+    ) -> Result<Reply<'a>, Problem> {
+        match (handler, parts.method()) {
+            (Handler::Session, "POST") => session::sign_in(self, parts, body).await,
+            (Handler::Session, "DELETE") => session::sign_out(self, parts),
+            (Handler::Session, _) => session::show(self, caller, parts),
+            (Handler::Password, _) => password::password(self, caller, parts, body).await,
+            (Handler::Token, _) => tokens::revoke(self, Some(path(parts)), parts, body).await,
+            (_, "POST") => tokens::make(self, parts, body).await,
+            (_, "DELETE") => tokens::revoke(self, None, parts, body).await,
+            _ => tokens::list(self),
+        }
     }
 
     async fn switch<R: Read>(
