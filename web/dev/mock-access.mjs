@@ -102,6 +102,10 @@ export class Access {
       refuse(...who.refusal, who);
       return null;
     }
+    if (method === "POST" && path === "/api/v1/session" && who.by !== "digest") {
+      refuse(...unauthorized, {});
+      return null;
+    }
     const need = needed(method, path);
     if (need === null || (need === "open" && this.open)) return who;
     const least = RANK[need] ?? RANK.read;
