@@ -13,6 +13,7 @@ use metering::reading::Reading;
 use serde::Serialize;
 
 use crate::access::Access;
+use crate::access::setup::Setup;
 use crate::app::Details;
 use crate::core::civil::Zone;
 use crate::core::claims::{RelayChange, RelayStatus};
@@ -42,7 +43,7 @@ pub struct State {
     /// The last lines of the plug's log, newest at the back.
     pub log: RefCell<Deque<LogLine, { limits::LOG_LINES }>>,
     /// Rises with each change of anything above: wakes the live streams.
-    pub changed: Watch<NoopRawMutex, u32, { limits::EVENT_STREAMS + limits::WEB_WORKERS }>,
+    pub changed: Watch<NoopRawMutex, u32, { limits::LISTENERS }>,
     /// Live streams open now.
     pub streams: Cell<usize>,
     /// Pairs lost since start.
@@ -77,6 +78,8 @@ pub struct State {
     pub panel: Panel,
     /// Somebody wants the plug to restart.
     pub restart: Signal<NoopRawMutex, Restarting>,
+    /// Where a claim of the plug waits.
+    pub setup: Setup,
     /// Somebody wants the access point.
     pub access_point_wanted: Signal<NoopRawMutex, ()>,
 }
@@ -141,6 +144,7 @@ impl State {
             archive: Archive::new(),
             panel: Panel::new(),
             restart: Signal::new(),
+            setup: Setup::new(),
             access_point_wanted: Signal::new(),
         }
     }

@@ -17,6 +17,7 @@ mod kept;
 mod limiter;
 mod nonces;
 mod sessions;
+pub mod setup;
 mod store;
 #[cfg(test)]
 mod tests;

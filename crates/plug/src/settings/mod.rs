@@ -10,9 +10,11 @@ use crate::state::State;
 pub use crate::storage::item::{Found, SaveError};
 
 mod calibration;
+mod claim;
 mod entries;
 mod field;
 mod fields;
+mod hosts;
 mod migrate;
 mod patch;
 mod rules;
@@ -26,9 +28,10 @@ mod tests;
 mod write;
 mod wrong;
 
+pub use claim::{Claimed, PASSWORD_LEAST, claim, is_password};
 pub use field::Secrets;
 pub use patch::{Refusal, patch};
-pub use schema::{Basis, Hardware, Settings};
+pub use schema::{Basis, Hardware, Settings, WifiSettings};
 pub use store::{STORED_MOST, SettingsStore, Trouble};
 pub use write::{etag, json_length, write_json};
 pub use wrong::{WRONG_MOST, Wanted, Wrong, WrongField};

@@ -275,6 +275,7 @@ mod tests {
             hardware: crate::settings::Hardware {
                 maximum_current_a: 16.0,
                 has_button: false,
+                confirms_setup: false,
                 has_led: false,
                 can_hold: false,
             },

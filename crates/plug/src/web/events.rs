@@ -15,6 +15,7 @@ use picoserve::response::{IntoResponse, ResponseWriter, StatusCode};
 use serde::Serialize;
 
 use super::api::{READING_JSON, RELAY_JSON};
+use super::doors::Caller;
 use super::problem::Problem;
 use super::reply::{Budget, Draft, FIRST_HEADER, Lines};
 use super::site::Site;
@@ -23,7 +24,7 @@ use crate::limits;
 use crate::platform::{Clock, Instant};
 use crate::state::State;
 
-type Changes<'a> = Receiver<'a, NoopRawMutex, u32, { limits::EVENT_STREAMS + limits::WEB_WORKERS }>;
+type Changes<'a> = Receiver<'a, NoopRawMutex, u32, { limits::LISTENERS }>;
 
 /// What an event has around its JSON: name, id and the empty line.
 const AROUND: usize = 64;
@@ -36,18 +37,19 @@ pub(super) struct Seat<'a> {
     changes: Changes<'a>,
     /// Each event takes its room of it only while it is written: an open page leaves the room to other answers.
     budget: &'a Budget,
+    caller: Caller,
 }
 
 impl<'a> Seat<'a> {
     /// # Errors
     /// All places are taken.
-    pub(super) fn take(state: &'a State, budget: &'a Budget) -> Result<Self, Problem> {
+    pub(super) fn take(state: &'a State, budget: &'a Budget, caller: &Caller) -> Result<Self, Problem> {
         if state.streams.get() >= limits::EVENT_STREAMS {
             return Err(Problem::TooManyStreams);
         }
         let changes = state.changed.receiver().ok_or(Problem::TooManyStreams)?;
         state.streams.set(state.streams.get() + 1);
-        Ok(Self { state, changes, budget })
+        Ok(Self { state, changes, budget, caller: *caller })
     }
 }
 
@@ -201,6 +203,10 @@ impl<C, N, M: RawMutex> Stream<'_, '_, C, N, M> {
         }
         if Some(RelayKey::of(&state.relay.borrow())) != self.sent.relay {
             return Some(News::Relay);
+        }
+        if !self.seat.caller.sees_all {
+            // Its lines name networks and who signed in.
+            return None;
         }
         let newest = state.log.borrow().back().map(|line| line.sequence);
         (newest != self.sent.log).then_some(News::Log)
