@@ -28,7 +28,7 @@ use embedded_storage_async::nor_flash::NorFlash;
 pub use self::capture::{Capture, CaptureError, CaptureRequest, Piece};
 pub use self::core_task::run_core;
 pub use self::link::{Answer, Command, Details, Link, Tripped};
-use crate::access::setup;
+use crate::access::{self, AccessStore, setup};
 use crate::apart::apart;
 use crate::core::Begin;
 use crate::core::button::ButtonEvent;
@@ -127,6 +127,7 @@ where
     link.commands
         .send(Command::Begin(Box::new(begin(state, before, &mut random, web.identity.id.as_bytes()))))
         .await;
+    let mut owning = apart(|| open_access(&flash, state, &mut random, &web.identity.id, say)).await;
 
     let network = apart(|| async {
         match wifi {
@@ -160,7 +161,8 @@ where
         apart(|| panel::led(&mut led, clock, &state.panel, || inputs(state, clock.now()))),
         apart(|| setup::run(state, say)),
     );
-    let small = join3(
+    let small = join4(
+        apart(|| access::run(&mut owning, state)),
         apart(|| watch_chip(clock, web.machine, link)),
         apart(|| restart(clock, web.machine, state, link, basis, &keeper, &flash)),
         apart(|| async {
@@ -177,6 +179,22 @@ where
     let ((never, ..), ..) =
         join(join5(core, network, addresses, probation, web), join3(stores, front, small)).await;
     never
+}
+
+/// Reads who may do what. The web comes afterwards: until then nobody can be let in.
+async fn open_access<'a, F: NorFlash>(
+    flash: &'a Shared<F>,
+    state: &State,
+    random: &mut impl Random,
+    identity: &str,
+    say: impl FnMut(&str),
+) -> AccessStore<Region<'a, F>> {
+    let mut seed = [0; 32];
+    random.fill(&mut seed);
+    let there = flash.lock().await.is_some();
+    let mut store = AccessStore::new(Region::new(flash, layout::ACCESS));
+    access::begin(&mut store, there, state, identity, seed, say).await;
+    store
 }
 
 /// What the core begins with.

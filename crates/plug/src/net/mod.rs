@@ -126,7 +126,8 @@ pub fn proposed_ssid(id: &str) -> Ssid {
 pub async fn run<W: Wifi, C: Clock>(wifi: &mut W, clock: &C, state: &State, birth: &Birth<'_>) -> ! {
     let mut station = Station::new(birth.plan(state));
     let mut radio = Radio { wifi, clock };
-    let mut log = Log { clock, state, last_error: None, access_point_refused: false };
+    let mut log =
+        Log { clock, state, last_error: None, access_point: Ssid::new(), access_point_refused: false };
     let mut changing = Changing { since: None };
     let mut actions = station.handle(clock.now(), Event::Start);
     loop {
@@ -149,7 +150,7 @@ pub async fn run<W: Wifi, C: Clock>(wifi: &mut W, clock: &C, state: &State, birt
         if let Some(open) = actions.access_point {
             let own = &station.plan().own;
             let result = radio.access_point(open, own).await;
-            log.access_point(open, own, result);
+            log.access_point(open, &own.ssid, result);
             let next = station.handle(clock.now(), Event::AccessPoint(open, result));
             actions.access_point = next.access_point;
             continue;
@@ -278,6 +279,8 @@ struct Log<'a, C> {
     clock: &'a C,
     state: &'a State,
     last_error: Option<LinkError>,
+    /// As it was last opened.
+    access_point: Ssid,
     access_point_refused: bool,
 }
 
@@ -317,13 +320,17 @@ impl<C: Clock> Log<'_, C> {
         }
     }
 
-    fn access_point(&mut self, open: bool, own: &Credentials, result: Result<(), LinkError>) {
+    fn access_point(&mut self, open: bool, ssid: &Ssid, result: Result<(), LinkError>) {
+        if open {
+            self.access_point.clone_from(ssid);
+        }
+        let ssid = &self.access_point;
         let word = if open { "open" } else { "closed" };
         if result.is_ok() {
-            self.line(format_args!("access point \"{}\" is {word}", own.ssid));
+            self.line(format_args!("access point \"{ssid}\" is {word}"));
         } else if !self.access_point_refused {
             let word = if open { "opened" } else { "closed" };
-            self.line(format_args!("access point \"{}\" cannot be {word} now", own.ssid));
+            self.line(format_args!("access point \"{ssid}\" cannot be {word} now"));
         }
         self.access_point_refused = result.is_err();
     }

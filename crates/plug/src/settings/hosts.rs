@@ -46,3 +46,54 @@ pub(super) fn write(hosts: &[HostName], out: &mut dyn Write) -> Written {
     }
     out.write_char(']')
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::format;
+    use alloc::string::ToString;
+    use serde_json::{Value, json};
+
+    #[test]
+    fn hosts_are_names_of_hosts() {
+        let by = |hosts: Value| read(&hosts.to_string());
+        let label = "x".repeat(63);
+        for hosts in
+            [json!([]), json!(["a"]), json!(["a.b", "1-2.c3"]), json!(["a", "b", "c", "d"]), json!([label])]
+        {
+            let names = by(hosts.clone()).unwrap();
+            assert_eq!(json!(names.iter().map(|name| name.as_str()).collect::<Vec<_>>()), hosts);
+        }
+        for host in [
+            "",
+            ".",
+            "a.",
+            ".a",
+            "a..b",
+            "-a",
+            "a-",
+            "a.-b",
+            "A",
+            "a_b",
+            "a b",
+            "a:80",
+            "http://a",
+            "[::1]",
+            "ä",
+            "1.2.3.4",
+            "a.1",
+            "*.a",
+            "a/b",
+            "a\\",
+            "xn--\u{e4}",
+        ] {
+            assert!(by(json!(["plug", host])).is_none(), "{host}");
+        }
+        for hosts in [json!("a"), json!({}), json!([1]), json!([null]), json!(["a", "b", "c", "d", "e"])] {
+            assert!(by(hosts.clone()).is_none(), "{hosts}");
+        }
+        let long = |length| format!("{}.a", "x".repeat(length));
+        assert!(by(json!([long(62)])).is_some());
+        assert!(by(json!([long(63)])).is_none() && by(json!(["x".repeat(64)])).is_none());
+    }
+}

@@ -277,49 +277,6 @@ fn secrets_read_as_set_and_stay_when_given_so() {
     assert!(text.contains("\"password\":\"12345678\""));
 }
 
-#[test]
-fn hosts_are_names_of_hosts() {
-    let by = |hosts: Value| after(&Settings::default(), &json!({"access": {"hosts": hosts}}).to_string());
-    let label = "x".repeat(63);
-    for hosts in
-        [json!([]), json!(["a"]), json!(["a.b", "1-2.c3"]), json!(["a", "b", "c", "d"]), json!([label])]
-    {
-        let names = by(hosts.clone()).unwrap().access.hosts;
-        assert_eq!(json!(names.iter().map(|name| name.as_str()).collect::<Vec<_>>()), hosts);
-    }
-    for host in [
-        "",
-        ".",
-        "a.",
-        ".a",
-        "a..b",
-        "-a",
-        "a-",
-        "a.-b",
-        "A",
-        "a_b",
-        "a b",
-        "a:80",
-        "http://a",
-        "[::1]",
-        "ä",
-        "1.2.3.4",
-        "a.1",
-        "*.a",
-        "a/b",
-        "a\\",
-        "xn--\u{e4}",
-    ] {
-        assert!(by(json!(["plug", host])).is_err(), "{host}");
-    }
-    for hosts in [json!("a"), json!({}), json!([1]), json!([null]), json!(["a", "b", "c", "d", "e"])] {
-        assert!(by(hosts.clone()).is_err(), "{hosts}");
-    }
-    let long = |length| format!("{}.a", "x".repeat(length));
-    assert!(by(json!([long(62)])).is_ok());
-    assert!(by(json!([long(63)])).is_err() && by(json!(["x".repeat(64)])).is_err());
-}
-
 /// What an earlier version stored is read as it was; what it did not know is as on a new plug.
 #[test]
 fn what_an_earlier_version_stored_is_read_as_it_was() {

@@ -102,21 +102,24 @@ pub(super) async fn offer<'a, C: Clock, N: Clock, M: RawMutex, R: Read>(
     drop(text);
     let confirms = plug.basis.hardware.confirms_setup;
     // Without room for the answer nothing happens: whoever claims will ask again.
-    let page =
-        WaitsPage { setup_complete: false, waiting_for: "button", expires_in_s: limits::CLAIM.as_secs_f64() };
-    let mut waits = Reply::json(site.budget, ANSWER_JSON, &page)?;
+    let mut reply = if confirms {
+        let expires_in_s = limits::CLAIM.as_secs_f64();
+        let page = WaitsPage { setup_complete: false, waiting_for: "button", expires_in_s };
+        Reply::json(site.budget, ANSWER_JSON, &page)?
+    } else {
+        Reply::json(site.budget, ANSWER_JSON, &DonePage { setup_complete: true })?
+    };
     let offered = state.setup.offer(site.peer.address, claim, plug.clock.now(), confirms);
     let ticket = offered.map_err(|_| Problem::SetupPending)?;
     if confirms {
         tell(site, site.peer.address);
         state.touch();
-        waits.status = StatusCode::new(202);
-        return Ok(waits);
+        reply.status = StatusCode::new(202);
+        return Ok(reply);
     }
-    drop(waits);
     let outcome = wait(plug.network_clock, state, || state.setup.outcome(ticket)).await;
     match outcome.ok_or(Problem::SettingsBusy)? {
-        Ok(()) => Reply::json(site.budget, ANSWER_JSON, &DonePage { setup_complete: true }),
+        Ok(()) => Ok(reply),
         Err(ClaimError::Owned) => Err(Problem::AlreadySetUp),
         Err(ClaimError::Save(error)) => Err(not_saved(error)),
     }

@@ -31,7 +31,7 @@ use metering::quality::{Flag, Quality};
 use metering::reading::{HalfCycleExtremes, Harmonics, Reading, Window};
 use metering::units::{Amperes, Degrees, Hertz, Percent, Seconds, Vars, VoltAmperes, Volts, Watts};
 use metering::window::Span;
-use plug::access::{Ha1, Kept as Owner, Right, Token};
+use plug::access::{self, AccessStore, Ha1, Kept as Owner, Right, Token};
 use plug::app::{Answer, Capture, CaptureError, CaptureRequest, Command, Details, Link};
 use plug::core::Moment;
 use plug::core::claims::{
@@ -237,30 +237,35 @@ pub(crate) struct Plug {
 impl Plug {
     /// Starts one with an owner; its time-outs run `speed` times as fast as the wall clock.
     pub(crate) fn start(speed: f64) -> Self {
-        Self::start_as(speed, Some(owner()), false)
+        Self::start_as(speed, Some(owner()), false, false)
     }
 
     /// Starts one that belongs to nobody yet.
     pub(crate) fn start_fresh() -> Self {
-        Self::start_as(1.0, Some(Owner::new()), false)
+        Self::start_as(1.0, Some(Owner::new()), false, false)
+    }
+
+    /// The same, with a button that somebody can press.
+    pub(crate) fn start_fresh_with_button() -> Self {
+        Self::start_as(1.0, Some(Owner::new()), false, true)
     }
 
     /// Starts one whose clients all come by its access point.
     pub(crate) fn start_as_access_point() -> Self {
-        Self::start_as(1.0, Some(owner()), true)
+        Self::start_as(1.0, Some(owner()), true, false)
     }
 
     /// Starts one that cannot read who owns it.
     pub(crate) fn start_closed() -> Self {
-        Self::start_as(1.0, None, false)
+        Self::start_as(1.0, None, false, false)
     }
 
     /// Starts one whose time-outs hardly ever come, for tests that fill it.
     pub(crate) fn start_patient() -> Self {
-        Self::start_as(0.02, Some(owner()), false)
+        Self::start_as(0.02, Some(owner()), false, false)
     }
 
-    fn start_as(speed: f64, owner: Option<Owner>, by_access_point: bool) -> Self {
+    fn start_as(speed: f64, owner: Option<Owner>, by_access_point: bool, confirms_setup: bool) -> Self {
         let (tasks, inbox) = mpsc::channel::<Task>();
         let (tell, told) = mpsc::channel();
         std::thread::spawn(move || {
@@ -268,7 +273,7 @@ impl Plug {
             tell.send(listener.get_ref().local_addr().unwrap()).unwrap();
             // A rest after a failure would take as long as all else.
             let door = Door { listener, calls: Cell::new(0), by_access_point, fails: speed >= 1.0 };
-            async_io::block_on(run(&door, speed, owner, &inbox));
+            async_io::block_on(run(&door, speed, owner, confirms_setup, &inbox));
         });
         Self { address: told.recv().unwrap(), tasks }
     }
@@ -379,7 +384,13 @@ impl Plug {
     }
 }
 
-async fn run(door: &Door, speed: f64, owner: Option<Owner>, inbox: &mpsc::Receiver<Task>) {
+async fn run(
+    door: &Door,
+    speed: f64,
+    owner: Option<Owner>,
+    confirms_setup: bool,
+    inbox: &mpsc::Receiver<Task>,
+) {
     let inside = Inside {
         state: State::new(status(false, 0), calibration()),
         link: Link::new(),
@@ -393,7 +404,8 @@ async fn run(door: &Door, speed: f64, owner: Option<Owner>, inbox: &mpsc::Receiv
         kept: RefCell::default(),
         asked: RefCell::default(),
     };
-    let basis = basis();
+    let mut basis = basis();
+    basis.hardware.confirms_setup = confirms_setup;
     inside.state.access.open(owner.ok_or(plug::access::Unreadable), &identity().id, [7; 32]);
     let network_clock = TestClock::new(speed);
     let (identity, front_end) = (identity(), front_end());
@@ -424,7 +436,8 @@ async fn run(door: &Door, speed: f64, owner: Option<Owner>, inbox: &mpsc::Receiv
     let serve = async {
         plug::web::serve(door, &web).await;
     };
-    or(tasks, or(or(serve, keep_settings(&inside, &basis)), or(core(&inside), keep(&inside)))).await;
+    let stores = or(keep_settings(&inside, &basis), keep_owner(&inside));
+    or(tasks, or(or(serve, stores), or(core(&inside), keep(&inside)))).await;
 }
 
 /// Reads the settings and stores changes of them.
@@ -434,6 +447,15 @@ async fn keep_settings(inside: &Inside, basis: &Basis) {
     settings::begin(&mut store, &inside.state, basis).await;
     settings::run(&mut store, &inside.state, basis, async |settings: &plug::settings::Settings| {
         inside.told.borrow_mut().push(settings.clone());
+    })
+    .await;
+}
+
+/// Stores who owns the plug, and grants claims.
+async fn keep_owner(inside: &Inside) {
+    let mut store = AccessStore::new(RamFlash { bytes: vec![0xff; 8 * 4096], state: &inside.flash });
+    or(async { access::run(&mut store, &inside.state).await }, async {
+        access::setup::run(&inside.state, |line| inside.state.put_log(None, 0.0, line)).await
     })
     .await;
 }
