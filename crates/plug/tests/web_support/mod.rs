@@ -115,11 +115,12 @@ impl platform::Clock for TestClock {
     }
 }
 
-/// Sockets as a shell makes them (without Nagle's delay); every third `accept` fails.
+/// Sockets as a shell makes them (without Nagle's delay); every third `accept` fails where it shall.
 pub(crate) struct Door {
     listener: Async<TcpListener>,
     calls: Cell<u32>,
     by_access_point: bool,
+    fails: bool,
 }
 
 impl edge_nal::TcpAccept for Door {
@@ -128,7 +129,7 @@ impl edge_nal::TcpAccept for Door {
 
     async fn accept(&self) -> Result<(SocketAddr, Self::Socket<'_>), Self::Error> {
         self.calls.set(self.calls.get() + 1);
-        if self.calls.get().is_multiple_of(3) {
+        if self.fails && self.calls.get().is_multiple_of(3) {
             return Err(std::io::ErrorKind::ConnectionAborted.into());
         }
         let (stream, peer) = self.listener.accept().await?;
@@ -259,13 +260,19 @@ impl Plug {
         Self::start_as(1.0, None, false, false)
     }
 
+    /// Starts one whose time-outs hardly ever come, for tests that fill it.
+    pub(crate) fn start_patient() -> Self {
+        Self::start_as(0.02, Some(owner()), false, false)
+    }
+
     fn start_as(speed: f64, owner: Option<Owner>, by_access_point: bool, confirms_setup: bool) -> Self {
         let (tasks, inbox) = mpsc::channel::<Task>();
         let (tell, told) = mpsc::channel();
         std::thread::spawn(move || {
             let listener = Async::<TcpListener>::bind(([127, 0, 0, 1], 0)).unwrap();
             tell.send(listener.get_ref().local_addr().unwrap()).unwrap();
-            let door = Door { listener, calls: Cell::new(0), by_access_point };
+            // A rest after a failure would take as long as all else.
+            let door = Door { listener, calls: Cell::new(0), by_access_point, fails: speed >= 1.0 };
             async_io::block_on(run(&door, speed, owner, confirms_setup, &inbox));
         });
         Self { address: told.recv().unwrap(), tasks }
