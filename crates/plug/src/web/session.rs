@@ -71,7 +71,7 @@ pub(super) async fn sign_in<'a, C: Clock, N: Clock, M: RawMutex, R: Read>(
     let page = SignedInPage { right: Right::Admin, expires_in_s: SESSION_LIFE.as_secs() };
     // Without room for an answer no session is opened: nobody would have its cookie.
     let mut reply = Reply::json(site.budget, ANSWER, &page)?;
-    reply.lines.extra = Some(Box::new(Extra::Cookie(access.sign_in(site.plug.clock.now()))));
+    reply.lines.extra = Some(Box::new(Extra::Cookie(access.sign_in(site.plug.network_clock.now()))));
     Ok(reply)
 }
 
@@ -90,7 +90,7 @@ pub(super) fn sign_out<'a, C: Clock, N: Clock, M: RawMutex>(
 /// Whole seconds that the session of the request lasts yet.
 fn left<C: Clock, N: Clock, M: RawMutex>(site: &Site<'_, C, N, M>, parts: &RequestParts<'_>) -> Option<u64> {
     let cookie = parts.headers().get("cookie")?;
-    let left = site.plug.state.access.session_left(Some(cookie.as_raw()), site.plug.clock.now());
+    let left = site.plug.state.access.session_left(Some(cookie.as_raw()), site.plug.network_clock.now());
     left.map(|left| left.as_secs())
 }
 

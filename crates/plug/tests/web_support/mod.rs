@@ -359,6 +359,12 @@ impl Plug {
         format!("Cookie: {}", cookie.split(';').next().unwrap())
     }
 
+    /// A change by somebody who knows the password.
+    pub(crate) fn post_signed(&self, client: &mut digest::Client, path: &str, body: &str) -> Response {
+        let line = client.header("POST", path);
+        self.ask_plainly("POST", path, &[&line, "Content-Type: application/json"], body)
+    }
+
     /// Lets everybody read, or not.
     pub(crate) fn open_reading(&self, open: bool) {
         let word = if open { "open" } else { "closed" };
