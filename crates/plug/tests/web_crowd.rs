@@ -127,6 +127,6 @@ fn a_stream_ends_with_the_right_to_it() {
     });
     ended(program);
     let page = stream(&plug, &plug.session());
-    plug.inside(|inside| inside.clock.put_forward(plug::access::SESSION_LIFE + Duration::from_secs(1)));
+    plug.inside(|inside| inside.put_forward(plug::access::SESSION_LIFE + Duration::from_secs(1)));
     ended(page);
 }

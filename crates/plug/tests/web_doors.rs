@@ -141,7 +141,7 @@ impl<'a> Visitor<'a> {
             _ => String::new(),
         };
         if caller == Caller::ExpiredCookie {
-            plug.inside(|inside| inside.clock.put_forward(SESSION_LIFE + Duration::from_secs(1)));
+            plug.inside(|inside| inside.put_forward(SESSION_LIFE + Duration::from_secs(1)));
         }
         Self { plug, caller, cookie, digest }
     }
@@ -220,7 +220,7 @@ fn try_everything(plug: &Plug, caller: Caller, open: bool) {
             }
             // A wrong token each time would be too many soon.
             if caller.is_wrong() {
-                plug.inside(|inside| inside.clock.put_forward(Duration::from_secs(901)));
+                plug.inside(|inside| inside.put_forward(Duration::from_secs(901)));
             }
             let answer = visitor.ask(method, &path);
             check(&answer, verdict, &format!("{caller:?}, {method} {path}, open: {open}"));
@@ -448,7 +448,7 @@ fn an_answer_is_good_once_and_for_its_request() {
         assert_eq!(refused.status, 401, "{method} {path}");
     }
     assert_eq!(ask("GET", PATH, &client.header("GET", PATH)).status, 200);
-    plug.inside(|inside| inside.clock.put_forward(Duration::from_secs(301)));
+    plug.inside(|inside| inside.put_forward(Duration::from_secs(301)));
     let late = ask("GET", PATH, &client.header("GET", PATH));
     assert!(late.header("WWW-Authenticate").unwrap().ends_with(", stale=true"), "{late:?}");
 }
@@ -476,7 +476,7 @@ fn too_many_wrong_passwords_are_not_looked_at_but_tokens_are() {
     assert_eq!(plug.ask_plainly("GET", "/", &[&header], "").status, 200);
     let log = plug.inside(|inside| format!("{:?}", inside.state.log.borrow()));
     assert!(log.contains("127.0.0.1") && !log.contains("horse") && !log.contains("nonce"), "{log}");
-    plug.inside(move |inside| inside.clock.put_forward(Duration::from_secs(wait)));
+    plug.inside(move |inside| inside.put_forward(Duration::from_secs(wait)));
     let header = plug.challenge().header("GET", "/api/v1/reading");
     assert_eq!(plug.ask_plainly("GET", "/api/v1/reading", &[&header], "").status, 200);
 }
@@ -502,7 +502,7 @@ fn long_and_broken_credentials_are_wrong_ones() {
         &format!("Digest nonce=\"{long}\""),
         &format!("Bearer {long}"),
     ] {
-        plug.inside(|inside| inside.clock.put_forward(Duration::from_secs(901)));
+        plug.inside(|inside| inside.put_forward(Duration::from_secs(901)));
         let answer =
             plug.ask_plainly("PUT", "/api/v1/relay", &[&format!("Authorization: {value}"), NO_BODY], "");
         assert_eq!(answer.status, 401, "{value}");

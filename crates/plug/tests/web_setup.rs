@@ -124,7 +124,7 @@ fn with_one_a_claim_waits_for_it() {
 fn a_claim_that_nobody_confirms_is_forgotten() {
     let plug = Plug::start_fresh_with_button();
     assert_eq!(claim(&plug, &json!({"password": "correct horse"})).status, 202);
-    plug.inside(|inside| inside.clock.put_forward(limits::CLAIM));
+    plug.inside(|inside| inside.put_forward(limits::CLAIM));
     assert_eq!(status(&plug)["waiting"], Value::Null);
     assert!(!press(&plug));
     let other = claim_from(&plug, Ipv4Addr::new(127, 0, 0, 2), &json!({"password": "their password"}));

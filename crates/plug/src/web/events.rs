@@ -199,7 +199,7 @@ impl<C: Clock, N: Clock, M: RawMutex> CustomBody for Stream<'_, '_, C, N, M> {
         // Lines that were written before this client came are not news.
         self.sent.log = self.site.plug.state.log.borrow().back().map(|line| line.sequence);
         writer.write_all(b"retry: 2000\n\n").await?;
-        while self.seat.is_welcome(self.site.plug.clock.now()) {
+        while self.seat.is_welcome(clock.now()) {
             while let Some(news) = self.news() {
                 self.site.exchange.extend(clock.now().after(limits::ANSWER_TIMEOUT));
                 // Without room now, it comes with the next change.

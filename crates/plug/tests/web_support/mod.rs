@@ -178,6 +178,8 @@ pub(crate) struct Inside {
     pub(crate) link: Link<NoopRawMutex>,
     /// The plug's time.
     pub(crate) clock: TestClock,
+    /// That of its clients: how long secrets are good.
+    pub(crate) network_clock: TestClock,
     started: Instant,
     /// The core answers nothing while this holds.
     pub(crate) core_stalled: Cell<bool>,
@@ -192,6 +194,14 @@ pub(crate) struct Inside {
     pub(crate) kept: RefCell<Option<Kept>>,
     /// Questions that were asked of it.
     pub(crate) asked: RefCell<Vec<Query>>,
+}
+
+impl Inside {
+    /// Lets time pass at once, for the plug and its clients. Whoever sleeps does not notice.
+    pub(crate) fn put_forward(&self, by: Duration) {
+        self.clock.put_forward(by);
+        self.network_clock.put_forward(by);
+    }
 }
 
 /// What the flash keeps, all of it newest first.
@@ -354,7 +364,7 @@ impl Plug {
     pub(crate) fn session(&self) -> String {
         let cookie = self.inside(|inside| {
             use platform::Clock;
-            inside.state.access.sign_in(inside.clock.now()).to_string()
+            inside.state.access.sign_in(inside.network_clock.now()).to_string()
         });
         format!("Cookie: {}", cookie.split(';').next().unwrap())
     }
@@ -401,6 +411,7 @@ async fn run(
         state: State::new(status(false, 0), calibration()),
         link: Link::new(),
         clock: TestClock::new(1.0),
+        network_clock: TestClock::new(speed),
         started: Instant::now(),
         core_stalled: Cell::new(false),
         locked_out: Cell::new(false),
@@ -413,11 +424,10 @@ async fn run(
     let mut basis = basis();
     basis.hardware.confirms_setup = confirms_setup;
     inside.state.access.open(owner.ok_or(plug::access::Unreadable), &identity().id, [7; 32]);
-    let network_clock = TestClock::new(speed);
     let (identity, front_end) = (identity(), front_end());
     let web = plug::web::Plug {
         clock: &inside.clock,
-        network_clock: &network_clock,
+        network_clock: &inside.network_clock,
         state: &inside.state,
         link: &inside.link,
         identity: &identity,
