@@ -14,6 +14,7 @@ pub mod defaults;
 mod json;
 pub mod limits;
 pub mod net;
+pub mod number;
 pub mod panel;
 pub mod platform;
 pub mod settings;
