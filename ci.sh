@@ -103,7 +103,7 @@ install() {
   if command -v apt-get >/dev/null; then
     apt-get update -q
     DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends \
-      chromium fonts-dejavu-core rustc-web cargo-web rust-web-src clang qemu-system-misc
+      chromium curl fonts-dejavu-core rustc-web cargo-web rust-web-src clang qemu-system-misc
   fi
   command -v cargo-fuzz >/dev/null || cargo install cargo-fuzz --locked
   command -v espflash >/dev/null || cargo install espflash --locked

@@ -68,6 +68,7 @@ fn no_front_end() -> (FrontEnd, Calibration) {
 pub const HARDWARE: Hardware = Hardware {
     maximum_current_a: DEFAULT_LIMIT.value().min(BOARD.maximum_current.value()),
     has_button: BOARD.button.is_some(),
+    confirms_setup: BOARD.button.is_some(),
     has_led: BOARD.led.is_some(),
     can_hold: hold::CAN_HOLD,
 };

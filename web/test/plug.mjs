@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import { PASSWORD } from "./owner.mjs";
 
 const WEB = resolve(dirname(fileURLToPath(import.meta.url)), "..");
 const BINARY = resolve(WEB, process.env.OSSP_BIN ?? "../target/release/ossp");
@@ -15,16 +16,19 @@ export class Plug {
   #child;
   #state = mkdtempSync(join(tmpdir(), "ossp-browser-"));
   #errors = [];
+  #more;
   url;
 
-  static async start() {
+  /** With an owner, unless `fresh`: then nobody has set it up yet. */
+  static async start({ fresh = false, more = ["--source", "sim:kettle"] } = {}) {
     const plug = new Plug();
+    plug.#more = fresh ? more : ["--password", PASSWORD, ...more];
     await plug.launch("127.0.0.1:0");
     return plug;
   }
 
   async launch(listen) {
-    const words = ["run", "--listen", listen, "--state", this.#state, "--source", "sim:kettle"];
+    const words = ["run", "--listen", listen, "--state", this.#state, ...this.#more];
     const [command, ...first] = BINARY.endsWith(".mjs") ? [process.execPath, BINARY] : [BINARY];
     this.#child = spawn(command, [...first, ...words], { stdio: ["ignore", "pipe", "pipe"] });
     this.#child.stderr.on("data", (data) => this.#errors.push(data));

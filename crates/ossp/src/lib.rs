@@ -2,6 +2,7 @@
 
 pub mod failure;
 pub mod host;
+pub mod owner;
 pub mod recording;
 pub mod replay;
 pub mod run;

@@ -12,9 +12,7 @@ use clap::Args;
 use edge_nal::NoopNet;
 use embassy_futures::select::{Either3, select3};
 use embassy_sync::blocking_mutex::raw::NoopRawMutex;
-use embedded_storage_async::nor_flash::NorFlash;
 use futures_lite::StreamExt;
-use metering::calibration::Calibration;
 use metering::history::Storage;
 use metering::meter::Meter;
 use plug::app::{Link, Parts, Rest, run_core, run_rest};
@@ -28,18 +26,24 @@ use plug::platform::{Clock, Identity, Relay, Restart};
 use plug::settings::{Basis, Hardware};
 use plug::starts::{self, Starts, Trouble};
 use plug::state::{Restarting, State};
-use plug::storage::layout;
+use plug::storage::region::Shared;
 
 use crate::failure::Failure;
 use crate::host::{
-    DATA_PARTITION, Erasing, FileFlash, FileFlashError, FileSlots, Listener, Pc, PcRandom, RealClock,
-    SimButton, SimLed, Simulated, SimulatedClock, SlowFlash, StateFolder,
+    DATA_PARTITION, Erasing, FileFlash, FileSlots, Listener, Pc, PcRandom, RealClock, SimButton, SimLed,
+    Simulated, SimulatedClock, SlowFlash, StateFolder,
 };
+use crate::owner::{self, Owner};
 use crate::sim::Scenario;
 
-/// What the virtual plug has and can.
-const HARDWARE: Hardware =
-    Hardware { maximum_current_a: DEFAULT_LIMIT.value(), has_button: true, has_led: true, can_hold: true };
+/// What the virtual plug has and can; a scenario may press its button.
+const HARDWARE: Hardware = Hardware {
+    maximum_current_a: DEFAULT_LIMIT.value(),
+    has_button: true,
+    confirms_setup: false,
+    has_led: true,
+    can_hold: true,
+};
 /// The plug's data partition in the state folder.
 const FLASH_FILE: &str = "flash.bin";
 /// How long the plug may take to keep what it knows when it is stopped.
@@ -68,10 +72,12 @@ pub struct RunOptions {
     /// Seed of everything that is random in the simulation
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
-    /// For the set-up and sign-in of later versions; this one has neither and says so
+    /// The owner's password, 10 characters or more: sets a plug up that has no owner yet (its access point's password
+    /// too); for another plug it must be the right one. Others on this machine may see it: the variable is safer
     #[arg(long, value_name = "TEXT", env = "OSSP_PASSWORD", hide_env_values = true)]
     password: Option<String>,
-    /// Forgets the password, the sign-ins and the tokens that the state folder keeps, then runs
+    /// Forgets the owner's password, the access point's, the sign-ins and the tokens that the state folder keeps, then
+    /// runs: the plug has no owner then, or that of --password
     #[arg(long)]
     reset_password: bool,
 }
@@ -103,16 +109,14 @@ pub fn run(options: &RunOptions) -> Result<(), Failure> {
     if let Some(notice) = scenario.notice() {
         note(&notice);
     }
-    if options.password.is_some() {
-        note(
-            "this version has no sign-in yet: the password is not used, and anybody who reaches the address can switch",
-        );
+    if let Some(password) = &options.password {
+        owner::check(password)?;
     }
     let folder =
         StateFolder::open(options.state.as_deref()).map_err(|error| Failure::wrong_use(error.to_string()))?;
-    if options.reset_password {
-        forget_password(&folder)?;
-    }
+    let simulated = Simulated::new(&scenario, options.seed);
+    let world = World { options, scenario: &scenario, folder: &folder, simulated: &simulated };
+    let (flash, owner) = async_io::block_on(world.owner())?;
     let listener = Listener::bind(options.listen).map_err(|error| {
         Failure::wrong_use(format!(
             "{} cannot be listened on ({error}); name another with --listen",
@@ -127,7 +131,18 @@ pub fn run(options: &RunOptions) -> Result<(), Failure> {
     told.map_err(|error| Failure::failed(format!("standard output cannot be written ({error})")))?;
     note(&format!("virtual plug with a {}; open the page above, stop with Ctrl-C", scenario.source()));
     note(&format!("state in {}", folder.path().display()));
-    async_io::block_on(serve_until_stopped(options, &scenario, &folder, &listener))
+    if let Some(owner) = owner {
+        note(owner.advice());
+    }
+    async_io::block_on(world.serve_until_stopped(&listener, flash))
+}
+
+/// What goes on while the plug restarts: its mains, its load and its contact, and the folder with its flash.
+struct World<'a> {
+    options: &'a RunOptions,
+    scenario: &'a Scenario,
+    folder: &'a StateFolder,
+    simulated: &'a Simulated,
 }
 
 /// How a run of the plug ended.
@@ -138,42 +153,76 @@ enum End {
     Restart(Restart),
 }
 
-/// One run of the plug after the other in the same world: mains, load and contact go on between them.
-async fn serve_until_stopped(
-    options: &RunOptions,
-    scenario: &Scenario,
-    folder: &StateFolder,
-    listener: &Listener,
-) -> Result<(), Failure> {
-    let mut signals = Signals::new([Signal::Int, Signal::Term])
-        .map_err(|error| Failure::failed(format!("signals cannot be caught ({error})")))?;
-    let simulated = Simulated::new(scenario, options.seed);
-    let (mut reset_reason, mut held) = ("power_on", false);
-    loop {
-        let identity = identity(folder, scenario, reset_reason);
-        let run = Run { options, simulated: &simulated, identity: &identity, folder, listener, held };
-        match run.serve(&mut signals).await? {
-            End::Stopped => {
-                note("stopped");
-                return Ok(());
+impl World<'_> {
+    /// Has the owner forgotten and set as the options say, before anybody can ask the plug anything: its flash, and whose
+    /// it is then; neither where there is none.
+    async fn owner(&self) -> Result<(Option<FileFlash>, Option<Owner>), Failure> {
+        let RunOptions { password, reset_password, .. } = self.options;
+        let flash = match open_flash(self.folder) {
+            Ok(flash) => flash,
+            Err(words) if password.is_some() || *reset_password => {
+                return Err(Failure::failed(format!("{words}; the password is as it was")));
             }
-            End::Restart(restart) => {
-                note("the plug starts anew");
-                if !restart.hold_relay {
-                    simulated.relay().set(false);
+            Err(words) => {
+                note(&format!("{words}; nothing is kept in it this time"));
+                return Ok((None, None));
+            }
+        };
+        let flash = Shared::new(Some(flash));
+        let basis = self.basis();
+        if *reset_password {
+            owner::forget(&flash, &basis, note).await?;
+            note("the owner's password, the access point's, the sign-ins and the tokens are forgotten");
+        }
+        if let Some(password) = password {
+            owner::claim(&flash, self.folder.id(), password, &basis, note).await?;
+        }
+        let owner = owner::look(&flash).await;
+        Ok((flash.into_inner(), Some(owner)))
+    }
+
+    /// What settings are checked against.
+    fn basis(&self) -> Basis {
+        let hardware = Hardware { confirms_setup: self.scenario.presses_the_button(), ..HARDWARE };
+        Basis { hardware, board: self.simulated.calibration(), zone: |text| Zone::parse(text).is_ok() }
+    }
+
+    /// One run of the plug after the other.
+    async fn serve_until_stopped(
+        &self,
+        listener: &Listener,
+        mut flash: Option<FileFlash>,
+    ) -> Result<(), Failure> {
+        let mut signals = Signals::new([Signal::Int, Signal::Term])
+            .map_err(|error| Failure::failed(format!("signals cannot be caught ({error})")))?;
+        let (mut reset_reason, mut held) = ("power_on", false);
+        loop {
+            let identity = identity(self.folder, self.scenario, reset_reason);
+            let run = Run { world: self, identity: &identity, listener, held };
+            match run.serve(&mut signals, flash).await? {
+                End::Stopped => {
+                    note("stopped");
+                    return Ok(());
                 }
-                (reset_reason, held) = ("software", restart.hold_relay);
+                End::Restart(restart) => {
+                    note("the plug starts anew");
+                    if !restart.hold_relay {
+                        self.simulated.relay().set(false);
+                    }
+                    (reset_reason, held) = ("software", restart.hold_relay);
+                }
             }
+            flash = open_flash(self.folder)
+                .map_err(|words| note(&format!("{words}; nothing is kept in it this time")))
+                .ok();
         }
     }
 }
 
 /// One run of the plug, from start to restart.
 struct Run<'a> {
-    options: &'a RunOptions,
-    simulated: &'a Simulated,
+    world: &'a World<'a>,
     identity: &'a Identity,
-    folder: &'a StateFolder,
     listener: &'a Listener,
     /// The relay was held closed over the restart before it.
     held: bool,
@@ -194,25 +243,26 @@ impl<'a> Parts for PcParts<'a> {
 }
 
 impl Run<'_> {
-    async fn serve(&self, signals: &mut Signals) -> Result<End, Failure> {
-        let clock = SimulatedClock::start(self.options.speed);
-        let erasing = Erasing::new(clock.clone(), self.options.seed);
-        let machine = Pc::new(self.simulated.clone(), &erasing);
-        let (front_end, calibration) = (self.simulated.front_end(), self.simulated.calibration());
+    async fn serve(&self, signals: &mut Signals, mut flash: Option<FileFlash>) -> Result<End, Failure> {
+        let World { options, simulated, folder, .. } = *self.world;
+        let clock = SimulatedClock::start(options.speed);
+        let erasing = Erasing::new(clock.clone(), options.seed);
+        let machine = Pc::new(simulated.clone(), &erasing);
+        let (front_end, calibration) = (simulated.front_end(), simulated.calibration());
         let rows = Meter::rows_needed(front_end.sample_rate.value());
         let (mut voltage, mut current) = (vec![0; rows], vec![0; rows]);
         let storage = Storage { voltage: &mut voltage, current: &mut current };
         let mut meter = Meter::new(front_end, calibration.clone(), storage)
             .map_err(|error| Failure::wrong_use(format!("this source cannot be measured: {error}")))?;
-        let mut core = if self.held { Core::kept_on(HARDWARE, clock.now()) } else { Core::new(HARDWARE) };
-        let basis = basis(&calibration);
+        let basis = self.world.basis();
+        let mut core =
+            if self.held { Core::kept_on(basis.hardware, clock.now()) } else { Core::new(basis.hardware) };
         let now = Moment { instant: clock.now(), time: None };
         let state = State::new(core.relay_status(now, None), calibration);
         let link: Link<NoopRawMutex> = Link::new();
-        let mut flash = flash(self.folder);
         // Time stands still until there are samples: erases take none yet.
         let starts = count_start(flash.as_mut(), self.identity).await;
-        let mut slots = slots(self.folder);
+        let mut slots = slots(folder);
         let web = plug::web::Plug {
             clock: &clock,
             network_clock: &RealClock::start(),
@@ -225,7 +275,7 @@ impl Run<'_> {
             defaults: &Defaults::default(),
             basis: &basis,
         };
-        let (mut samples, mut relay) = (self.simulated.samples(clock.clone()), self.simulated.relay());
+        let (mut samples, mut relay) = (simulated.samples(clock.clone()), simulated.relay());
         let measuring = run_core(&mut samples, &mut relay, &clock, &mut meter, &mut core, &link);
         let rest = Rest::<PcParts<'_>, _, _, _> {
             acceptor: self.listener,
@@ -237,7 +287,7 @@ impl Run<'_> {
             own: &factory_access_point(),
             access_point_udp: None,
             slots: slots.as_mut(),
-            button: SimButton::new(self.simulated.clone(), clock.clone()),
+            button: SimButton::new(simulated.clone(), clock.clone()),
             led: SimLed::default(),
         };
         let stopping = Cell::new(false);
@@ -264,39 +314,15 @@ impl Run<'_> {
     }
 }
 
-/// What settings are checked against on a PC.
-fn basis(calibration: &Calibration) -> Basis {
-    Basis { hardware: HARDWARE, board: calibration.clone(), zone: |text| Zone::parse(text).is_ok() }
-}
-
-/// Erases what the plug keeps of its owner.
-fn forget_password(folder: &StateFolder) -> Result<(), Failure> {
+/// The plug's data partition, or why it cannot be used. A plug runs without one too; it forgets more then.
+fn open_flash(folder: &StateFolder) -> Result<FileFlash, String> {
     let path = folder.path().join(FLASH_FILE);
-    let failed = |error: FileFlashError| {
-        Failure::failed(format!("{} cannot be used ({error}); the password is as it was", path.display()))
-    };
-    let mut flash = FileFlash::open(&path, DATA_PARTITION).map_err(failed)?;
-    let access = layout::ACCESS;
-    async_io::block_on(flash.erase(access.from, access.from + access.length)).map_err(failed)?;
-    note("the password, the sign-ins and the tokens are forgotten (this version has no sign-in yet)");
-    Ok(())
-}
-
-/// The plug's data partition. A plug runs without one too; it forgets more then.
-fn flash(folder: &StateFolder) -> Option<FileFlash> {
-    let path = folder.path().join(FLASH_FILE);
-    match FileFlash::open(&path, DATA_PARTITION) {
-        Ok(flash) => {
-            if let Some(bytes) = flash.cut_at() {
-                note(&format!("{} ends after {bytes} bytes; what stood behind them is gone", path.display()));
-            }
-            Some(flash)
-        }
-        Err(error) => {
-            note(&format!("{} cannot be used ({error}); nothing is kept in it this time", path.display()));
-            None
-        }
+    let flash = FileFlash::open(&path, DATA_PARTITION)
+        .map_err(|error| format!("{} cannot be used ({error})", path.display()))?;
+    if let Some(bytes) = flash.cut_at() {
+        note(&format!("{} ends after {bytes} bytes; what stood behind them is gone", path.display()));
     }
+    Ok(flash)
 }
 
 async fn count_start(flash: Option<&mut FileFlash>, identity: &Identity) -> Starts {

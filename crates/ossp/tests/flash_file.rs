@@ -4,9 +4,11 @@
 
 mod virtual_plug;
 
+use std::process::Stdio;
+
 use plug::storage::layout::{self, Place};
 use serde_json::{Value, json};
-use virtual_plug::{Folder, Plug, number};
+use virtual_plug::{Folder, Plug, number, owned, spawn};
 
 const ARGUMENTS: [&str; 4] = ["--source", "sim:heater", "--speed", "20"];
 
@@ -44,7 +46,8 @@ fn used_flash(folder: &Folder) -> Vec<u8> {
 fn starts_and_works(folder: &Folder, flash: &[u8], what: &str) -> String {
     std::fs::write(folder.flash(), flash).unwrap();
     let words = folder.0.join("words");
-    let plug = Plug::start_telling(&folder.0, &ARGUMENTS, &words);
+    // Its owner may be lost with the rest.
+    let plug = Plug::start_telling(&folder.0, &[&["--reset-password"], &ARGUMENTS[..]].concat(), &words);
     plug.reading(|_| true);
     plug.set(r#"{"device":{"name":"after"},"relay":{"switchings_a_minute":0},"protection":{"power_limit_w":null}}"#);
     let relay = plug.relay();
@@ -114,6 +117,10 @@ fn single_wrong_bytes_anywhere_stop_nothing() {
         for at in (dice.roll(every)..spoilt.len()).step_by(every) {
             spoilt[at] = dice.roll(256) as u8;
         }
+        std::fs::write(folder.flash(), &spoilt).unwrap();
+        let bare = Plug::start_bare(&folder.0, &ARGUMENTS);
+        bare.await_json("/api/v1/info", |info| number(&info["uptime_s"]) > 1.0);
+        drop(bare);
         starts_and_works(&folder, &spoilt, &format!("each {every}th byte"));
     }
 }
@@ -123,13 +130,22 @@ fn without_a_flash_file_it_runs_and_says_so() {
     let folder = Folder::new("no-file");
     std::fs::create_dir_all(folder.flash()).unwrap();
     let words = folder.0.join("words");
-    let plug = Plug::start_telling(&folder.0, &ARGUMENTS, &words);
+    let plug = Plug::begin(&folder.0, &ARGUMENTS, std::fs::File::create(&words).unwrap().into());
     plug.reading(|reading| number(&reading["current_a"]) > 4.0);
     assert_eq!(plug.json("/api/v1/info")["starts"], Value::Null);
-    assert_eq!(plug.switch(r#"{"on":false}"#)["on"], false);
-    let refused = plug.ask("PATCH /api/v1/settings", "", r#"{"device":{"name":"x"}}"#).unwrap();
-    assert_eq!((refused.status, &refused.json()["error"]["code"]), (500, &json!("not_stored")));
+    // It cannot have an owner, and nobody else may change anything.
+    for (head, body, status, code) in [
+        ("PUT /api/v1/relay", r#"{"on":false}"#, 403, "setup_required"),
+        ("POST /api/v1/setup", r#"{"password":"never kept"}"#, 500, "not_stored"),
+    ] {
+        let refused = plug.ask(head, "", body).unwrap();
+        assert_eq!((refused.status, &refused.json()["error"]["code"]), (status, &json!(code)), "{head}");
+    }
+    assert_eq!(plug.json("/api/v1/info")["setup_complete"], false);
     drop(plug);
-    let words = std::fs::read_to_string(words).unwrap();
-    assert!(words.contains("cannot be used") && words.contains("nothing is kept"), "{words}");
+    let told = std::fs::read_to_string(words).unwrap();
+    assert!(told.contains("cannot be used") && told.contains("nothing is kept"), "{told}");
+    // A password that could not be kept is not taken.
+    let mut refused = spawn(&folder.0, &owned(&ARGUMENTS), Stdio::null());
+    assert_eq!(refused.wait().unwrap().code(), Some(1));
 }

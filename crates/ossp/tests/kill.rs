@@ -19,7 +19,7 @@ use plug::storage::journal::Journal;
 use plug::storage::region::{Region, Shared};
 use plug::storage::{layout, meter_id};
 use serde_json::{Value, json};
-use virtual_plug::{Answer, Folder, Plug, ask, number, spawn};
+use virtual_plug::{Answer, Client, Folder, Plug, number, owned, spawn};
 
 /// More than the heater takes at the highest voltage of the simulated mains.
 const MOST_W: f64 = 1700.0;
@@ -167,7 +167,7 @@ fn number_of(change: &Value) -> u64 {
 
 /// The user, until the plug is gone.
 struct User<'a> {
-    address: &'a str,
+    client: Client,
     dice: &'a mut Dice,
     known: &'a mut Known,
     tag: String,
@@ -175,7 +175,7 @@ struct User<'a> {
 
 impl User<'_> {
     fn ask(&self, head: &str, headers: &str, body: &str) -> io::Result<Answer> {
-        ask(self.address, head, headers, body)
+        self.client.ask(head, headers, body)
     }
 
     /// Does one thing after the other; ends with the error that says that the plug is gone.
@@ -236,7 +236,7 @@ fn kill_after(mut plug: Plug, time: Duration, given_up: &Receiver<()>) {
 }
 
 fn kill_while_it_starts(folder: &Folder, arguments: &[&str], time: Duration) {
-    let mut child = spawn(&folder.0, arguments, Stdio::null());
+    let mut child = spawn(&folder.0, &owned(arguments), Stdio::null());
     std::thread::sleep(time);
     child.kill().unwrap();
     child.wait().unwrap();
@@ -276,12 +276,12 @@ fn a_killed_plug_loses_nothing_that_it_may_not_lose() {
         // Most kills come soon, some after many writes.
         let most_ms = [60, 600, 2500][dice.roll(3) as usize];
         let time = Duration::from_millis(dice.roll(most_ms));
-        let address = plug.address.clone();
+        let client = plug.client.at(&plug.address);
         let (waits, given_up) = channel();
         std::thread::scope(|scope| {
             let _waits = waits;
             let killer = scope.spawn(move || kill_after(plug, time, &given_up));
-            let Err(_gone) = User { address: &address, dice: &mut dice, known: &mut known, tag }.live();
+            let Err(_gone) = User { client, dice: &mut dice, known: &mut known, tag }.live();
             killer.join().unwrap();
         });
     }

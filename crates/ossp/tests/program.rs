@@ -9,6 +9,7 @@ use std::net::TcpStream;
 use std::path::Path;
 use std::time::Instant;
 
+use plug::storage::layout::{ACCESS, IMPORT, SECTOR};
 use serde_json::Value;
 use virtual_plug::{Folder, PATIENCE, Plug, run, sequence};
 
@@ -56,15 +57,16 @@ fn a_forgotten_password_is_erased_and_nothing_else() {
     let state = Folder::new("password");
     // It answers when its flash is there.
     let run_once = |more: &[&str]| {
-        Plug::start(&state.0, more).json("/api/v1/info");
+        Plug::start_bare(&state.0, more).json("/api/v1/info");
     };
     run_once(&[]);
     let file = state.0.join("flash.bin");
     let mut flash = std::fs::read(&file).unwrap();
-    let access = plug::storage::layout::ACCESS;
-    let (from, to) = (access.from as usize, (access.from + access.length) as usize);
+    let access = ACCESS;
+    // Behind the store's own log of erases, which it puts in order by itself.
+    let (from, to) = ((access.from + SECTOR) as usize, (access.from + access.length) as usize);
     // Nobody uses this one.
-    let other = plug::storage::layout::IMPORT.from as usize;
+    let other = IMPORT.from as usize;
     flash[from..to].fill(0x22);
     flash[other] = 0x33;
     std::fs::write(&file, &flash).unwrap();
@@ -75,15 +77,6 @@ fn a_forgotten_password_is_erased_and_nothing_else() {
     let after = std::fs::read(&file).unwrap();
     assert!(after[from..to].iter().all(|byte| *byte == 0xff));
     assert_eq!(after[other], 0x33);
-    // A plug that runs keeps its flash to itself.
-    let running = Plug::start(&state.0, &[]);
-    running.json("/api/v1/info");
-    let folder = state.0.to_str().unwrap();
-    let second = run(&["run", "--listen", "127.0.0.1:0", "--state", folder, "--reset-password"]);
-    let words = String::from_utf8_lossy(&second.stderr).into_owned();
-    assert_eq!(second.status.code(), Some(1), "{words}");
-    assert!(words.contains("another plug is using it"), "{words}");
-    drop(running);
 }
 
 #[test]
@@ -199,12 +192,13 @@ fn each_start_is_counted_and_a_second_plug_in_the_same_folder_counts_nothing() {
         assert_eq!(info["image"], serde_json::json!({"slot": 0, "state": "unrecorded"}));
         assert_eq!(info["build_defaults"], serde_json::json!([]));
         assert_eq!(plug.json("/api/v1/wifi")["available"], false);
-        let second = Plug::start(&state.0, &["--source", "sim:kettle"]);
+        let second = Plug::start_bare(&state.0, &["--source", "sim:kettle"]);
         assert_eq!(second.json("/api/v1/info")["starts"], Value::Null);
         // Dropping kills them: no chance to tidy up.
     }
     std::fs::write(state.0.join("flash.bin"), [0x5a; 100_000]).unwrap();
-    let plug = Plug::start(&state.0, &["--source", "sim:kettle"]);
+    // Nobody can tell any more whose it was.
+    let plug = Plug::start(&state.0, &["--reset-password", "--source", "sim:kettle"]);
     assert_eq!(plug.json("/api/v1/info")["starts"], 1);
 }
 

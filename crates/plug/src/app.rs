@@ -28,15 +28,18 @@ use embedded_storage_async::nor_flash::NorFlash;
 pub use self::capture::{Capture, CaptureError, CaptureRequest, Piece};
 pub use self::core_task::run_core;
 pub use self::link::{Answer, Command, Details, Link, Tripped};
+use crate::access::{self, AccessStore, setup};
 use crate::apart::apart;
 use crate::core::Begin;
 use crate::core::button::ButtonEvent;
 use crate::core::claims::{RelayCommand, Source, Wish};
 use crate::core::led;
 use crate::limits;
-use crate::net;
+use crate::net::{self, Birth};
 use crate::panel;
-use crate::platform::{Button, Clock, Credentials, Led, Machine, Random, Restart, UpdateSlots, Wifi};
+use crate::platform::{
+    Acceptor, Button, Clock, Credentials, Instant, Led, Machine, Random, Restart, UpdateSlots, Wifi,
+};
 use crate::settings::{self, Basis, Settings};
 use crate::starts;
 use crate::state::{Restarting, State};
@@ -63,8 +66,8 @@ pub struct Rest<'a, P: Parts, C, N, M: RawMutex> {
     pub wifi: Option<&'a mut P::Wifi>,
     /// The network to join if the settings know none.
     pub known: Option<&'a Credentials>,
-    /// Name and password of the access point: [`factory_access_point`](crate::net::factory_access_point) until the
-    /// plug has an owner.
+    /// Name and password of the access point until the plug has an owner:
+    /// [`factory_access_point`](crate::net::factory_access_point).
     pub own: &'a Credentials,
     /// UDP sockets on the access point's side, for its addresses.
     pub access_point_udp: Option<&'a P::Udp>,
@@ -79,7 +82,7 @@ pub struct Rest<'a, P: Parts, C, N, M: RawMutex> {
 /// The types that a shell brings for [`Rest`].
 pub trait Parts {
     /// Lets web clients in.
-    type Acceptor: TcpAccept;
+    type Acceptor: Acceptor;
     /// The data partition.
     type Flash: NorFlash;
     /// Chance.
@@ -124,12 +127,11 @@ where
     link.commands
         .send(Command::Begin(Box::new(begin(state, before, &mut random, web.identity.id.as_bytes()))))
         .await;
-    let set_known = state.settings.borrow().wifi.credentials();
-    let known = set_known.as_ref().or(known);
+    let mut owning = apart(|| open_access(&flash, state, &mut random, &web.identity.id, say)).await;
 
     let network = apart(|| async {
         match wifi {
-            Some(wifi) => net::run(wifi, clock, state, known, own).await,
+            Some(wifi) => net::run(wifi, clock, state, &Birth { known, own, id: &web.identity.id }).await,
             None => pending().await,
         }
     });
@@ -152,11 +154,15 @@ where
         apart(|| keeper.answer(&state.archive)),
         apart(|| settle(&mut settling, state, basis, link)),
     );
-    let front = join(
-        apart(|| panel::button(&mut button, clock, &state.panel, |event| pressed(event, state, link))),
-        apart(|| panel::led(&mut led, clock, &state.panel, || inputs(state))),
+    let front = join3(
+        apart(|| {
+            panel::button(&mut button, clock, &state.panel, |event| pressed(event, state, clock.now(), link))
+        }),
+        apart(|| panel::led(&mut led, clock, &state.panel, || inputs(state, clock.now()))),
+        apart(|| setup::run(state, say)),
     );
-    let small = join3(
+    let small = join4(
+        apart(|| access::run(&mut owning, state)),
         apart(|| watch_chip(clock, web.machine, link)),
         apart(|| restart(clock, web.machine, state, link, basis, &keeper, &flash)),
         apart(|| async {
@@ -173,6 +179,22 @@ where
     let ((never, ..), ..) =
         join(join5(core, network, addresses, probation, web), join3(stores, front, small)).await;
     never
+}
+
+/// Reads who may do what. The web comes afterwards: until then nobody can be let in.
+async fn open_access<'a, F: NorFlash>(
+    flash: &'a Shared<F>,
+    state: &State,
+    random: &mut impl Random,
+    identity: &str,
+    say: impl FnMut(&str),
+) -> AccessStore<Region<'a, F>> {
+    let mut seed = [0; 32];
+    random.fill(&mut seed);
+    let there = flash.lock().await.is_some();
+    let mut store = AccessStore::new(Region::new(flash, layout::ACCESS));
+    access::begin(&mut store, there, state, identity, seed, say).await;
+    store
 }
 
 /// What the core begins with.
@@ -237,8 +259,10 @@ async fn settle<F: NorFlash, M: RawMutex>(
 }
 
 /// What a press of the button means.
-fn pressed<M: RawMutex>(event: ButtonEvent, state: &State, link: &Link<M>) {
+fn pressed<M: RawMutex>(event: ButtonEvent, state: &State, now: Instant, link: &Link<M>) {
     match event {
+        // The answer to somebody who claims the plug, and nothing else.
+        ButtonEvent::Short if state.setup.confirm(now) => {}
         ButtonEvent::Short if state.settings.borrow().device.button_locked => {}
         ButtonEvent::Short => {
             let wish = if state.relay.borrow().locked_out { Wish::Rearm } else { Wish::Toggle };
@@ -252,13 +276,14 @@ fn pressed<M: RawMutex>(event: ButtonEvent, state: &State, link: &Link<M>) {
 }
 
 /// What the light shows, apart from what the panel itself knows.
-fn inputs(state: &State) -> led::Inputs {
+fn inputs(state: &State, now: Instant) -> led::Inputs {
     let relay = state.relay.borrow();
     led::Inputs {
         relay_on: relay.on,
         locked_out: relay.locked_out,
         welded: relay.alarm.is_some(),
         network: panel::network_light(state.wifi.borrow().as_ref()),
+        claim: state.setup.waiting(now).is_some(),
         starting: !state.settings_desk.is_open(),
         dark: state.settings.borrow().device.led_off,
         ..led::Inputs::default()

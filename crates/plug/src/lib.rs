@@ -6,11 +6,13 @@
 
 extern crate alloc;
 
+pub mod access;
 mod apart;
 pub mod app;
 pub mod board;
 pub mod core;
 pub mod defaults;
+pub mod desk;
 mod json;
 pub mod limits;
 pub mod net;

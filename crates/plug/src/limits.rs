@@ -15,8 +15,11 @@ pub const COMMAND_QUEUE: usize = 10;
 pub const RELAY_LOG: usize = 8;
 /// Connections served at once; the chip has a socket for each (2 KB send, 1 KB receive).
 pub const WEB_WORKERS: usize = 7;
-/// Live event streams at once: some workers are always left for sign-in and update.
-pub const EVENT_STREAMS: usize = 4;
+/// Live event streams at once: at most half of the workers, so that some are always left for the rest.
+pub const EVENT_STREAMS: usize = WEB_WORKERS / 2;
+/// Who waits for changes of the state at once: each live stream, each worker whose request waits for something to be
+/// stored, and set-up.
+pub const LISTENERS: usize = EVENT_STREAMS + WEB_WORKERS + 1;
 /// How long a request may take to arrive, byte by byte.
 pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long an answer may stand still before the client is given up.
@@ -99,6 +102,15 @@ pub const ACCESS_POINT_LINGER: Duration = Duration::from_secs(60);
 /// How long the access point stays open after somebody asked for it at the button: time to find it with a phone, and to
 /// change the network.
 pub const ACCESS_POINT_ASKED: Duration = Duration::from_secs(600);
+/// How long the access point stays open on a plug without an owner, after its start and after each long press: time to
+/// unpack, to read and to claim it; not for ever, since its password is known to all.
+pub const ACCESS_POINT_SETUP: Duration = Duration::from_secs(1800);
+/// How long a change of the radio's settings waits: the answer to whoever made it gets out over the network that is left.
+pub const NETWORK_CHANGE: Duration = Duration::from_secs(5);
+/// How long a claim waits for the button: the way from a desk to the plug.
+pub const CLAIM: Duration = Duration::from_secs(120);
+/// Body of a claim: its longest fields, each character of them escaped.
+pub const SETUP_BODY: usize = 2048;
 /// How long a lost network is only retried before the access point opens: a router restarts within that.
 pub const ACCESS_POINT_AFTER_LOSS: Duration = Duration::from_secs(300);
 /// How often the signal of the joined network is looked at.

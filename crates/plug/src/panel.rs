@@ -60,9 +60,9 @@ pub fn network_light(wifi: Option<&WifiStatus>) -> NetworkLight {
     match wifi {
         None => NetworkLight::Fine,
         Some(WifiStatus { link: LinkState::Joined, .. }) => NetworkLight::Fine,
-        Some(
-            WifiStatus { access_point_open: true, .. } | WifiStatus { link: LinkState::NoNetworkKnown, .. },
-        ) => NetworkLight::AccessPoint,
+        Some(WifiStatus { access_point_open: true, .. }) => NetworkLight::AccessPoint,
+        // None, and nobody can give it one: a plug with a button.
+        Some(WifiStatus { link: LinkState::NoNetworkKnown, .. }) => NetworkLight::Fine,
         Some(_) => NetworkLight::Joining,
     }
 }

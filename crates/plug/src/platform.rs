@@ -6,6 +6,7 @@
 use core::net::Ipv4Addr;
 use core::time::Duration;
 
+use edge_nal::{NoopNet, TcpAccept};
 use heapless::{String, Vec};
 use metering::front_end::{FrontEnd, Pair};
 use serde::Serialize;
@@ -117,6 +118,17 @@ pub trait Relay {
         None
     }
 }
+
+/// Lets web clients in, and knows by which network they came.
+pub trait Acceptor: TcpAccept {
+    /// Whether this client came by the plug's own access point. Only there every name leads to the plug, so that a phone
+    /// that looks for the way into the internet is sent to its page.
+    fn by_access_point(&self, _socket: &Self::Socket<'_>) -> bool {
+        false
+    }
+}
+
+impl Acceptor for NoopNet {}
 
 /// Random numbers fit for secrets.
 pub trait Random {

@@ -1,5 +1,6 @@
 //! What `run_rest` knows of the plug: the newest numbers and the relay's story, for the web and later the uplink.
 
+use alloc::boxed::Box;
 use core::cell::{Cell, RefCell};
 
 use embassy_sync::blocking_mutex::raw::NoopRawMutex;
@@ -11,14 +12,17 @@ use metering::quality::Flag;
 use metering::reading::Reading;
 use serde::Serialize;
 
+use crate::access::Access;
+use crate::access::setup::Setup;
 use crate::app::Details;
 use crate::core::civil::Zone;
 use crate::core::claims::{RelayChange, RelayStatus};
 use crate::core::guard::ProtectionStatus;
+use crate::desk::Desk;
 use crate::limits;
 use crate::net::WifiStatus;
 use crate::panel::Panel;
-use crate::settings::{self, Basis, Desk, Settings};
+use crate::settings::{self, Basis, Settings};
 use crate::storage::archive::Archive;
 use crate::storage::meter_id::MeterId;
 use crate::storage::totals::Totals;
@@ -39,7 +43,7 @@ pub struct State {
     /// The last lines of the plug's log, newest at the back.
     pub log: RefCell<Deque<LogLine, { limits::LOG_LINES }>>,
     /// Rises with each change of anything above: wakes the live streams.
-    pub changed: Watch<NoopRawMutex, u32, { limits::EVENT_STREAMS + limits::WEB_WORKERS }>,
+    pub changed: Watch<NoopRawMutex, u32, { limits::LISTENERS }>,
     /// Live streams open now.
     pub streams: Cell<usize>,
     /// Pairs lost since start.
@@ -55,7 +59,9 @@ pub struct State {
     /// Their entity tag.
     pub settings_tag: Cell<u64>,
     /// Where changes of them wait to be stored.
-    pub settings_desk: Desk,
+    pub settings_desk: Desk<Box<Settings>>,
+    /// Who may do what; closed until the flash was read.
+    pub access: Access,
     /// How often in a row no client could be let in.
     pub accept_errors: Cell<u32>,
     /// How protection stands; `None` before the first window.
@@ -72,6 +78,8 @@ pub struct State {
     pub panel: Panel,
     /// Somebody wants the plug to restart.
     pub restart: Signal<NoopRawMutex, Restarting>,
+    /// Where a claim of the plug waits.
+    pub setup: Setup,
     /// Somebody wants the access point.
     pub access_point_wanted: Signal<NoopRawMutex, ()>,
 }
@@ -127,6 +135,7 @@ impl State {
             zone: Cell::new(Zone::UTC),
             settings_tag: Cell::new(0),
             settings_desk: Desk::new(),
+            access: Access::new(),
             accept_errors: Cell::new(0),
             protection: RefCell::new(None),
             metered: Signal::new(),
@@ -135,6 +144,7 @@ impl State {
             archive: Archive::new(),
             panel: Panel::new(),
             restart: Signal::new(),
+            setup: Setup::new(),
             access_point_wanted: Signal::new(),
         }
     }

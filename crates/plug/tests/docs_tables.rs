@@ -46,8 +46,13 @@ fn compare(page: &str, header: &str, rows: &[String]) {
 
 /// After how many seconds of a current the guard trips, from cold; `None`: not within two hours.
 fn trips_after(multiple: f64) -> Option<f64> {
-    let hardware =
-        Hardware { maximum_current_a: RATED_A, has_button: false, has_led: false, can_hold: false };
+    let hardware = Hardware {
+        maximum_current_a: RATED_A,
+        has_button: false,
+        confirms_setup: false,
+        has_led: false,
+        can_hold: false,
+    };
     let mut guard = Guard::new(hardware);
     let moment =
         |seconds| Moment { instant: Instant::from_start(Duration::from_secs_f64(seconds)), time: None };

@@ -114,7 +114,13 @@ struct World {
 
 impl World {
     fn new() -> Self {
-        let hardware = Hardware { maximum_current_a: 16.0, has_button: true, has_led: true, can_hold: false };
+        let hardware = Hardware {
+            maximum_current_a: 16.0,
+            has_button: true,
+            confirms_setup: false,
+            has_led: true,
+            can_hold: false,
+        };
         Self {
             guard: Guard::new(hardware),
             settings: ProtectionSettings::default(),

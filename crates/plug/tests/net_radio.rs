@@ -9,15 +9,27 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use metering::calibration::Calibration;
+use plug::access::{Ha1, Kept};
 use plug::core::{Core, Moment};
 use plug::limits;
-use plug::net::{LinkState, WifiStatus, factory_access_point, run};
+use plug::net::{Birth, LinkState, WifiStatus, factory_access_point, run};
 use plug::platform::{Address, Clock, Credentials, Instant, LinkError, Network, Security, Wifi};
 use plug::settings::Hardware;
+use plug::settings::schema::AccessPointWhen;
 use plug::state::State;
 
-const HARDWARE: Hardware =
-    Hardware { maximum_current_a: 16.0, has_button: false, has_led: false, can_hold: false };
+const HARDWARE: Hardware = Hardware {
+    maximum_current_a: 16.0,
+    has_button: false,
+    confirms_setup: false,
+    has_led: false,
+    can_hold: false,
+};
+
+/// At which second, and what.
+type Happening = (u64, fn(&State));
+
+const ID: &str = "a1b2c3d4e5f6";
 
 /// Time that goes on when everybody waits.
 #[derive(Default)]
@@ -103,7 +115,7 @@ impl Wifi for Radio<'_> {
 
     async fn join(&mut self, network: &Credentials) -> Result<Address, LinkError> {
         self.call("join");
-        assert_eq!(network, &known());
+        assert_eq!(network.ssid, known().ssid);
         self.takes(3).await;
         match self.mood() {
             Mood::JoinHangs => pending().await,
@@ -133,7 +145,11 @@ impl Wifi for Radio<'_> {
 
     async fn open_access_point(&mut self, network: &Credentials) -> Result<(), LinkError> {
         self.call("open");
-        assert_eq!((network.ssid.as_str(), network.password.as_deref()), ("OSSP", Some("justepourtester")));
+        match network.ssid.as_str() {
+            "OSSP" => assert_eq!(network.password.as_deref(), Some("justepourtester")),
+            "OSSP-E5F6" => assert_eq!(network.password.as_deref(), Some("my own secret")),
+            other => panic!("{other}"),
+        }
         if self.refuse_access_point {
             pending::<()>().await;
         }
@@ -168,7 +184,20 @@ impl Outcome {
     }
 }
 
-/// Runs the task to `end`, in seconds.
+/// Stores that the plug has an owner, whose access point is a fallback or not.
+fn own(state: &State, access_point: AccessPointWhen, wifi: Option<&Credentials>) {
+    let kept = Kept { ha1: Some(Ha1::of(ID, "my own secret")), ..Kept::new() };
+    state.access.open(Ok(kept), ID, [0; 32]);
+    let mut settings = state.settings.borrow_mut();
+    settings.wifi.access_point = access_point;
+    settings.wifi.access_point_password = Some("my own secret".try_into().unwrap());
+    if let Some(wifi) = wifi {
+        settings.wifi.ssid = wifi.ssid.clone();
+        settings.wifi.password.clone_from(&wifi.password);
+    }
+}
+
+/// Runs the task to `end`, in seconds, for a plug with an owner.
 fn play(end: u64, known: Option<&Credentials>, refuse: bool, mood: impl Fn(u64) -> Mood) -> Outcome {
     play_asking(end, known, refuse, mood, &[])
 }
@@ -181,7 +210,24 @@ fn play_asking(
     mood: impl Fn(u64) -> Mood,
     asks: &[u64],
 ) -> Outcome {
-    let mut asks = asks.iter().copied().peekable();
+    let asks: Vec<Happening> = asks.iter().map(|second| (*second, ask as fn(&State))).collect();
+    play_with(end, known, refuse, mood, |state| own(state, AccessPointWhen::Fallback, None), &asks)
+}
+
+fn ask(state: &State) {
+    state.access_point_wanted.signal(());
+}
+
+/// The same, with what is known at the start and what happens at which second.
+fn play_with(
+    end: u64,
+    known: Option<&Credentials>,
+    refuse: bool,
+    mood: impl Fn(u64) -> Mood,
+    begin: impl Fn(&State),
+    happens: &[Happening],
+) -> Outcome {
+    let mut happens = happens.iter().peekable();
     let (clock, calls) = (IdleClock::default(), RefCell::default());
     let relay = Core::new(HARDWARE).relay_status(Moment::default(), None);
     let state = State::new(relay, Calibration::ideal(1.0, 0.0, 1.0, 0.0));
@@ -193,10 +239,12 @@ fn play_asking(
         refuse_access_point: refuse,
         calls: &calls,
     };
+    begin(&state);
     let own = factory_access_point();
+    let birth = Birth { known, own: &own, id: ID };
     let mut log: Vec<String> = Vec::new();
     {
-        let task = run(&mut radio, &clock, &state, known, &own);
+        let task = run(&mut radio, &clock, &state, &birth);
         // Two lists of a scan's networks, and little else: memory of a chip.
         assert!(size_of_val(&task) <= 3 * 1024, "the task has {} bytes", size_of_val(&task));
         let mut task = pin!(task);
@@ -208,11 +256,11 @@ fn play_asking(
                 log.push(line.message.to_string());
             }
             told = log.len() as u32;
-            let ask = asks.peek().map(|second| Duration::from_secs(*second));
-            let Some(next) = clock.next.take().into_iter().chain(ask).min() else { break };
+            let planned = happens.peek().map(|(second, _)| Duration::from_secs(*second));
+            let Some(next) = clock.next.take().into_iter().chain(planned).min() else { break };
             clock.now.set(next);
-            if asks.next_if(|second| *second <= next.as_secs()).is_some() {
-                state.access_point_wanted.signal(());
+            if let Some((_, happen)) = happens.next_if(|(second, _)| *second <= next.as_secs()) {
+                happen(&state);
             }
         }
     }
@@ -252,7 +300,7 @@ fn without_a_network_there_is_the_access_point_and_peace() {
     let outcome = play(100_000, None, false, |_| Mood::Good);
     assert_eq!(outcome.calls, [(0, "open")]);
     assert_eq!(outcome.status.link, LinkState::NoNetworkKnown);
-    assert_eq!(outcome.log, ["access point \"OSSP\" is open"]);
+    assert_eq!(outcome.log, ["access point \"OSSP-E5F6\" is open"]);
 }
 
 #[test]
@@ -260,7 +308,7 @@ fn a_wrong_password_is_told_once_and_tried_for_ever() {
     let outcome = play(2000, Some(&known()), false, |_| Mood::WrongPassword);
     assert_eq!(outcome.calls[..4], [(0, "scan"), (2, "join"), (5, "leave"), (5, "open")]);
     assert_eq!(outcome.when("scan")[..4], [0, 10, 25, 50]);
-    assert_eq!(outcome.log, ["Wi-Fi \"home\": wrong password", "access point \"OSSP\" is open"]);
+    assert_eq!(outcome.log, ["Wi-Fi \"home\": wrong password", "access point \"OSSP-E5F6\" is open"]);
     assert_eq!(outcome.status.last_error, Some(LinkError::WrongPassword));
     assert!(outcome.status.retry_at.is_some());
 }
@@ -278,7 +326,7 @@ fn a_radio_that_hangs_is_given_up_each_time() {
     assert!(access_point.when("scan").len() > 4, "joining goes on");
     assert_eq!(
         access_point.log,
-        ["Wi-Fi \"home\": not in range", "access point \"OSSP\" cannot be opened now"]
+        ["Wi-Fi \"home\": not in range", "access point \"OSSP-E5F6\" cannot be opened now"]
     );
 }
 
@@ -307,4 +355,79 @@ fn a_day_with_a_router_that_restarts_at_noon() {
     assert!(joined < noon.end + 310 && close == joined + 60, "{joined} {close}");
     assert_eq!((outcome.status.last_error, outcome.status.access_point_open), (None, false));
     assert_eq!(outcome.log.len(), 6, "{:?}", outcome.log);
+}
+
+fn nobodys(state: &State) {
+    state.access.open(Ok(Kept::new()), ID, [0; 32]);
+}
+
+#[test]
+fn a_plug_that_nobody_owns_is_open_for_half_an_hour() {
+    let half_an_hour = limits::ACCESS_POINT_SETUP.as_secs();
+    let outcome = play_with(10_000, None, false, |_| Mood::Good, nobodys, &[(5000, ask)]);
+    let (open, close) = (outcome.when("open"), outcome.when("close"));
+    assert_eq!((open, close), (vec![0, 5000], vec![half_an_hour, 5000 + half_an_hour]));
+    assert_eq!(outcome.log[..2], ["access point \"OSSP\" is open", "access point \"OSSP\" is closed"]);
+}
+
+#[test]
+fn a_claim_takes_the_access_point_and_the_network_without_a_restart() {
+    let claim: fn(&State) = |state| own(state, AccessPointWhen::Button, Some(&known()));
+    let outcome = play_with(2000, None, false, |_| Mood::Good, nobodys, &[(100, claim)]);
+    let calls: Vec<_> = outcome.calls.iter().map(|(_, call)| *call).collect();
+    assert_eq!(calls, ["open", "leave", "close", "open", "scan", "join", "close"]);
+    // Not before the answer to whoever claimed is out.
+    let change = outcome.when("leave")[0];
+    assert!((105..=111).contains(&change), "{change}");
+    assert_eq!(outcome.when("close")[1], change + limits::ACCESS_POINT_ASKED.as_secs());
+    assert_eq!(outcome.status.link, LinkState::Joined);
+    assert_eq!(outcome.status.access_point_ssid, "OSSP-E5F6");
+    assert_eq!(
+        outcome.log[..3],
+        [
+            "access point \"OSSP\" is open",
+            "access point \"OSSP\" is closed",
+            "access point \"OSSP-E5F6\" is open"
+        ]
+    );
+}
+
+#[test]
+fn a_new_password_of_the_network_is_tried_at_once() {
+    let better: fn(&State) = |state| {
+        let mut settings = state.settings.borrow_mut();
+        settings.wifi.ssid = known().ssid;
+        settings.wifi.password = Some("another secret".try_into().unwrap());
+    };
+    let mood = |second| if second < 1000 { Mood::WrongPassword } else { Mood::Good };
+    let begin = |state: &State| own(state, AccessPointWhen::Fallback, Some(&known()));
+    let outcome = play_with(2000, None, false, mood, begin, &[(1000, better)]);
+    let again = outcome.when("scan").into_iter().find(|second| *second > 1000).unwrap();
+    assert!((1005..=1011).contains(&again), "{again}");
+    assert_eq!(outcome.status.link, LinkState::Joined);
+}
+
+/// Something else in the middle of an attempt to join loses nothing of it.
+#[test]
+fn a_new_name_of_the_access_point_does_not_stop_the_attempt_to_join() {
+    let renamed: fn(&State) = |state| {
+        state.settings.borrow_mut().wifi.access_point = AccessPointWhen::Button;
+    };
+    for second in 0..12 {
+        let begin = |state: &State| own(state, AccessPointWhen::Fallback, None);
+        let outcome = play_with(100, Some(&known()), false, |_| Mood::Good, begin, &[(second, renamed)]);
+        assert_eq!(outcome.status.link, LinkState::Joined, "{second}");
+        assert_eq!(outcome.calls.len(), 2, "{:?}", outcome.calls);
+    }
+}
+
+#[test]
+fn an_owner_without_a_password_for_the_access_point_has_none() {
+    let begin = |state: &State| {
+        own(state, AccessPointWhen::Fallback, None);
+        state.settings.borrow_mut().wifi.access_point_password = None;
+    };
+    let outcome = play_with(1000, None, false, |_| Mood::Good, begin, &[(100, ask)]);
+    assert_eq!(outcome.calls, []);
+    assert_eq!(outcome.log, ["the access point has no password: it stays closed"]);
 }

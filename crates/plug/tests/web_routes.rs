@@ -23,7 +23,7 @@ fn info_says_who_the_plug_is() {
     let info = plug.get("/api/v1/info").json();
     assert_eq!(info["name"], "ossp-ef56");
     assert_eq!(info["id"], "ab12cd34ef56");
-    assert_eq!(info["setup_complete"], false);
+    assert_eq!((&info["setup_complete"], &info["reading"]), (&true.into(), &"closed".into()));
     assert_eq!(info["sample_rate_hz"], 4000.0);
     assert_eq!(info["web_workers"], plug::limits::WEB_WORKERS);
     assert_eq!(info["vitals"]["memory"]["heap_free_bytes"], 40_000);

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use plug::limits;
 use serde_json::{Value, json};
-use web_support::{Plug, Response, read_response};
+use web_support::{ADMIN, Plug, Response, bearer, read_response, signed};
 
 const PATH: &str = "/api/v1/settings";
 
@@ -153,8 +153,9 @@ fn an_export_is_an_import() {
     assert_eq!(plug.patch_settings(&[], "{\"schedule\":null,\"device\":null}").status, 200);
     let mut stream = plug.connect();
     let head = format!(
-        "PATCH {PATH} HTTP/1.1\r\nHost: {}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+        "PATCH {PATH} HTTP/1.1\r\nHost: {}\r\n{}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
         plug.address,
+        bearer(ADMIN),
         exported.body.len()
     );
     stream.write_all(head.as_bytes()).unwrap();
@@ -163,7 +164,7 @@ fn an_export_is_an_import() {
         std::thread::sleep(Duration::from_millis(3));
     }
     // And another request behind it on the same connection.
-    stream.write_all(format!("GET {PATH} HTTP/1.1\r\nHost: x\r\n\r\n").as_bytes()).unwrap();
+    stream.write_all(&signed(&format!("GET {PATH} HTTP/1.1\r\n\r\n"))).unwrap();
     let imported = read_response(&mut stream, false).unwrap();
     assert_eq!((imported.status, imported.text()), (200, exported.text()));
     assert_eq!(read_response(&mut stream, false).unwrap().text(), exported.text());

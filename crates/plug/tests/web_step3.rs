@@ -23,7 +23,7 @@ use plug::state::Restarting;
 use plug::storage::archive::Query;
 use plug::storage::budget::WriteBudget;
 use serde_json::{Value, json};
-use web_support::{Kept, LONG, Plug, basis, pair, status, stored, trip};
+use web_support::{Kept, LONG, Plug, basis, pair, signed, status, stored, trip};
 
 const LOG: &str = "/api/v1/relay/log";
 
@@ -206,7 +206,7 @@ fn a_trip_that_goes_while_it_is_sent_ends_the_connection() {
     let plug = Plug::start(20.0);
     plug.keep_everything();
     let mut stream = plug.connect();
-    stream.write_all(b"GET /api/v1/trips/2/waveform HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+    stream.write_all(&signed("GET /api/v1/trips/2/waveform HTTP/1.1\r\n\r\n")).unwrap();
     let mut text = vec![0; 4000];
     stream.read_exact(&mut text).unwrap();
     plug.inside(|inside| inside.kept.replace(None));
@@ -372,7 +372,7 @@ fn the_longest_relay_is_told_whole_also_live() {
     assert_eq!((page.status, page.json()["claims"].as_array().unwrap().len()), (200, 5));
     assert!(page.body.len() > 2000, "{}", page.body.len());
     let mut stream = plug.connect();
-    stream.write_all(b"GET /api/v1/events HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+    stream.write_all(&signed("GET /api/v1/events HTTP/1.1\r\n\r\n")).unwrap();
     assert_eq!(relay_events(&mut stream, 1)[0], page.json());
 }
 
@@ -384,7 +384,7 @@ fn live_streams_do_not_take_the_room_of_answers() {
     plug.measure(1);
     let mut streams: Vec<_> = (0..limits::EVENT_STREAMS).map(|_| plug.connect()).collect();
     for stream in &mut streams {
-        stream.write_all(b"GET /api/v1/events HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+        stream.write_all(&signed("GET /api/v1/events HTTP/1.1\r\n\r\n")).unwrap();
         relay_events(stream, 1);
     }
     for path in ["/api/v1/harmonics", "/metrics", LOG, "/api/v1/energy", "/api/v1/trips/2/waveform"] {
@@ -400,7 +400,7 @@ fn live_streams_do_not_take_the_room_of_answers() {
 fn what_runs_down_is_no_news_and_whatever_else_changes_is() {
     let plug = Plug::start(1.0);
     let mut stream = plug.connect();
-    stream.write_all(b"GET /api/v1/events HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+    stream.write_all(&signed("GET /api/v1/events HTTP/1.1\r\n\r\n")).unwrap();
     relay_events(&mut stream, 1);
     plug.inside(|inside| inside.state.put_relay(longest()));
     relay_events(&mut stream, 1);

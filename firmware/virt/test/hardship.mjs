@@ -1,7 +1,7 @@
 // Clients as they should not be, and a lot of those that are as they should. All bounded in number and in time.
 import { setTimeout as sleep } from "node:timers/promises";
 
-const HEAD = "GET /api/v1/info HTTP/1.1\r\nHost: plug\r\n\r\n";
+const HEAD = "GET /api/v1/info HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n";
 
 /** Connections that begin a request and say no more. */
 export async function stall(plug, count) {

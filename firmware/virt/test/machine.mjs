@@ -8,6 +8,7 @@ import { dirname, resolve } from "node:path";
 import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { adminToken, setUp } from "../../../web/test/owner.mjs";
 
 export const VIRT = resolve(dirname(fileURLToPath(import.meta.url)), "..");
 export const ROOT = resolve(VIRT, "../..");
@@ -42,6 +43,7 @@ export function measuredOf(line) {
 
 export class Machine extends EventEmitter {
   #child;
+  #token;
   lines = [];
   port;
 
@@ -106,10 +108,23 @@ export class Machine extends EventEmitter {
     return controller.signal;
   }
 
+  /** Sets it up, as its owner does on its page, and asks with a token from then on. */
+  async claim() {
+    const ask = (path, options) => this.askPatiently(path, options);
+    await setUp(ask);
+    this.#token = await adminToken(ask);
+  }
+
+  /** What shows the plug that its owner asks; nothing before it has one. */
+  get credentials() {
+    return this.#token ? { authorization: `Bearer ${this.#token}` } : {};
+  }
+
   /** One request on a connection of its own. */
   ask(path, { method = "GET", body, headers = {} } = {}) {
     const text = body === undefined ? undefined : JSON.stringify(body);
-    const all = text === undefined ? headers : { "content-type": "application/json", ...headers };
+    const type = text === undefined ? {} : { "content-type": "application/json" };
+    const all = { ...this.credentials, ...type, ...headers };
     if (text !== undefined) all["content-length"] = Buffer.byteLength(text);
     return new Promise((resolve, reject) => {
       const options = { host: HOST, port: this.port, path, method, headers: all, agent: false, timeout: PATIENCE_MS };
@@ -150,7 +165,8 @@ export class Machine extends EventEmitter {
 
   /** Live readings, until the caller breaks off or the stream ends. */
   async *readings() {
-    const options = { host: HOST, port: this.port, path: "/api/v1/events", agent: false, timeout: PATIENCE_MS };
+    const to = { host: HOST, port: this.port, path: "/api/v1/events", headers: this.credentials };
+    const options = { ...to, agent: false, timeout: PATIENCE_MS };
     const sent = request(options).end();
     sent.on("timeout", () => sent.destroy(new Error("the stream fell silent")));
     // Whoever waits for the answer hears of it there; once the caller has broken off, nobody cares.

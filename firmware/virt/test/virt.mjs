@@ -87,6 +87,27 @@ async function reading(fits) {
   assert.fail("the stream ended");
 }
 
+describe("whose it is", () => {
+  it("is nobody's at first: everybody may look, and nobody may change anything", async () => {
+    assert.equal((await plug.json("/api/v1/info")).setup_complete, false);
+    await reading(({ current_a }) => current_a > ON_A);
+    const refused = await plug.askPatiently("/api/v1/relay", { method: "PUT", body: { on: false } });
+    assert.equal(refused.status, 403);
+    assert.equal(JSON.parse(refused.body).error.code, "setup_required");
+  });
+
+  it("is somebody's once it is set up, and knows nobody else then", async () => {
+    const short = await plug.askPatiently("/api/v1/setup", { method: "POST", body: { password: "too short" } });
+    assert.equal(short.status, 422);
+    await plug.claim();
+    assert.equal((await plug.json("/api/v1/info")).setup_complete, true);
+    const headers = { authorization: `Bearer ossp_${"0".repeat(32)}` };
+    for (const [path, method] of [["/api/v1/reading", "GET"], ["/api/v1/relay", "PUT"], ["/api/v1/setup", "POST"]]) {
+      assert.equal((await plug.askPatiently(path, { method, headers })).status, 401, `${method} ${path}`);
+    }
+  });
+});
+
 describe("what it measures", () => {
   it("says the checksum that the PC's test freezes", async () => {
     const [, frozen] = readFileSync(IDENTITY, "utf8").match(/kettle_start_2k\.csv"\),\s*(0x[0-9a-f_]+)/);

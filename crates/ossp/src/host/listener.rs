@@ -6,6 +6,7 @@ use std::net::{SocketAddr, TcpListener};
 use async_io::Async;
 use edge_nal::TcpAccept;
 use edge_nal_std::TcpSocket;
+use plug::platform::Acceptor;
 
 /// Waits for clients.
 #[derive(Debug)]
@@ -38,3 +39,5 @@ impl TcpAccept for Listener {
         Ok((peer, TcpSocket::new(socket)))
     }
 }
+
+impl Acceptor for Listener {}

@@ -2,14 +2,21 @@
 #![allow(dead_code, missing_docs, unreachable_pub, reason = "each test file uses what it needs")]
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests may fail loudly")]
 
-use std::io::{self, BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
+pub mod client;
+#[path = "../../../plug/tests/web_support/digest.rs"]
+pub mod digest;
+
+use std::io::{self, BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+pub use client::{Client, Knows};
+
+/// The owner's password where a test does not care.
+pub const PASSWORD: &str = "test words 10";
 /// How long a test waits for what must come: a machine may be busy.
 pub const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -62,29 +69,46 @@ impl Answer {
 pub struct Plug {
     pub child: Child,
     pub address: String,
+    /// Who asks it.
+    pub client: Client,
 }
 
 impl Plug {
+    /// Starts it; it has an owner, whose password [`PASSWORD`] is.
     pub fn start(state: &Path, more: &[&str]) -> Self {
-        Self::start_with(state, more, Stdio::null())
+        Self::begin(state, &owned(more), Stdio::null())
     }
 
     /// As [`Self::start`]; what it says for people is in `words`.
     pub fn start_telling(state: &Path, more: &[&str], words: &Path) -> Self {
-        Self::start_with(state, more, std::fs::File::create(words).unwrap().into())
+        Self::begin(state, &owned(more), std::fs::File::create(words).unwrap().into())
     }
 
-    fn start_with(state: &Path, more: &[&str], errors: Stdio) -> Self {
+    /// Starts it with nothing but what is given: a plug fresh from its factory has no owner then.
+    pub fn start_bare(state: &Path, more: &[&str]) -> Self {
+        let mut plug = Self::begin(state, more, Stdio::null());
+        plug.knows(Knows::Nothing);
+        plug
+    }
+
+    /// Starts it with nothing but what is given, whoever asks it.
+    pub fn begin(state: &Path, more: &[&str], errors: Stdio) -> Self {
         let mut child = spawn(state, more, errors);
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let address = line.trim().strip_prefix("http://").unwrap().trim_end_matches('/').to_owned();
-        Self { child, address }
+        let client = Client::new(&address, Knows::Password(PASSWORD.to_owned()));
+        Self { child, address, client }
+    }
+
+    /// From now on somebody else asks it.
+    pub fn knows(&mut self, knows: Knows) {
+        self.client = Client::new(&self.address, knows);
     }
 
     /// Asks; an error if the plug is gone.
     pub fn ask(&self, head: &str, headers: &str, body: &str) -> io::Result<Answer> {
-        ask(&self.address, head, headers, body)
+        self.client.ask(head, headers, body)
     }
 
     pub fn request(&self, head: &str, body: &str) -> (u16, String) {
@@ -164,6 +188,11 @@ impl Drop for Plug {
     }
 }
 
+/// What the program is started with so that it has an owner.
+pub fn owned<'a>(more: &[&'a str]) -> Vec<&'a str> {
+    [&["--password", PASSWORD], more].concat()
+}
+
 /// The program, before it has said anything.
 pub fn spawn(state: &Path, more: &[&str], errors: Stdio) -> Child {
     Command::new(env!("CARGO_BIN_EXE_ossp"))
@@ -174,31 +203,6 @@ pub fn spawn(state: &Path, more: &[&str], errors: Stdio) -> Child {
         .stderr(errors)
         .spawn()
         .unwrap()
-}
-
-/// Asks whoever listens at `address`.
-pub fn ask(address: &str, head: &str, headers: &str, body: &str) -> io::Result<Answer> {
-    let mut stream = TcpStream::connect(address)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
-    let length = body.len();
-    let request = format!(
-        "{head} HTTP/1.1\r\nHost: plug\r\nConnection: close\r\nContent-Type: application/json\r\n{headers}\
-         Content-Length: {length}\r\n\r\n{body}"
-    );
-    stream.write_all(request.as_bytes())?;
-    let mut answer = String::new();
-    let read = stream.read_to_string(&mut answer);
-    let parted = answer.split_once("\r\n\r\n").and_then(|(head, body)| {
-        let status = head.split(' ').nth(1)?.parse().ok()?;
-        let length: Option<usize> = head.lines().find_map(|line| {
-            let (key, value) = line.split_once(':')?;
-            key.eq_ignore_ascii_case("content-length").then(|| value.trim().parse().ok())?
-        });
-        // Half an answer is none.
-        let whole = length.map_or(read.is_ok(), |length| body.len() == length);
-        whole.then(|| Answer { status, head: head.to_owned(), body: body.to_owned() })
-    });
-    parted.ok_or_else(|| io::Error::new(io::ErrorKind::UnexpectedEof, "no whole answer"))
 }
 
 pub fn number(value: &Value) -> f64 {

@@ -26,8 +26,13 @@ use plug::storage::relay_log::{RelayLog, StoredChange};
 use plug::storage::totals::{DayMarks, Totals};
 
 /// As `ossp::run` has it.
-const HARDWARE: Hardware =
-    Hardware { maximum_current_a: 16.0, has_button: true, has_led: true, can_hold: true };
+const HARDWARE: Hardware = Hardware {
+    maximum_current_a: 16.0,
+    has_button: true,
+    confirms_setup: false,
+    has_led: true,
+    can_hold: true,
+};
 const BERLIN: &str = "CET-1CEST,M3.5.0,M10.5.0/3";
 /// Tags the meter in journal and marks.
 const METER: u32 = 0x0552_2026;

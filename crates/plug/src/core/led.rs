@@ -31,6 +31,8 @@ pub struct Inputs {
     pub identify: bool,
     /// How far a press of the button has come.
     pub held: ButtonHeld,
+    /// Somebody claims the plug, and that waits for the button.
+    pub claim: bool,
     /// New firmware is being written.
     pub updating: bool,
     /// What the flash keeps is still being read.
@@ -50,6 +52,8 @@ pub enum Pattern {
     AccessPointAsked,
     /// `identify`.
     Identify,
+    /// A claim waits for the button.
+    ClaimWaits,
     /// Weld alarm.
     Welded,
     /// Locked out after a trip.
@@ -100,11 +104,12 @@ impl Timing {
 
 impl Pattern {
     /// All of them, the most urgent first.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::ResetDone,
         Self::ResetCountdown,
         Self::AccessPointAsked,
         Self::Identify,
+        Self::ClaimWaits,
         Self::Welded,
         Self::LockedOut,
         Self::Updating,
@@ -128,6 +133,7 @@ impl Pattern {
         }
         match inputs {
             Inputs { identify: true, .. } => Self::Identify,
+            Inputs { claim: true, .. } => Self::ClaimWaits,
             Inputs { welded: true, .. } => Self::Welded,
             Inputs { locked_out: true, .. } => Self::LockedOut,
             Inputs { dark: true, .. } => Self::Off,
@@ -150,6 +156,7 @@ impl Pattern {
             Self::ResetCountdown => Timing::blink(50, 50),
             Self::AccessPointAsked => Timing::blink(250, 250),
             Self::Identify => Timing::blink(500, 500),
+            Self::ClaimWaits => Timing::group(4, 100, 100, 700),
             Self::Welded => Timing::group(3, 150, 150, 1000),
             Self::LockedOut => Timing::group(2, 150, 150, 1000),
             Self::Updating => Timing::blink(1500, 1500),
@@ -170,6 +177,7 @@ impl Pattern {
             Self::ResetCountdown => "button held for 5 s: the reset comes at 10 s, let go to avoid it",
             Self::AccessPointAsked => "button held for 3 s: let go and the access point opens",
             Self::Identify => "somebody asks which plug this is",
+            Self::ClaimWaits => "somebody sets this plug up: a short press says yes",
             Self::Welded => "alarm: current flows although the relay is commanded off",
             Self::LockedOut => "protection has opened the relay and locked it out",
             Self::Updating => "new firmware is being written",
@@ -192,6 +200,7 @@ impl Pattern {
                 | Self::ResetCountdown
                 | Self::AccessPointAsked
                 | Self::Identify
+                | Self::ClaimWaits
                 | Self::Welded
                 | Self::LockedOut
         )
@@ -247,6 +256,7 @@ mod tests {
         welded: false,
         network: NetworkLight::Fine,
         identify: false,
+        claim: false,
         held: ButtonHeld::No,
         updating: false,
         starting: false,
@@ -257,7 +267,7 @@ mod tests {
     fn all() -> impl Iterator<Item = Inputs> {
         let networks = [NetworkLight::Fine, NetworkLight::Joining, NetworkLight::AccessPoint];
         let helds = [ButtonHeld::No, ButtonHeld::AccessPoint, ButtonHeld::Countdown, ButtonHeld::Reset];
-        (0..1_u32 << 7).flat_map(move |bits| {
+        (0..1_u32 << 8).flat_map(move |bits| {
             let bit = move |at: u32| bits >> at & 1 == 1;
             networks.into_iter().flat_map(move |network| {
                 helds.into_iter().map(move |held| Inputs {
@@ -268,6 +278,7 @@ mod tests {
                     updating: bit(4),
                     starting: bit(5),
                     dark: bit(6),
+                    claim: bit(7),
                     network,
                     held,
                 })
@@ -285,6 +296,7 @@ mod tests {
             // Something more urgent beside it never makes the light less urgent.
             for more in [
                 Inputs { identify: true, ..inputs },
+                Inputs { claim: true, ..inputs },
                 Inputs { welded: true, ..inputs },
                 Inputs { locked_out: true, ..inputs },
                 Inputs { held: ButtonHeld::Reset, ..inputs },

@@ -5,6 +5,7 @@ pub mod choose;
 pub mod station;
 mod words;
 
+use alloc::boxed::Box;
 use core::fmt::{self, Write};
 use core::future::pending;
 use core::time::Duration;
@@ -17,8 +18,9 @@ pub use words::sentence;
 
 use crate::limits;
 use crate::platform::{Address, Clock, Credentials, Instant, LinkError, Network, Ssid, Wifi};
+use crate::settings::schema::AccessPointWhen;
 use crate::state::State;
-use station::{Errand, Event, Station};
+use station::{Actions, Errand, Event, Plan, Policy, Station};
 
 /// Name of the access point of a plug without an owner: the same on all, so that a leaflet can say it.
 pub const FACTORY_SSID: &str = "OSSP";
@@ -70,28 +72,85 @@ pub struct WifiStatus {
     pub access_point_ssid: Ssid,
 }
 
-/// Keeps the plug on the `known` network, and opens the access point `own` where that fails (see [`station`]). Tells
-/// [`State::wifi`]. Runs for ever; dropping the future leaves the radio as it is.
-pub async fn run<W: Wifi, C: Clock>(
-    wifi: &mut W,
-    clock: &C,
-    state: &State,
-    known: Option<&Credentials>,
-    own: &Credentials,
-) -> ! {
-    let mut station = Station::new(known);
-    let mut radio = Radio { wifi, clock, known, own };
-    let mut log = Log { clock, state, known, own, last_error: None, access_point_refused: false };
+/// What the radio goes by where the settings say nothing.
+#[derive(Clone, Copy, Debug)]
+pub struct Birth<'a> {
+    /// The network to join.
+    pub known: Option<&'a Credentials>,
+    /// The access point until the plug has an owner.
+    pub own: &'a Credentials,
+    /// The plug's identity.
+    pub id: &'a str,
+}
+
+impl Birth<'_> {
+    /// What there is to be done, as the settings are now.
+    fn plan(&self, state: &State) -> Box<Plan> {
+        let settings = state.settings.borrow();
+        let wifi = &settings.wifi;
+        let known = wifi.credentials().or_else(|| self.known.cloned());
+        let (own, policy) = if state.access.has_owner() {
+            let ssid = match wifi.access_point_ssid.as_str() {
+                "" => proposed_ssid(self.id),
+                _ => wifi.access_point_ssid.clone(),
+            };
+            let policy = match (&wifi.access_point_password, wifi.access_point) {
+                (None, _) => Policy::Never,
+                (Some(_), AccessPointWhen::Fallback) => Policy::Fallback,
+                (Some(_), AccessPointWhen::Button) => Policy::Button,
+            };
+            (Credentials { ssid, password: wifi.access_point_password.clone() }, policy)
+        } else {
+            (self.own.clone(), Policy::Setup)
+        };
+        Box::new(Plan { known, own, policy })
+    }
+}
+
+/// The access point's name where its owner gave it none.
+#[must_use]
+pub fn proposed_ssid(id: &str) -> Ssid {
+    let mut ssid = Ssid::new();
+    // Four characters of an identity fit.
+    let _ = ssid.push_str("OSSP-");
+    id.get(id.len().saturating_sub(4)..)
+        .unwrap_or(id)
+        .chars()
+        .for_each(|character| drop(ssid.push(character.to_ascii_uppercase())));
+    ssid
+}
+
+/// Keeps the plug on its network, and opens its access point where that fails (see [`station`]); both are as the
+/// settings say, also when these change. Tells [`State::wifi`]. Runs for ever; dropping the future leaves the radio as it
+/// is.
+pub async fn run<W: Wifi, C: Clock>(wifi: &mut W, clock: &C, state: &State, birth: &Birth<'_>) -> ! {
+    let mut station = Station::new(birth.plan(state));
+    let mut radio = Radio { wifi, clock };
+    let mut log =
+        Log { clock, state, last_error: None, access_point: Ssid::new(), access_point_refused: false };
+    let mut changing = Changing { since: None };
     let mut actions = station.handle(clock.now(), Event::Start);
     loop {
         state.wifi.replace(Some(status(&station, &radio)));
+        if let Some(plan) = changing.due(clock.now(), station.plan(), || birth.plan(state)) {
+            let elsewhere = plan.known != station.plan().known;
+            if elsewhere {
+                radio.leave().await;
+            }
+            let next = station.handle(clock.now(), Event::Planned(plan));
+            // An errand for the same network is still due.
+            let errand = if elsewhere { next.errand } else { actions.errand };
+            actions = Actions { errand, ..next };
+        }
         if state.access_point_wanted.try_take().is_some() {
+            log.asked(&station);
             // An errand that is due comes afterwards.
             actions.access_point = station.handle(clock.now(), Event::Asked).access_point;
         }
         if let Some(open) = actions.access_point {
-            let result = radio.access_point(open).await;
-            log.access_point(open, result);
+            let own = &station.plan().own;
+            let result = radio.access_point(open, own).await;
+            log.access_point(open, &own.ssid, result);
             let next = station.handle(clock.now(), Event::AccessPoint(open, result));
             actions.access_point = next.access_point;
             continue;
@@ -103,17 +162,31 @@ pub async fn run<W: Wifi, C: Clock>(
                 station.handle(clock.now(), Event::Scanned(found))
             }
             Some(Errand::Join) => {
-                let result = radio.join().await;
-                log.joined(result, radio.wifi.signal_dbm());
+                let result = radio.join(station.plan().known.as_ref()).await;
+                log.joined(&station, result, radio.wifi.signal_dbm());
                 station.handle(clock.now(), Event::Joined(result))
             }
             None => {
-                let asked = state.access_point_wanted.wait();
-                let event = radio.wait(station.poll_at(), station.address().is_some(), asked).await;
+                let event = radio.wait(station.poll_at(), station.address().is_some(), state).await;
                 station.handle(clock.now(), event)
             }
         };
-        log.error(station.last_error());
+        log.error(&station);
+    }
+}
+
+/// A change of the plan that waits for its time: since when it was seen.
+struct Changing {
+    since: Option<Instant>,
+}
+
+impl Changing {
+    /// The new plan, once it has been another than `current` for [`limits::NETWORK_CHANGE`].
+    fn due(&mut self, now: Instant, current: &Plan, plan: impl Fn() -> Box<Plan>) -> Option<Box<Plan>> {
+        let plan = Some(plan()).filter(|plan| **plan != *current);
+        self.since = plan.as_ref().map(|_| self.since.unwrap_or(now));
+        let due = self.since.is_some_and(|since| since.after(limits::NETWORK_CHANGE) <= now);
+        plan.filter(|_| due).inspect(|_| self.since = None)
     }
 }
 
@@ -121,23 +194,21 @@ pub async fn run<W: Wifi, C: Clock>(
 struct Radio<'a, W, C> {
     wifi: &'a mut W,
     clock: &'a C,
-    known: Option<&'a Credentials>,
-    own: &'a Credentials,
 }
 
 impl<W: Wifi, C: Clock> Radio<'_, W, C> {
-    async fn access_point(&mut self, open: bool) -> Result<(), LinkError> {
+    async fn access_point(&mut self, open: bool, own: &Credentials) -> Result<(), LinkError> {
         let (clock, late) = (self.clock, LinkError::Radio);
         if open {
-            bounded(clock, limits::RADIO_TIMEOUT, late, self.wifi.open_access_point(self.own)).await
+            bounded(clock, limits::RADIO_TIMEOUT, late, self.wifi.open_access_point(own)).await
         } else {
             bounded(clock, limits::JOIN_TIMEOUT, late, self.wifi.close_access_point()).await
         }
     }
 
-    async fn join(&mut self) -> Result<Address, LinkError> {
+    async fn join(&mut self, known: Option<&Credentials>) -> Result<Address, LinkError> {
         // The machine never joins what it does not know.
-        let known = self.known.ok_or(LinkError::NotFound)?;
+        let known = known.ok_or(LinkError::NotFound)?;
         let result = bounded(self.clock, limits::JOIN_TIMEOUT, LinkError::Lost, self.wifi.join(known)).await;
         if result.is_err() {
             self.leave().await;
@@ -155,29 +226,22 @@ impl<W: Wifi, C: Clock> Radio<'_, W, C> {
         let _ = bounded(self.clock, limits::RADIO_TIMEOUT, LinkError::Radio, left).await;
     }
 
-    /// Waits until `due`, until somebody has `asked` for the access point, or while joined until it is time to look at
-    /// the signal or the network is lost.
-    async fn wait(
-        &mut self,
-        due: Option<Instant>,
-        joined: bool,
-        asked: impl Future<Output = ()>,
-    ) -> Event<'static> {
-        let look = joined.then(|| self.clock.now().after(limits::SIGNAL_INTERVAL));
-        let due = [due, look].into_iter().flatten().min();
-        let sleep = async {
-            match due {
-                Some(due) => self.clock.sleep_until(due).await,
-                None => pending().await,
-            }
-        };
+    /// Waits until `due`, until somebody asks for the access point, until the network is lost where one is joined, or
+    /// until it is time to look at the signal and at the settings.
+    async fn wait(&mut self, due: Option<Instant>, joined: bool, state: &State) -> Event<'static> {
+        let look = self.clock.now().after(limits::SIGNAL_INTERVAL);
+        let sleep = self.clock.sleep_until(due.map_or(look, |due| due.min(look)));
         let lost = async { if joined { self.wifi.lost().await } else { pending().await } };
-        match select3(lost, asked, sleep).await {
+        match select3(lost, state.access_point_wanted.wait(), sleep).await {
             Either3::First(error) => {
                 self.leave().await;
                 Event::Lost(error)
             }
-            Either3::Second(()) => Event::Asked,
+            Either3::Second(()) => {
+                // Whoever waits for it looks whether somebody asked, and hears it there.
+                state.access_point_wanted.signal(());
+                Event::Tick
+            }
             Either3::Third(()) => Event::Tick,
         }
     }
@@ -196,17 +260,17 @@ async fn bounded<C: Clock, T>(
     }
 }
 
-fn status<W: Wifi, C: Clock>(station: &Station<'_>, radio: &Radio<'_, W, C>) -> WifiStatus {
-    let address = station.address();
+fn status<W: Wifi, C: Clock>(station: &Station, radio: &Radio<'_, W, C>) -> WifiStatus {
+    let (address, plan) = (station.address(), station.plan());
     WifiStatus {
         link: station.link(),
-        ssid: radio.known.map(|known| known.ssid.clone()),
+        ssid: plan.known.as_ref().map(|known| known.ssid.clone()),
         signal_dbm: address.and_then(|_| radio.wifi.signal_dbm()),
         address,
         last_error: station.last_error(),
         retry_at: station.retry_at(),
         access_point_open: station.access_point_open(),
-        access_point_ssid: radio.own.ssid.clone(),
+        access_point_ssid: plan.own.ssid.clone(),
     }
 }
 
@@ -214,9 +278,9 @@ fn status<W: Wifi, C: Clock>(station: &Station<'_>, radio: &Radio<'_, W, C>) -> 
 struct Log<'a, C> {
     clock: &'a C,
     state: &'a State,
-    known: Option<&'a Credentials>,
-    own: &'a Credentials,
     last_error: Option<LinkError>,
+    /// As it was last opened.
+    access_point: Ssid,
     access_point_refused: bool,
 }
 
@@ -229,39 +293,51 @@ impl<C: Clock> Log<'_, C> {
         self.state.put_log(self.clock.time_of_day(), uptime, &text);
     }
 
-    fn name(&self) -> &str {
-        self.known.map_or("", |known| known.ssid.as_str())
-    }
-
-    fn joined(&self, result: Result<Address, LinkError>, signal: Option<i8>) {
+    fn joined(&self, station: &Station, result: Result<Address, LinkError>, signal: Option<i8>) {
         let Ok(address) = result else { return };
+        let name = name(station);
         match signal {
             Some(signal) => {
-                self.line(format_args!("Wi-Fi \"{}\": joined as {} ({signal} dBm)", self.name(), address.ip));
+                self.line(format_args!("Wi-Fi \"{name}\": joined as {} ({signal} dBm)", address.ip));
             }
-            None => self.line(format_args!("Wi-Fi \"{}\": joined as {}", self.name(), address.ip)),
+            None => self.line(format_args!("Wi-Fi \"{name}\": joined as {}", address.ip)),
         }
     }
 
-    fn error(&mut self, error: Option<LinkError>) {
+    fn error(&mut self, station: &Station) {
+        let error = station.last_error();
         if self.last_error != error
             && let Some(error) = error
         {
-            self.line(format_args!("Wi-Fi \"{}\": {}", self.name(), words::short(error)));
+            self.line(format_args!("Wi-Fi \"{}\": {}", name(station), words::short(error)));
         }
         self.last_error = error;
     }
 
-    fn access_point(&mut self, open: bool, result: Result<(), LinkError>) {
+    fn asked(&self, station: &Station) {
+        if station.plan().policy == Policy::Never {
+            self.line(format_args!("the access point has no password: it stays closed"));
+        }
+    }
+
+    fn access_point(&mut self, open: bool, ssid: &Ssid, result: Result<(), LinkError>) {
+        if open {
+            self.access_point.clone_from(ssid);
+        }
+        let ssid = &self.access_point;
         let word = if open { "open" } else { "closed" };
         if result.is_ok() {
-            self.line(format_args!("access point \"{}\" is {word}", self.own.ssid));
+            self.line(format_args!("access point \"{ssid}\" is {word}"));
         } else if !self.access_point_refused {
             let word = if open { "opened" } else { "closed" };
-            self.line(format_args!("access point \"{}\" cannot be {word} now", self.own.ssid));
+            self.line(format_args!("access point \"{ssid}\" cannot be {word} now"));
         }
         self.access_point_refused = result.is_err();
     }
+}
+
+fn name(station: &Station) -> &str {
+    station.plan().known.as_ref().map_or("", |known| known.ssid.as_str())
 }
 
 /// The radio of a shell that has none: there is no value of this type.

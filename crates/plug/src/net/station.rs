@@ -12,18 +12,45 @@
 //!                    +-------------- after it had held ---------+
 //! ```
 //! Glossary: a *failure* is a round that ended in `Waiting`; the *back-off* grows with each and begins anew once a
-//! network has *held* ([`limits::ACCESS_POINT_LINGER`]). The *access point* opens at once where no network is known and
-//! with the first failure after the start; where a network had held, [`limits::ACCESS_POINT_AFTER_LOSS`] after it was
-//! lost. It closes when a network has held. Whoever *asks* for it gets it at once, in any state, and on a network that has
-//! held for [`limits::ACCESS_POINT_ASKED`]. Trying goes on all the while: whoever stands on the access point may see
-//! it pause for the seconds of a scan. Nothing in here restarts the plug or knows of the relay.
+//! network has *held* ([`limits::ACCESS_POINT_LINGER`]). As a *fallback* the *access point* opens at once where no network
+//! is known and with the first failure after the start; where a network had held, [`limits::ACCESS_POINT_AFTER_LOSS`]
+//! after it was lost. It closes when a network has held. Whoever *asks* for it gets it at once, in any state, for
+//! [`limits::ACCESS_POINT_ASKED`]. Where it is not a fallback, it is open for whoever asked and nobody else; a plug that
+//! nobody owns counts each start as asking, and asking for [`limits::ACCESS_POINT_SETUP`]. Trying goes on all the while:
+//! whoever stands on the access point may see it pause for the seconds of a scan. A new [`Plan`] makes an open access point
+//! close and open anew, where it is still wanted. Nothing in here restarts the plug or knows of the relay.
 
+use alloc::boxed::Box;
 use core::time::Duration;
 
 use crate::limits;
 use crate::net::LinkState;
 use crate::net::choose::choose;
 use crate::platform::{Address, Credentials, Instant, LinkError, Network};
+
+/// When the access point is open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Policy {
+    /// Nobody owns the plug: after the start and after each asking, whatever becomes of the network.
+    Setup,
+    /// Where there is no network, and for whoever asks.
+    Fallback,
+    /// Only for whoever asks.
+    Button,
+    /// Not even then: it has no password.
+    Never,
+}
+
+/// What there is to be done in all.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Plan {
+    /// The network to join.
+    pub known: Option<Credentials>,
+    /// Name and password of the access point.
+    pub own: Credentials,
+    /// When that is open.
+    pub policy: Policy,
+}
 
 /// What the station is told.
 #[derive(Clone, Debug)]
@@ -40,6 +67,8 @@ pub enum Event<'a> {
     AccessPoint(bool, Result<(), LinkError>),
     /// Somebody asks for the access point.
     Asked,
+    /// Somebody changed the plan. If it is another network, the radio has left the one before.
+    Planned(Box<Plan>),
     /// Nothing but time went by (see [`Station::poll_at`]).
     Tick,
 }
@@ -99,6 +128,10 @@ impl AccessPoint {
         self.open && !self.doubtful
     }
 
+    fn may_be_open(self) -> bool {
+        self.open || self.doubtful
+    }
+
     /// When it may close on a network that has held from an instant on.
     fn closes_at(self, held: Instant) -> Instant {
         self.asked_until.map_or(held, |until| until.max(held))
@@ -111,8 +144,8 @@ impl AccessPoint {
 
 /// The machine drawn above.
 #[derive(Clone, Debug)]
-pub struct Station<'k> {
-    known: Option<&'k Credentials>,
+pub struct Station {
+    plan: Box<Plan>,
     state: State,
     access_point: AccessPoint,
     /// Failures since a network last held.
@@ -120,17 +153,11 @@ pub struct Station<'k> {
     last_error: Option<LinkError>,
 }
 
-impl<'k> Station<'k> {
+impl Station {
     /// Before [`Event::Start`].
     #[must_use]
-    pub fn new(known: Option<&'k Credentials>) -> Self {
-        Self {
-            known,
-            state: State::Idle,
-            access_point: AccessPoint::default(),
-            failures: 0,
-            last_error: None,
-        }
+    pub fn new(plan: Box<Plan>) -> Self {
+        Self { plan, state: State::Idle, access_point: AccessPoint::default(), failures: 0, last_error: None }
     }
 
     /// Takes an event; the effects are the caller's to carry out.
@@ -144,6 +171,7 @@ impl<'k> Station<'k> {
             (State::Waiting(waiting), Event::Tick) if waiting.until <= now => self.look(),
             (State::Joined(joined), Event::Tick) => self.hold(now, joined),
             (_, Event::Asked) => self.asked(now),
+            (_, Event::Planned(plan)) => self.planned(now, plan),
             (_, Event::AccessPoint(open, result)) => self.access_point_done(now, open, result),
             _ => None,
         };
@@ -161,6 +189,12 @@ impl<'k> Station<'k> {
             State::Idle | State::Looking | State::Joining => None,
         };
         [station, self.access_point.next.map(|(_, due)| due)].into_iter().flatten().min()
+    }
+
+    /// What it goes by.
+    #[must_use]
+    pub fn plan(&self) -> &Plan {
+        &self.plan
     }
 
     /// How it stands.
@@ -205,11 +239,58 @@ impl<'k> Station<'k> {
     }
 
     fn start(&mut self, now: Instant) -> Option<Errand> {
-        if self.known.is_some() {
-            self.look()
-        } else {
-            self.open_access_point(now);
-            None
+        if self.plan.policy == Policy::Setup {
+            // Whoever gives it mains may want to claim it.
+            self.access_point.asked_until = Some(now.after(limits::ACCESS_POINT_SETUP));
+        }
+        let errand = if self.plan.known.is_some() { self.look() } else { None };
+        self.access_point.next = self.wish(now);
+        errand
+    }
+
+    /// Takes a new plan: another network is looked for as after a start, and an access point that was open under another
+    /// name or password closes, to open anew where it is wanted.
+    fn planned(&mut self, now: Instant, plan: Box<Plan>) -> Option<Errand> {
+        let before = core::mem::replace(&mut self.plan, plan);
+        let access_point = &mut self.access_point;
+        if before.policy != self.plan.policy {
+            access_point.asked_until = match (before.policy, self.plan.policy) {
+                (_, Policy::Never) => None,
+                (_, Policy::Setup) => Some(now.after(limits::ACCESS_POINT_SETUP)),
+                // Whoever claimed the plug on its access point finds it again.
+                (Policy::Setup, _) if access_point.is_asked_for(now) => {
+                    Some(now.after(limits::ACCESS_POINT_ASKED))
+                }
+                _ => access_point.asked_until,
+            };
+        }
+        let mut errand = None;
+        if before.known != self.plan.known {
+            (self.failures, self.last_error) = (0, None);
+            self.state = State::Idle;
+            if self.plan.known.is_some() {
+                errand = self.look();
+            }
+        }
+        let anew = before.own != self.plan.own && self.access_point.may_be_open();
+        self.access_point.next = if anew { Some((false, now)) } else { self.wish(now) };
+        errand
+    }
+
+    /// What the access point is to become next, as things stand.
+    fn wish(&self, now: Instant) -> Option<(bool, Instant)> {
+        let access_point = self.access_point;
+        let opens = (!access_point.is_surely_open()).then_some((true, now));
+        if access_point.is_asked_for(now) && opens.is_some() {
+            return opens;
+        }
+        let closes = |at| access_point.may_be_open().then_some((false, at));
+        match (self.plan.policy, self.state) {
+            (Policy::Fallback, State::Idle | State::Waiting(_)) => opens,
+            // The end of the round decides.
+            (Policy::Fallback, State::Looking | State::Joining) => None,
+            (Policy::Fallback, State::Joined(joined)) => closes(access_point.closes_at(held_at(joined))),
+            (Policy::Setup | Policy::Button | Policy::Never, _) => closes(access_point.closes_at(now)),
         }
     }
 
@@ -219,7 +300,7 @@ impl<'k> Station<'k> {
     }
 
     fn scanned(&mut self, now: Instant, found: Result<&[Network], LinkError>) -> Option<Errand> {
-        let known = self.known?;
+        let known = self.plan.known.as_ref()?;
         match found.and_then(|found| choose(found, known)) {
             Ok(_) => {
                 self.state = State::Joining;
@@ -235,11 +316,10 @@ impl<'k> Station<'k> {
                 let joined = Joined { address, since: now };
                 self.state = State::Joined(joined);
                 // Open, or perhaps: it lingers. To be opened: not any more, unless somebody asked.
-                let access_point = &mut self.access_point;
-                let lingers = access_point.open || access_point.doubtful;
+                let access_point = self.access_point;
                 let waits = access_point.is_asked_for(now) && !access_point.is_surely_open();
-                if !waits {
-                    access_point.next = lingers.then(|| (false, access_point.closes_at(held_at(joined))));
+                if self.is_fallback() && !waits {
+                    self.access_point.next = self.wish(now);
                 }
                 None
             }
@@ -254,10 +334,9 @@ impl<'k> Station<'k> {
         self.failures = self.failures.saturating_add(1);
         self.last_error = Some(error);
         self.state = State::Waiting(Waiting { until: now.after(wait) });
-        if self.access_point.is_surely_open() {
-            self.access_point.next = None;
-        } else if !matches!(self.access_point.next, Some((true, _))) {
-            self.open_access_point(now);
+        let opens = matches!(self.access_point.next, Some((true, _)));
+        if self.is_fallback() && (self.access_point.is_surely_open() || !opens) {
+            self.access_point.next = self.wish(now);
         }
         None
     }
@@ -269,10 +348,12 @@ impl<'k> Station<'k> {
         }
         self.failures = 0;
         self.last_error = Some(error);
-        if self.access_point.is_surely_open() {
+        if !self.is_fallback() {
+            // It does not depend on the network.
+        } else if self.access_point.is_surely_open() {
             self.access_point.next = None;
         } else if !self.access_point.is_asked_for(now) {
-            self.open_access_point(now.after(limits::ACCESS_POINT_AFTER_LOSS));
+            self.access_point.next = Some((true, now.after(limits::ACCESS_POINT_AFTER_LOSS)));
         }
         self.look()
     }
@@ -288,17 +369,18 @@ impl<'k> Station<'k> {
 
     /// Somebody stands at the plug.
     fn asked(&mut self, now: Instant) -> Option<Errand> {
-        self.access_point.asked_until = Some(now.after(limits::ACCESS_POINT_ASKED));
-        if !self.access_point.is_surely_open() {
-            self.open_access_point(now);
-        } else if let State::Joined(joined) = self.state {
-            self.access_point.next = Some((false, self.access_point.closes_at(held_at(joined))));
-        }
+        let long = match self.plan.policy {
+            Policy::Never => return None,
+            Policy::Setup => limits::ACCESS_POINT_SETUP,
+            Policy::Fallback | Policy::Button => limits::ACCESS_POINT_ASKED,
+        };
+        self.access_point.asked_until = Some(now.after(long));
+        self.access_point.next = self.wish(now);
         None
     }
 
-    fn open_access_point(&mut self, at: Instant) {
-        self.access_point.next = Some((true, at));
+    fn is_fallback(&self) -> bool {
+        self.plan.policy == Policy::Fallback
     }
 
     fn access_point_done(
@@ -308,19 +390,16 @@ impl<'k> Station<'k> {
         result: Result<(), LinkError>,
     ) -> Option<Errand> {
         let before = self.access_point;
-        self.access_point = match (result, self.state) {
-            (Ok(()), State::Joined(joined)) => {
-                let next = open.then(|| (false, before.closes_at(held_at(joined))));
-                AccessPoint { open, doubtful: false, next, ..before }
-            }
-            (Ok(()), _) => AccessPoint { open, doubtful: false, next: None, ..before },
+        if result.is_ok() {
+            self.access_point = AccessPoint { open, doubtful: false, next: None, ..before };
+            self.access_point.next = self.wish(now);
+        } else {
             // As it was, as far as is known; once more, unless nobody wants it open any more.
-            (Err(_), state) => {
-                let needed = !matches!(state, State::Joined(_)) || before.is_asked_for(now);
-                let next = Some((open && needed, now.after(ACCESS_POINT_RETRY)));
-                AccessPoint { doubtful: true, next, ..before }
-            }
-        };
+            let no_network = self.is_fallback() && !matches!(self.state, State::Joined(_));
+            let needed = no_network || before.is_asked_for(now);
+            let next = Some((open && needed, now.after(ACCESS_POINT_RETRY)));
+            self.access_point = AccessPoint { doubtful: true, next, ..before };
+        }
         None
     }
 }

@@ -6,12 +6,13 @@ use core::time::Duration;
 use heapless::String;
 
 use super::entries;
+use super::hosts;
 use super::schema::{Basis, Hardware, Settings};
 use super::wrong::{Part, Wanted, Why, WrongField};
 use crate::json::{self, Number, Quoted};
 
 /// Longest text that a field takes, in bytes.
-const TEXT: usize = 64;
+pub(super) const TEXT: usize = 64;
 
 /// A field.
 pub(super) struct Field {
@@ -101,6 +102,8 @@ pub(super) enum Kind {
     },
     /// The schedule's list.
     Entries,
+    /// The list of host names.
+    Hosts,
 }
 
 /// Whether secrets are written.
@@ -133,6 +136,9 @@ impl Field {
                 }
                 return;
             }
+            Kind::Hosts => hosts::read(value)
+                .map(|hosts| settings.access.hosts = hosts)
+                .ok_or(Wanted::Phrase(hosts::WANTED)),
             Kind::Text { set, check, wanted, .. } => {
                 let taken = text(value).is_some_and(|text| check(&text, basis) && set(settings, &text));
                 taken.then_some(()).ok_or(Wanted::Phrase(wanted))
@@ -190,7 +196,7 @@ impl Field {
                 let wanted = range.wanted("a number of seconds", true, hardware);
                 place.put(settings, Some(seconds(value, wanted)?));
             }
-            Kind::Choice { .. } | Kind::Text { .. } | Kind::Secret { .. } | Kind::Entries => {}
+            Kind::Choice { .. } | Kind::Text { .. } | Kind::Secret { .. } | Kind::Entries | Kind::Hosts => {}
         }
         Ok(())
     }
@@ -225,6 +231,7 @@ impl Field {
                 (Some(secret), Secrets::Show) => write!(out, "{}", Quoted(secret)),
             },
             Kind::Entries => entries::write(&settings.schedule.entries, secrets == Secrets::Hide, out),
+            Kind::Hosts => hosts::write(&settings.access.hosts, out),
         }
     }
 
@@ -241,6 +248,7 @@ impl Field {
             Kind::Text { get, .. } => get(one) == get(other),
             Kind::Secret { get, .. } => get(one) == get(other),
             Kind::Entries => one.schedule.entries == other.schedule.entries,
+            Kind::Hosts => one.access.hosts == other.access.hosts,
         }
     }
 
@@ -262,6 +270,7 @@ impl Field {
                 let _ = set(to, get(from));
             }
             Kind::Entries => to.schedule.entries.clone_from(&from.schedule.entries),
+            Kind::Hosts => to.access.hosts.clone_from(&from.access.hosts),
         }
     }
 
@@ -271,7 +280,7 @@ impl Field {
 }
 
 /// A string without control characters, of at most [`TEXT`] bytes.
-fn text(value: &str) -> Option<String<TEXT>> {
+pub(super) fn text(value: &str) -> Option<String<TEXT>> {
     let mut text = String::new();
     json::unescape(value, &mut |character| text.push(character).is_ok()).then_some(text)
 }

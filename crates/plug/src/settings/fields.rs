@@ -5,11 +5,11 @@
 use heapless::String;
 
 use super::field::{Field, Kind, Most, Place, Range};
-use super::schema::{ManualUntil, PowerOn, Settings};
+use super::schema::{AccessPointWhen, ManualUntil, PowerOn, Reading, Settings, TimeSource};
 
 /// Names of the sections, in the order in which they are written.
-pub(super) const SECTIONS: [&str; 7] =
-    ["device", "wifi", "relay", "schedule", "protection", CALIBRATION, "time"];
+pub(super) const SECTIONS: [&str; 8] =
+    ["device", "wifi", "access", "relay", "schedule", "protection", CALIBRATION, "time"];
 /// The section with a table of its own.
 pub(super) const CALIBRATION: &str = "calibration";
 
@@ -46,7 +46,7 @@ pub(super) fn find(section: &str, name: &str) -> Option<(usize, &'static Field)>
 }
 
 /// All fields but the calibration's, section by section.
-pub(super) static FIELDS: [Field; 38] = [
+pub(super) static FIELDS: [Field; 44] = [
     field(
         "device",
         "name",
@@ -74,20 +74,55 @@ pub(super) static FIELDS: [Field; 38] = [
         "password",
         Kind::Secret {
             get: |settings| settings.wifi.password.as_deref(),
-            set: |settings, text| match text {
-                Some(text) => put(settings.wifi.password.get_or_insert_default(), text),
-                None => {
-                    settings.wifi.password = None;
-                    true
-                }
-            },
-            // As WPA2 has it (IEEE 802.11, annex J.4).
-            check: |text| {
-                (8..=63).contains(&text.len()) && text.bytes().all(|byte| (b' '..=b'~').contains(&byte))
-            },
-            wanted: "8 to 63 printable ASCII characters, \"set\" to keep the one that is set, or null",
+            set: |settings, text| put_secret(&mut settings.wifi.password, text),
+            check: is_wpa2_password,
+            wanted: WPA2_PASSWORD,
         },
     ),
+    field(
+        "wifi",
+        "access_point",
+        Kind::Choice {
+            get: |settings| settings.wifi.access_point as usize,
+            set: |settings, index| {
+                settings.wifi.access_point =
+                    if index == 0 { AccessPointWhen::Fallback } else { AccessPointWhen::Button }
+            },
+            words: &["fallback", "button"],
+        },
+    ),
+    field(
+        "wifi",
+        "access_point_ssid",
+        Kind::Text {
+            get: |settings| &settings.wifi.access_point_ssid,
+            set: |settings, text| put(&mut settings.wifi.access_point_ssid, text),
+            check: |_, _| true,
+            wanted: "the name of a network, a text of at most 32 bytes without control characters",
+        },
+    ),
+    field(
+        "wifi",
+        "access_point_password",
+        Kind::Secret {
+            get: |settings| settings.wifi.access_point_password.as_deref(),
+            set: |settings, text| put_secret(&mut settings.wifi.access_point_password, text),
+            check: is_wpa2_password,
+            wanted: WPA2_PASSWORD,
+        },
+    ),
+    field(
+        "access",
+        "reading",
+        Kind::Choice {
+            get: |settings| settings.access.reading as usize,
+            set: |settings, index| {
+                settings.access.reading = if index == 0 { Reading::Closed } else { Reading::Open }
+            },
+            words: &["closed", "open"],
+        },
+    ),
+    field("access", "hosts", Kind::Hosts),
     field(
         "relay",
         "power_on",
@@ -184,6 +219,23 @@ pub(super) static FIELDS: [Field; 38] = [
     field("protection", "retry_back_off", Kind::Number(at!(protection.retry_back_off), range(1.0, 10.0))),
     field(
         "time",
+        "source",
+        Kind::Choice {
+            get: |settings| settings.time.source as usize,
+            set: |settings, index| {
+                settings.time.source = match index {
+                    0 => TimeSource::None,
+                    1 => TimeSource::Dhcp,
+                    2 => TimeSource::Ntp,
+                    3 => TimeSource::Browser,
+                    _ => TimeSource::Server,
+                }
+            },
+            words: &["none", "dhcp", "ntp", "browser", "server"],
+        },
+    ),
+    field(
+        "time",
         "zone",
         Kind::Text {
             get: |settings| &settings.time.zone,
@@ -205,6 +257,25 @@ pub(super) static FIELDS: [Field; 38] = [
     field("time", "latitude_deg", Kind::MaybeNumber(at!(time.latitude_deg), range(-90.0, 90.0))),
     field("time", "longitude_deg", Kind::MaybeNumber(at!(time.longitude_deg), range(-180.0, 180.0))),
 ];
+
+const WPA2_PASSWORD: &str =
+    "8 to 63 printable ASCII characters, \"set\" to keep the one that is set, or null";
+
+/// As WPA2 has it (IEEE 802.11, annex J.4).
+pub(super) fn is_wpa2_password(text: &str) -> bool {
+    (8..=63).contains(&text.len()) && text.bytes().all(|byte| (b' '..=b'~').contains(&byte))
+}
+
+/// As [`put`]; `None` empties the place.
+fn put_secret<const N: usize>(place: &mut Option<String<N>>, text: Option<&str>) -> bool {
+    match text {
+        Some(text) => put(place.get_or_insert_default(), text),
+        None => {
+            *place = None;
+            true
+        }
+    }
+}
 
 /// `false` if it does not fit; then nothing changes.
 fn put<const N: usize>(place: &mut String<N>, text: &str) -> bool {

@@ -1,18 +1,20 @@
 //! Settings: one typed schema, checked as a whole, kept in flash as one item.
 //!
 //! `schema` has the types, `fields` the table of all fields with their ranges, `rules` what fields have to do with each
-//! other. `patch` takes a change, `write` makes JSON, `store` keeps it in the flash, `desk` is where a change waits for
-//! the one task that stores it ([`run`]).
+//! other. `patch` takes a change, `write` makes JSON, `store` keeps it in the flash, a change waits at a
+//! [`crate::desk::Desk`] for the one task that stores it ([`run`]).
 
 use embedded_storage_async::nor_flash::NorFlash;
 
 use crate::state::State;
+pub use crate::storage::item::{Found, SaveError};
 
 mod calibration;
-mod desk;
+mod claim;
 mod entries;
 mod field;
 mod fields;
+mod hosts;
 mod migrate;
 mod patch;
 mod rules;
@@ -26,11 +28,11 @@ mod tests;
 mod write;
 mod wrong;
 
-pub use desk::{Desk, Ticket};
+pub use claim::{Claimed, PASSWORD_LEAST, claim, is_password};
 pub use field::Secrets;
 pub use patch::{Refusal, patch};
-pub use schema::{Basis, Hardware, Settings};
-pub use store::{Found, STORED_MOST, SaveError, SettingsStore, Trouble};
+pub use schema::{Basis, Hardware, Settings, WifiSettings};
+pub use store::{STORED_MOST, SettingsStore, Trouble};
 pub use write::{etag, json_length, write_json};
 pub use wrong::{WRONG_MOST, Wanted, Wrong, WrongField};
 

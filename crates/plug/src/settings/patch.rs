@@ -33,35 +33,43 @@ pub fn patch(
     basis: &Basis,
     time: Option<f64>,
 ) -> Result<Box<Settings>, Refusal> {
-    let mut patch = Patch {
-        settings: Box::new(settings.clone()),
-        default: Box::default(),
-        basis,
-        time: time.map(|time| time as u64),
-        sections: 0,
-        given: Given::NONE,
-        wrong: Wrong::new(),
-    };
+    let mut patch = Patch::new(settings, basis, time);
     json::members(text, |name, value| patch.section(name, value)).map_err(|NotJson| Refusal::NotJson)?;
-    let Patch { settings, given, mut wrong, .. } = patch;
-    check(&settings, given, &mut wrong);
-    if wrong.is_empty() { Ok(settings) } else { Err(Refusal::Wrong(wrong)) }
+    patch.finish().map_err(Refusal::Wrong)
 }
 
 /// A patch that is being read.
-struct Patch<'a> {
-    settings: Box<Settings>,
+pub(super) struct Patch<'a> {
+    pub(super) settings: Box<Settings>,
     default: Box<Settings>,
     basis: &'a Basis,
     time: Option<u64>,
     /// A bit for each section that was given.
     sections: u8,
-    given: Given,
-    wrong: Wrong,
+    pub(super) given: Given,
+    pub(super) wrong: Wrong,
 }
 
-impl Patch<'_> {
-    fn section(&mut self, name: &str, value: &str) {
+impl<'a> Patch<'a> {
+    pub(super) fn new(settings: &Settings, basis: &'a Basis, time: Option<f64>) -> Self {
+        Self {
+            settings: Box::new(settings.clone()),
+            default: Box::default(),
+            basis,
+            time: time.map(|time| time as u64),
+            sections: 0,
+            given: Given::NONE,
+            wrong: Wrong::new(),
+        }
+    }
+
+    /// The settings after it, if nothing in it is wrong.
+    pub(super) fn finish(mut self) -> Result<Box<Settings>, Wrong> {
+        check(&self.settings, self.given, &mut self.wrong);
+        if self.wrong.is_empty() { Ok(self.settings) } else { Err(self.wrong) }
+    }
+
+    pub(super) fn section(&mut self, name: &str, value: &str) {
         if name == "schema" {
             if value.parse() != Ok(VERSION) {
                 self.wrong.push(WrongField::section("schema", Why::MustBe(SCHEMA)));
@@ -88,7 +96,7 @@ impl Patch<'_> {
         }
     }
 
-    fn member(&mut self, section: &'static str, name: &str, value: &str) {
+    pub(super) fn member(&mut self, section: &'static str, name: &str, value: &str) {
         let Some((index, field)) = find(section, name) else {
             return self.wrong.push(WrongField::unknown(section, Part::Top, name));
         };

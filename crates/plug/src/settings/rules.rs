@@ -20,7 +20,7 @@ impl Given {
         self.0 != before
     }
 
-    fn has(self, section: &str, name: &str) -> bool {
+    pub(super) fn has(self, section: &str, name: &str) -> bool {
         find(section, name).is_some_and(|(index, _)| self.0 & 1 << index != 0)
     }
 }

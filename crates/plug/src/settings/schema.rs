@@ -13,6 +13,11 @@ pub const VERSION: u32 = 1;
 /// Entries of the weekly schedule.
 pub const SCHEDULE_ENTRIES: usize = 16;
 
+/// Names under which a plug can be reached besides its own.
+pub const HOSTS: usize = 4;
+/// One of them.
+pub type HostName = String<64>;
+
 /// Calibrations that are kept beside the one in use.
 pub const EARLIER_CALIBRATIONS: usize = 4;
 /// Furthest from sunrise or sunset that an entry can be, in seconds: six hours.
@@ -27,6 +32,8 @@ pub struct Settings {
     pub device: DeviceSettings,
     /// The network to join.
     pub wifi: WifiSettings,
+    /// Who may look, and under which names.
+    pub access: AccessSettings,
     /// How the relay behaves.
     pub relay: RelaySettings,
     /// When it switches by itself.
@@ -50,13 +57,29 @@ pub struct DeviceSettings {
     pub led_off: bool,
 }
 
-/// `wifi`; taken at the next start.
+/// When the plug opens its access point by itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum AccessPointWhen {
+    /// `fallback`: where no network is known or the known one is not joined, and at the button.
+    #[default]
+    Fallback,
+    /// `button`: only at the button.
+    Button,
+}
+
+/// `wifi`.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct WifiSettings {
     /// `ssid`: the network to join; empty: none.
     pub ssid: Ssid,
     /// `password`: a secret; `None` for an open network.
     pub password: Option<String<64>>,
+    /// `access_point`: `fallback` or `button`.
+    pub access_point: AccessPointWhen,
+    /// `access_point_ssid`: the access point's own name; empty: `OSSP-` and the end of the plug's identity.
+    pub access_point_ssid: Ssid,
+    /// `access_point_password`: a secret; `None`: a plug with an owner opens no access point.
+    pub access_point_password: Option<String<64>>,
 }
 
 impl WifiSettings {
@@ -68,12 +91,39 @@ impl WifiSettings {
     }
 }
 
-/// The password keeps to itself.
+/// The passwords keep to themselves.
 impl core::fmt::Debug for WifiSettings {
     fn fmt(&self, formatter: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        let password = self.password.as_ref().map(|_| "set");
-        formatter.debug_struct("WifiSettings").field("ssid", &self.ssid).field("password", &password).finish()
+        let told = |password: &Option<String<64>>| password.as_ref().map(|_| "set");
+        formatter
+            .debug_struct("WifiSettings")
+            .field("ssid", &self.ssid)
+            .field("password", &told(&self.password))
+            .field("access_point", &self.access_point)
+            .field("access_point_ssid", &self.access_point_ssid)
+            .field("access_point_password", &told(&self.access_point_password))
+            .finish()
     }
+}
+
+/// Who may read measurements.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Reading {
+    /// `closed`: whoever signed in or has a token.
+    #[default]
+    Closed,
+    /// `open`: everybody.
+    Open,
+}
+
+/// `access`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AccessSettings {
+    /// `reading`: `closed` or `open`.
+    pub reading: Reading,
+    /// `hosts`: names besides its own under which the plug answers, lower case, at most [`HOSTS`]. On the heap, where
+    /// most plugs have none.
+    pub hosts: alloc::vec::Vec<HostName>,
 }
 
 /// The relay's state after a start.
@@ -251,9 +301,27 @@ pub struct CalibrationSettings {
     pub earlier: alloc::vec::Vec<Calibration>,
 }
 
+/// Where the time comes from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TimeSource {
+    /// `none`.
+    #[default]
+    None,
+    /// `dhcp`: from a server that the network names.
+    Dhcp,
+    /// `ntp`: from a server on the Internet.
+    Ntp,
+    /// `browser`: from the clock of whoever opens the page.
+    Browser,
+    /// `server`: from the server that takes the readings.
+    Server,
+}
+
 /// `time`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TimeSettings {
+    /// `source`: `none`, `dhcp`, `ntp`, `browser` or `server`.
+    pub source: TimeSource,
     /// `zone`: the zone's IANA name, for people ("Europe/Berlin").
     pub zone: String<40>,
     /// `posix`: its rules as a POSIX `TZ` string ("CET-1CEST,M3.5.0,M10.5.0/3"), for the plug.
@@ -267,6 +335,7 @@ pub struct TimeSettings {
 impl Default for TimeSettings {
     fn default() -> Self {
         Self {
+            source: TimeSource::None,
             zone: String::try_from("Etc/UTC").unwrap_or_default(),
             posix: String::try_from("UTC0").unwrap_or_default(),
             latitude_deg: None,
@@ -282,6 +351,8 @@ pub struct Hardware {
     pub maximum_current_a: f64,
     /// Whether it has a button.
     pub has_button: bool,
+    /// Whether somebody can press it, so that a claim of the plug waits for that.
+    pub confirms_setup: bool,
     /// Whether it has a light.
     pub has_led: bool,
     /// Whether the relay's pin can be held over a restart.

@@ -6,6 +6,11 @@ device.button_locked must be true or false
 device.led_off must be true or false
 wifi.ssid must be the name of a network, a text of at most 32 bytes without control characters
 wifi.password must be 8 to 63 printable ASCII characters, "set" to keep the one that is set, or null
+wifi.access_point must be "fallback" or "button"
+wifi.access_point_ssid must be the name of a network, a text of at most 32 bytes without control characters
+wifi.access_point_password must be 8 to 63 printable ASCII characters, "set" to keep the one that is set, or null
+access.reading must be "closed" or "open"
+access.hosts must be a list of at most 4 host names such as "plug.example.org", without a port, of lower-case letters, digits, hyphens and dots, at most 64 characters each
 relay.power_on must be "off", "on" or "last"
 relay.start_delay_s must be a number of seconds from 0 to 3600
 relay.start_delay_random_s must be a number of seconds from 0 to 3600
@@ -35,6 +40,7 @@ protection.clipped must be true or false
 protection.retries must be a whole number from 0 to 20
 protection.retry_pause_s must be a number of seconds from 1 to 86400
 protection.retry_back_off must be a number from 1 to 10
+time.source must be "none", "dhcp", "ntp", "browser" or "server"
 time.zone must be the IANA name of a zone such as "Europe/Berlin", at most 40 characters
 time.posix must be a POSIX TZ string such as "CET-1CEST,M3.5.0,M10.5.0/3", at most 64 characters
 time.latitude_deg must be a number from -90 to 90, or null

@@ -6,58 +6,20 @@
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
-use core::fmt::{self, Display, Formatter, Write};
+use core::fmt::Write;
 
 use embedded_storage_async::nor_flash::NorFlash;
-use sequential_storage::cache::{Cache, Uncached};
-use sequential_storage::map::{MapConfig, MapStorage, SerializationError, Value};
 
 use super::migrate::STEPS;
 use super::schema::{Basis, CalibrationSettings, Settings, VERSION};
 use super::stored::{self, Stored};
-use super::write::{Beside, Length, write_in_use, write_stored};
+use super::write::{Beside, write_in_use, write_stored};
 use super::wrong::Wrong;
 use crate::storage::careful::Careful;
+use crate::storage::item::{Found, SaveError, fetch, put};
 
 /// Longest text that is stored.
 pub const STORED_MOST: usize = 3584;
-/// Key and value, in whole words of any flash.
-const BUFFER: usize = (1 + STORED_MOST).next_multiple_of(32);
-/// The one key of each map; never used for anything else.
-const KEY: u8 = 1;
-
-/// Why settings were not stored; the old ones are still there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SaveError {
-    /// Together they are longer than what is kept.
-    TooLarge,
-    /// The flash does not read or write.
-    Flash,
-    /// There is no memory for it now.
-    Memory,
-}
-
-impl Display for SaveError {
-    fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
-        formatter.write_str(match self {
-            Self::TooLarge => "the settings are too long to be kept",
-            Self::Flash => "the flash cannot be used",
-            Self::Memory => "there is no memory to store the settings now",
-        })
-    }
-}
-
-/// What became of one place in the flash.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Found {
-    /// What was stored, or nothing because nothing ever was.
-    #[default]
-    Whole,
-    /// Something that cannot be understood; the defaults hold.
-    Corrupt,
-    /// It cannot be read; the defaults hold.
-    Unreadable,
-}
 
 /// What was wrong when the settings were read; the plug runs all the same.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -123,9 +85,6 @@ fn settled(calibration: &CalibrationSettings) -> Settled {
     (calibration.in_use.as_ref().map(|in_use| in_use.version), newest, calibration.earlier.len())
 }
 
-type Map<'f, F> = MapStorage<u8, &'f mut F, Cache<Uncached, Uncached, Uncached, u8>>;
-type Error<F> = sequential_storage::Error<<F as embedded_storage_async::nor_flash::ErrorType>::Error>;
-
 impl<S: NorFlash, K: NorFlash> SettingsStore<S, K> {
     /// A store in two flashes of at least three sectors each (see [`crate::storage::layout`]).
     pub const fn new(settings: S, calibration: K) -> Self {
@@ -168,10 +127,12 @@ impl<S: NorFlash, K: NorFlash> SettingsStore<S, K> {
         basis: &Basis,
         trouble: &mut Trouble,
     ) -> (Box<Settings>, Option<Option<metering::calibration::Calibration>>) {
-        let read = fetch(&mut self.settings, |bytes| {
-            stored::text(bytes).and_then(|text| stored::read(text, basis, &STEPS))
-        });
-        match read.await {
+        let mut read = None;
+        let found = fetch(&mut self.settings, STORED_MOST, &mut |bytes| {
+            read = Some(stored::text(bytes).and_then(|text| stored::read(text, basis, &STEPS)));
+        })
+        .await;
+        match found.map(|()| read) {
             Ok(None) => {}
             Ok(Some(Ok(Stored { settings, beside, calibration, wrong, dropped }))) => {
                 self.beside = beside;
@@ -187,10 +148,13 @@ impl<S: NorFlash, K: NorFlash> SettingsStore<S, K> {
 
     async fn load_calibration(&mut self, basis: &Basis, trouble: &mut Trouble) -> CalibrationSettings {
         let wrong = &mut trouble.wrong;
-        let read = fetch(&mut self.calibration, |bytes| {
-            stored::text(bytes).and_then(|text| stored::read_calibrations(text, &basis.board, wrong))
-        });
-        match read.await {
+        let mut read = None;
+        let found = fetch(&mut self.calibration, STORED_MOST, &mut |bytes| {
+            let text = stored::text(bytes);
+            read = Some(text.and_then(|text| stored::read_calibrations(text, &basis.board, wrong)));
+        })
+        .await;
+        match found.map(|()| read) {
             Ok(None) => {}
             Ok(Some(Ok(calibration))) => return calibration,
             Ok(Some(Err(_))) => trouble.calibration = Found::Corrupt,
@@ -211,9 +175,8 @@ impl<S: NorFlash, K: NorFlash> SettingsStore<S, K> {
         self.beside.revision = revision.wrapping_add(1);
         let default: Box<Settings> = Box::default();
         let beside = &self.beside;
-        let text =
-            Text(|out: &mut dyn Write| write_stored(settings, &default, beside, with_calibration, out));
-        if let Err(error) = put(&mut self.settings, &text).await {
+        let text = |out: &mut dyn Write| write_stored(settings, &default, beside, with_calibration, out);
+        if let Err(error) = put(&mut self.settings, STORED_MOST, &text).await {
             self.beside.revision = revision;
             return Err(error);
         }
@@ -227,7 +190,7 @@ impl<S: NorFlash, K: NorFlash> SettingsStore<S, K> {
 
     /// Brings the calibration to its own place.
     async fn settle(&mut self, calibration: &CalibrationSettings) -> Result<(), SaveError> {
-        let text = Text(|out: &mut dyn Write| {
+        let text = |out: &mut dyn Write| {
             write!(out, "{{\"schema\":{VERSION},\"in_use\":")?;
             write_in_use(calibration.in_use.as_ref(), out)?;
             out.write_str(",\"earlier\":[")?;
@@ -236,124 +199,9 @@ impl<S: NorFlash, K: NorFlash> SettingsStore<S, K> {
                 write_in_use(Some(earlier), out)?;
             }
             out.write_str("]}")
-        });
-        put(&mut self.calibration, &text).await?;
+        };
+        put(&mut self.calibration, STORED_MOST, &text).await?;
         self.settled = Some(settled(calibration));
-        Ok(())
-    }
-}
-
-/// The map in all of `flash`.
-fn map<F: NorFlash>(flash: &mut F) -> Option<Map<'_, F>> {
-    let end = u32::try_from(flash.capacity()).ok()?;
-    let config = MapConfig::try_new(0..end).ok()?;
-    Some(Map::new(flash, config, Cache::new_uncached()))
-}
-
-/// Memory for an item, for as long as it is needed.
-fn buffer() -> Option<Vec<u8>> {
-    let mut buffer = Vec::new();
-    buffer.try_reserve_exact(BUFFER).ok()?;
-    buffer.resize(BUFFER, 0);
-    Some(buffer)
-}
-
-/// Gives what is stored to `read`; `None` if nothing is.
-async fn fetch<F: NorFlash, T>(flash: &mut F, read: impl FnOnce(&[u8]) -> T) -> Result<Option<T>, Found> {
-    let mut map = map(flash).ok_or(Found::Unreadable)?;
-    let mut buffer = buffer().ok_or(Found::Unreadable)?;
-    match map.fetch_item::<&[u8]>(&mut buffer, &KEY).await {
-        Ok(bytes) => Ok(bytes.map(read)),
-        Err(sequential_storage::Error::Storage { .. }) => Err(Found::Unreadable),
-        // Not what this program wrote, or worn out: what a power cut leaves is repaired by the map itself.
-        Err(_) => Err(Found::Corrupt),
-    }
-}
-
-/// Stores `text`, and looks whether it is there.
-async fn put<F: NorFlash, W: Fn(&mut dyn Write) -> fmt::Result>(
-    flash: &mut F,
-    text: &Text<W>,
-) -> Result<(), SaveError> {
-    if text.length() > STORED_MOST {
-        return Err(SaveError::TooLarge);
-    }
-    let mut map = map(flash).ok_or(SaveError::Flash)?;
-    let mut buffer = buffer().ok_or(SaveError::Memory)?;
-    match write(&mut map, &mut buffer, text).await {
-        Ok(()) => return Ok(()),
-        // The flash itself failed, or the power goes: what is there must stay.
-        Err(sequential_storage::Error::Storage { .. }) => return Err(SaveError::Flash),
-        Err(_) => {}
-    }
-    // What is there cannot be understood, so nothing is lost.
-    map.erase_all().await.map_err(|_| SaveError::Flash)?;
-    write(&mut map, &mut buffer, text).await.map_err(|_| SaveError::Flash)
-}
-
-async fn write<F: NorFlash, W: Fn(&mut dyn Write) -> fmt::Result>(
-    map: &mut Map<'_, F>,
-    buffer: &mut [u8],
-    text: &Text<W>,
-) -> Result<(), Error<F>> {
-    map.store_item_generic::<Text<W>>(buffer, &KEY, text).await?;
-    let there = map.fetch_item::<&[u8]>(buffer, &KEY).await?;
-    if there.is_some_and(|bytes| text.is(bytes)) {
-        Ok(())
-    } else {
-        Err(sequential_storage::Error::Corrupted {})
-    }
-}
-
-/// A text that is written straight into the map's buffer: it never lies in memory twice.
-struct Text<W>(W);
-
-impl<W: Fn(&mut dyn Write) -> fmt::Result> Text<W> {
-    fn length(&self) -> usize {
-        let mut length = Length(0);
-        // A counter has room for everything.
-        let _ = (self.0)(&mut length);
-        length.0
-    }
-
-    fn is(&self, bytes: &[u8]) -> bool {
-        let mut compare = Compare(bytes);
-        (self.0)(&mut compare).is_ok() && compare.0.is_empty()
-    }
-}
-
-impl<'a, W: Fn(&mut dyn Write) -> fmt::Result> Value<'a> for Text<W> {
-    fn serialize_into(&self, buffer: &mut [u8]) -> Result<usize, SerializationError> {
-        let room = buffer.len();
-        let mut slice = Slice(buffer);
-        (self.0)(&mut slice).map_err(|_| SerializationError::BufferTooSmall)?;
-        Ok(room - slice.0.len())
-    }
-
-    fn deserialize_from(_: &'a [u8]) -> Result<(Self, usize), SerializationError> {
-        // It is read as bytes.
-        Err(SerializationError::InvalidFormat)
-    }
-}
-
-/// What is left of a buffer.
-struct Slice<'a>(&'a mut [u8]);
-
-impl Write for Slice<'_> {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        let (to, rest) = core::mem::take(&mut self.0).split_at_mut_checked(text.len()).ok_or(fmt::Error)?;
-        to.copy_from_slice(text.as_bytes());
-        self.0 = rest;
-        Ok(())
-    }
-}
-
-/// What has not been compared yet.
-struct Compare<'a>(&'a [u8]);
-
-impl Write for Compare<'_> {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        self.0 = self.0.strip_prefix(text.as_bytes()).ok_or(fmt::Error)?;
         Ok(())
     }
 }
@@ -427,6 +275,7 @@ mod tests {
             hardware: crate::settings::Hardware {
                 maximum_current_a: 16.0,
                 has_button: false,
+                confirms_setup: false,
                 has_led: false,
                 can_hold: false,
             },

@@ -3,6 +3,7 @@
 use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::{String, ToString};
+use alloc::vec;
 use alloc::vec::Vec;
 
 use metering::calibration::Calibration;
@@ -12,7 +13,7 @@ use serde_json::{Value, json};
 use super::field::{Kind, Most, Secrets};
 use super::fields::{FIELDS, SECTIONS};
 use super::migrate::{Member, STEPS, Step};
-use super::schema::{At, Basis, Hardware, PowerOn, SCHEDULE_ENTRIES, ScheduleEntry, Settings};
+use super::schema::{At, Basis, HOSTS, Hardware, PowerOn, SCHEDULE_ENTRIES, ScheduleEntry, Settings};
 use super::sentences::{MISTAKES, SENTENCES};
 use super::stored::{self, KEPT_MOST, Stored};
 use super::write::{Beside, write_json, write_stored};
@@ -21,7 +22,13 @@ use crate::limits;
 
 fn basis() -> Basis {
     Basis {
-        hardware: Hardware { maximum_current_a: 16.0, has_button: true, has_led: true, can_hold: true },
+        hardware: Hardware {
+            maximum_current_a: 16.0,
+            has_button: true,
+            confirms_setup: false,
+            has_led: true,
+            can_hold: true,
+        },
         board: Calibration { version: 0, ..Calibration::ideal(0.2, 2047.5, 0.0147, 2048.25) },
         zone: |text| text != "nonsense" && !text.is_empty(),
     }
@@ -68,7 +75,9 @@ fn everything() -> Value {
     json!({
         "schema": 1,
         "device": {"name": "Küche \"links\" \\ 😀", "button_locked": true, "led_off": true},
-        "wifi": {"ssid": "home", "password": "correct horse"},
+        "wifi": {"ssid": "home", "password": "correct horse", "access_point": "button",
+            "access_point_ssid": "Küche", "access_point_password": "battery staple"},
+        "access": {"reading": "open", "hosts": ["plug", "plug-1.example.org"]},
         "relay": {
             "power_on": "off", "start_delay_s": 12.5, "start_delay_random_s": 30, "minimum_on_s": 5,
             "minimum_off_s": 180, "switchings_a_minute": 6, "manual_until": "released", "inching_s": 0.1,
@@ -93,7 +102,7 @@ fn everything() -> Value {
             "phase_deg": -1.5, "phase_uncertainty_deg": 0.1, "current_noise_floor_a": 0.02,
             "date": 1_794_000_000_u64, "reference": "lamp of 60 W"
         },
-        "time": {"zone": "Europe/Berlin", "posix": "CET-1CEST,M3.5.0,M10.5.0/3", "latitude_deg": -52.5, "longitude_deg": 13.4}
+        "time": {"source": "dhcp", "zone": "Europe/Berlin", "posix": "CET-1CEST,M3.5.0,M10.5.0/3", "latitude_deg": -52.5, "longitude_deg": 13.4}
     })
 }
 
@@ -110,6 +119,7 @@ fn every_field_is_read_and_comes_back() {
     }
     let mut expected = everything();
     expected["wifi"]["password"] = "set".into();
+    expected["wifi"]["access_point_password"] = "set".into();
     // Numbers are compared as numbers: 80 is 80.0.
     let plain = |value: &Value| value.to_string().replace(".0,", ",").replace(".0}", "}");
     assert_eq!(plain(&shown(&settings)), plain(&expected));
@@ -267,6 +277,21 @@ fn secrets_read_as_set_and_stay_when_given_so() {
     assert!(text.contains("\"password\":\"12345678\""));
 }
 
+/// What an earlier version stored is read as it was; what it did not know is as on a new plug.
+#[test]
+fn what_an_earlier_version_stored_is_read_as_it_was() {
+    let text = "{\"schema\":1,\"revision\":3,\"wifi\":{\"ssid\":\"home\",\"password\":\"12345678\"},\"time\":{\"zone\":\
+                \"Europe/Berlin\",\"posix\":\"CET-1\"}}";
+    let read = read_stored(text);
+    let mut expected = Settings::default();
+    expected.wifi.ssid = "home".try_into().unwrap();
+    expected.wifi.password = Some("12345678".try_into().unwrap());
+    expected.time.zone = "Europe/Berlin".try_into().unwrap();
+    expected.time.posix = "CET-1".try_into().unwrap();
+    assert_eq!((*read.settings, read.wrong.fields()), (expected, &[][..]));
+    assert_eq!(read.beside.kept, []);
+}
+
 #[test]
 fn a_plug_that_cannot_hold_its_relay_says_so() {
     let mut basis = basis();
@@ -422,11 +447,14 @@ fn the_longest_settings_fit_where_they_must() {
     (0..SCHEDULE_ENTRIES).for_each(|_| settings.schedule.entries.push(entry).unwrap());
     settings.device.name = "\"".repeat(32).as_str().try_into().unwrap();
     settings.wifi.ssid = "\\".repeat(32).as_str().try_into().unwrap();
+    settings.wifi.access_point_ssid = settings.wifi.ssid.clone();
+    settings.access.hosts = vec!["h".repeat(64).as_str().try_into().unwrap(); HOSTS];
     settings.time.zone = "Z".repeat(40).as_str().try_into().unwrap();
     settings.time.posix = "Z".repeat(64).as_str().try_into().unwrap();
     let shown = json_length(&settings, &basis().board, Secrets::Hide);
     assert!(shown + 512 < limits::SETTINGS_BODY, "{shown} bytes");
-    settings.wifi.password = Some("p".repeat(63).as_str().try_into().unwrap());
+    settings.wifi.password = Some("\"".repeat(63).as_str().try_into().unwrap());
+    settings.wifi.access_point_password = settings.wifi.password.clone();
     let stored = stored_text(&settings, &Beside { revision: u32::MAX, kept: Vec::new() });
     // With a calibration on its way.
     assert!(stored.len() + 500 < STORED_MOST, "{} bytes", stored.len());

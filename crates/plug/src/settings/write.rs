@@ -10,6 +10,7 @@ use super::calibration;
 use super::field::Secrets;
 use super::fields::{CALIBRATION, FIELDS, SECTIONS};
 use super::schema::{Settings, VERSION};
+use crate::storage::item::Length;
 
 /// Writes all settings with every field. `board` is the calibration where nobody ever calibrated.
 ///
@@ -57,16 +58,6 @@ pub fn etag(settings: &Settings, board: &Calibration, revision: u32) -> u64 {
     let _ = write_json(settings, board, Secrets::Hide, &mut hash);
     let _ = write!(hash, "{revision}");
     hash.0
-}
-
-/// Counts what is written.
-pub(super) struct Length(pub(super) usize);
-
-impl Write for Length {
-    fn write_str(&mut self, text: &str) -> Written {
-        self.0 += text.len();
-        Ok(())
-    }
 }
 
 /// FNV-1a, 64 bits.

@@ -197,6 +197,13 @@ impl Wrong {
         }
     }
 
+    /// Calls a field of ours by the name under which it was given.
+    pub(super) fn rename(&mut self, section: &str, name: &str, given: &'static str) {
+        for field in self.0.iter_mut().filter(|field| field.is(section, name)) {
+            *field = WrongField::section(given, field.why);
+        }
+    }
+
     /// The fields, in the order of the text.
     #[must_use]
     pub fn fields(&self) -> &[WrongField] {

@@ -22,7 +22,7 @@ impl Place {
 pub const STARTS: Place = Place::sectors(0, 4);
 /// The settings.
 pub const SETTINGS: Place = Place::sectors(4, 8);
-/// Owner, keys and tokens (later).
+/// Owner and tokens ([`crate::access`]).
 pub const ACCESS: Place = Place::sectors(12, 8);
 /// The energy journal.
 pub const ENERGY: Place = Place::sectors(20, 16);

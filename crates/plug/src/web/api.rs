@@ -7,6 +7,7 @@ use serde::ser::SerializeSeq;
 use serde::{Serialize, Serializer};
 
 use super::Plug;
+use super::doors::Caller;
 use super::packed::Packed;
 use super::problem::Problem;
 use super::reply::{Body, JSON, Reply};
@@ -14,6 +15,7 @@ use super::site::Site;
 use crate::defaults::Defaults;
 use crate::limits;
 use crate::platform::{Clock, Vitals};
+use crate::settings::schema::Reading;
 use crate::starts::Fault;
 use crate::storage::budget::WriteBudget;
 use crate::storage::meter_id::MeterId;
@@ -26,6 +28,8 @@ const OPENAPI: Packed = Packed::new(include_bytes!("assets/openapi.packed"));
 // The longest JSON of each kind; tests build it.
 /// A reading with every number at its longest and every flag.
 pub(super) const READING_JSON: usize = 2304;
+/// With a name whose characters are all escaped.
+const BASICS_JSON: usize = 768;
 /// With last words of control characters only, each written with six.
 const INFO_JSON: usize = 4608;
 /// All claims at once with the longest causes that each can have.
@@ -35,7 +39,23 @@ const HARMONICS_JSON: usize = 64 + metering::reading::MAX_ORDER * HARMONIC_JSON;
 const PROTECTION_JSON: usize = 1792;
 const CALIBRATION_JSON: usize = 1280;
 
-/// `GET /api/v1/info`.
+/// `GET /api/v1/info` for everybody: no more than that a plug is here, which one, and of which build.
+#[derive(Serialize)]
+struct Basics<'a> {
+    id: &'a str,
+    name: heapless::String<32>,
+    version: &'a str,
+    git: &'a str,
+    build: &'a str,
+    board: &'a str,
+    chip: &'a str,
+    reset_reason: &'a str,
+    setup_complete: bool,
+    reading: &'static str,
+    uptime_s: f64,
+}
+
+/// `GET /api/v1/info` for whoever may read.
 #[derive(Serialize)]
 struct Info<'a> {
     id: &'a str,
@@ -49,6 +69,7 @@ struct Info<'a> {
     reset_reason: &'a str,
     reset_detail: &'a str,
     setup_complete: bool,
+    reading: &'static str,
     uptime_s: f64,
     time: Option<f64>,
     sample_rate_hz: f64,
@@ -98,7 +119,7 @@ fn names<S: Serializer>(defaults: &&Defaults, serializer: S) -> Result<S::Ok, S:
 }
 
 /// What somebody called it, or `ossp-XXXX`, of the last four characters of the id.
-fn name(given: &heapless::String<32>, id: &str) -> heapless::String<32> {
+pub(super) fn name(given: &heapless::String<32>, id: &str) -> heapless::String<32> {
     if !given.is_empty() {
         return given.clone();
     }
@@ -108,22 +129,57 @@ fn name(given: &heapless::String<32>, id: &str) -> heapless::String<32> {
 
 pub(super) fn info<'a, C: Clock, N: Clock, M: RawMutex>(
     site: &Site<'a, C, N, M>,
+    caller: &Caller,
 ) -> Result<Reply<'a>, Problem> {
-    let Plug { state, identity, front_end, clock, machine, starts, defaults, basis, .. } = site.plug;
-    let device = &state.settings.borrow().device;
-    let info = Info {
+    let basics = basics(site);
+    if caller.sees_measurements {
+        full_info(site, basics)
+    } else {
+        Reply::json(site.budget, BASICS_JSON, &basics)
+    }
+}
+
+fn basics<'a, C: Clock, N: Clock, M: RawMutex>(site: &Site<'a, C, N, M>) -> Basics<'a> {
+    let Plug { state, identity, clock, .. } = site.plug;
+    let settings = state.settings.borrow();
+    Basics {
         id: &identity.id,
-        name: name(&device.name, &identity.id),
+        name: name(&settings.device.name, &identity.id),
         version: env!("CARGO_PKG_VERSION"),
         git: identity.git,
         build: identity.build,
         board: identity.board,
         chip: identity.chip,
-        source: &identity.source,
         reset_reason: identity.reset_reason,
-        reset_detail: &identity.reset_detail,
-        setup_complete: false,
+        setup_complete: state.access.has_owner(),
+        reading: match settings.access.reading {
+            Reading::Closed => "closed",
+            Reading::Open => "open",
+        },
         uptime_s: clock.now().since_start().as_secs_f64(),
+    }
+}
+
+fn full_info<'a, C: Clock, N: Clock, M: RawMutex>(
+    site: &Site<'a, C, N, M>,
+    basics: Basics<'a>,
+) -> Result<Reply<'a>, Problem> {
+    let Plug { state, identity, front_end, clock, machine, starts, defaults, basis, .. } = site.plug;
+    let device = &state.settings.borrow().device;
+    let info = Info {
+        id: basics.id,
+        name: basics.name,
+        version: basics.version,
+        git: basics.git,
+        build: basics.build,
+        board: basics.board,
+        chip: basics.chip,
+        source: &identity.source,
+        reset_reason: basics.reset_reason,
+        reset_detail: &identity.reset_detail,
+        setup_complete: basics.setup_complete,
+        reading: basics.reading,
+        uptime_s: basics.uptime_s,
         time: clock.time_of_day(),
         sample_rate_hz: front_end.sample_rate.value(),
         nominal_voltage_v: front_end.nominal_voltage.value(),

@@ -11,6 +11,10 @@ const LINE_START: usize = 40;
 /// Digits of a `content-length`: just under a gigabyte, which no plug takes.
 const LENGTH_DIGITS: usize = 9;
 
+/// Headers that say who asks whom: two readers could take different ones for the true one.
+const ONCE: [(&[u8], Problem); 3] =
+    [(b"host", Problem::BadHost), (b"origin", Problem::BadHead), (b"authorization", Problem::BadHead)];
+
 /// Where in the stream of requests the next byte stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Place {
@@ -27,6 +31,8 @@ pub(super) struct Gate {
     line: heapless::Vec<u8, LINE_START>,
     line_length: usize,
     body_length: Option<u32>,
+    /// Which of [`ONCE`] this head has.
+    seen: [bool; ONCE.len()],
 }
 
 impl Gate {
@@ -37,6 +43,7 @@ impl Gate {
             line: heapless::Vec::new(),
             line_length: 0,
             body_length: None,
+            seen: [false; ONCE.len()],
         }
     }
 
@@ -60,6 +67,16 @@ impl Gate {
             }
         }
         Ok(())
+    }
+
+    /// Whether a body is under way.
+    pub(super) const fn in_body(&self) -> bool {
+        matches!(self.place, Place::Body { .. })
+    }
+
+    /// Whether the next byte is the first of a request.
+    pub(super) const fn between_requests(&self) -> bool {
+        matches!(self.place, Place::Head) && self.head_length == 0
     }
 
     /// Whether the refused byte was not the first of its request.
@@ -98,6 +115,7 @@ impl Gate {
                 Some(remaining) => Place::Body { remaining },
             };
             self.head_length = 0;
+            self.seen = [false; ONCE.len()];
             return Ok(());
         }
         if first_line {
@@ -118,6 +136,11 @@ impl Gate {
         let (name, value) = line.split_at_checked(colon).unwrap_or((line, &[]));
         if name.iter().any(u8::is_ascii_whitespace) {
             return Err(Problem::BadHead);
+        }
+        for ((once, problem), seen) in ONCE.iter().zip(&mut self.seen) {
+            if name.eq_ignore_ascii_case(once) && core::mem::replace(seen, true) {
+                return Err(problem.clone());
+            }
         }
         if name.eq_ignore_ascii_case(b"transfer-encoding") {
             return Err(Problem::LengthRequired);
@@ -188,6 +211,20 @@ mod tests {
         }
         let chunked = "PUT / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n";
         assert_eq!(verdict(chunked).map_err(|(_, problem)| problem), Err(Problem::LengthRequired));
+    }
+
+    #[test]
+    fn who_asks_whom_stands_there_once() {
+        let head = |name: &str| alloc::format!("GET / HTTP/1.1\r\n{name}: a\r\nAccept: b\r\n\r\n");
+        let twice = |one: &str, two: &str| alloc::format!("GET / HTTP/1.1\r\n{one}: a\r\n{two}: a\r\n\r\n");
+        for (name, problem) in
+            [("Host", Problem::BadHost), ("Origin", Problem::BadHead), ("Authorization", Problem::BadHead)]
+        {
+            assert_eq!(verdict(&[head(name), head(name)].concat()), Ok(()));
+            let small = name.to_ascii_lowercase();
+            assert_eq!(verdict(&twice(name, &small)).map_err(|(_, problem)| problem), Err(problem));
+        }
+        assert_eq!(verdict(&twice("Accept", "Accept")), Ok(()));
     }
 
     #[test]

@@ -7,20 +7,28 @@ mod api;
 mod assets;
 mod control;
 mod core_desk;
+mod crowd;
+mod doors;
 mod energy;
 mod events;
 mod gate;
+mod host;
+mod keys;
 mod metrics;
 mod packed;
+mod password;
 mod problem;
 mod query;
 mod relay_log;
 mod relay_request;
 mod reply;
 mod routes;
+mod session;
 mod settings;
+mod setup;
 mod site;
 mod socket;
+mod tokens;
 mod trips;
 mod waveform;
 mod wifi;
@@ -28,25 +36,26 @@ mod wifi;
 use alloc::vec;
 use core::time::Duration;
 
-use edge_nal::TcpAccept;
 use embassy_futures::join::{join, join_array};
 use embassy_sync::blocking_mutex::raw::RawMutex;
 use metering::front_end::FrontEnd;
 use picoserve::{Config, Router, Server, Timeouts};
 
-pub use routes::{Methods, ROUTES, Route};
+pub use routes::{Method, Methods, ROUTES, Route, Who};
 
 use crate::apart::apart;
 use crate::app::Link;
 use crate::defaults::Defaults;
 use crate::json;
 use crate::limits;
-use crate::platform::{Clock, Identity, Machine};
+use crate::platform::{Acceptor, Clock, Identity, Machine};
 use crate::settings::Basis;
 use crate::starts::Starts;
 use crate::state::State;
 use assets::Tags;
 use core_desk::CoreDesk;
+use crowd::Crowd;
+use doors::Peer;
 use reply::Budget;
 use site::Site;
 use socket::{Exchange, Runtime, Socket, Timer};
@@ -98,7 +107,7 @@ const fn milliseconds(duration: Duration) -> picoserve::time::Duration {
 /// buffer). Dropping the future ends all connections.
 pub async fn serve<A, C, N, M>(acceptor: &A, plug: &Plug<'_, C, N, M>) -> !
 where
-    A: TcpAccept,
+    A: Acceptor,
     A::Error: 'static,
     C: Clock,
     N: Clock,
@@ -107,41 +116,51 @@ where
     let core = CoreDesk::new(plug.link, plug.state, plug.front_end);
     let budget = Budget::new();
     let tags = Tags::new();
-    let workers: [_; limits::WEB_WORKERS] =
-        core::array::from_fn(|_| apart(|| worker(acceptor, plug, &core, &budget, &tags)));
+    let crowd = Crowd::new();
+    let workers: [_; limits::WEB_WORKERS] = core::array::from_fn(|number| {
+        let house = House { core: &core, budget: &budget, tags: &tags, crowd: &crowd, number };
+        apart(|| worker(acceptor, plug, house))
+    });
     let (never, _) = join(core.run(), join_array(workers)).await;
     never
 }
 
+/// What all workers share, and which one this is.
+struct House<'a, M: RawMutex> {
+    core: &'a CoreDesk<'a, M>,
+    budget: &'a Budget,
+    tags: &'a Tags,
+    crowd: &'a Crowd,
+    number: usize,
+}
+
 /// Serves one client after the other.
-async fn worker<A, C, N, M>(
-    acceptor: &A,
-    plug: &Plug<'_, C, N, M>,
-    core: &CoreDesk<'_, M>,
-    budget: &Budget,
-    tags: &Tags,
-) -> !
+async fn worker<A, C, N, M>(acceptor: &A, plug: &Plug<'_, C, N, M>, house: House<'_, M>) -> !
 where
-    A: TcpAccept,
+    A: Acceptor,
     A::Error: 'static,
     C: Clock,
     N: Clock,
     M: RawMutex,
 {
+    let House { core, budget, tags, crowd, number } = house;
     let clock = plug.network_clock;
     let mut input = vec![0; INPUT];
     let mut output = vec![0; limits::WEB_OUTPUT];
     loop {
-        let Ok((_, inner)) = acceptor.accept().await else {
+        let Ok((client, inner)) = acceptor.accept().await else {
             // No sockets or an early reset: neither is a reason to stop.
             plug.state.accept_errors.set(plug.state.accept_errors.get().saturating_add(1));
             clock.sleep_until(clock.now().after(limits::ACCEPT_PAUSE)).await;
             continue;
         };
         plug.state.accept_errors.set(0);
-        let exchange = Exchange::new();
-        let socket = Socket { inner, exchange: &exchange, clock, output: &mut output };
-        let router = Router::from_service(Site { plug, core, budget, tags, exchange: &exchange });
+        let (exchange, stay) = (Exchange::new(), crowd.enter(number));
+        let (exchange, stay) = (&exchange, &stay);
+        let peer =
+            Peer { address: client.ip().to_canonical(), by_access_point: acceptor.by_access_point(&inner) };
+        let socket = Socket { inner, exchange, stay, clock, output: &mut output };
+        let router = Router::from_service(Site { plug, core, budget, tags, exchange, stay, peer });
         // A client that breaks off is its own affair: there is nobody to tell.
         let _ = Server::<Runtime, _, _, _>::custom(&router, Timer(clock), &CONFIG, &mut input)
             .serve(socket)
@@ -186,8 +205,13 @@ mod tests {
     /// pointers of 64 bits it is larger.
     #[test]
     fn a_worker_is_small() {
-        let hardware =
-            Hardware { maximum_current_a: 16.0, has_button: false, has_led: false, can_hold: false };
+        let hardware = Hardware {
+            maximum_current_a: 16.0,
+            has_button: false,
+            confirms_setup: false,
+            has_led: false,
+            can_hold: false,
+        };
         let relay = Core::new(hardware).relay_status(Moment::default(), None);
         let range = ChannelRange { lowest: 0, highest: 4095, dc_coupled: true };
         let plug = Plug {
@@ -219,6 +243,7 @@ mod tests {
                 hardware: crate::settings::Hardware {
                     maximum_current_a: 16.0,
                     has_button: false,
+                    confirms_setup: false,
                     has_led: false,
                     can_hold: false,
                 },
@@ -227,8 +252,9 @@ mod tests {
             },
         };
         let core = CoreDesk::new(plug.link, plug.state, plug.front_end);
-        let (budget, tags) = (Budget::new(), Tags::new());
-        let size = size_of_val(&worker(&NoopNet, &plug, &core, &budget, &tags));
+        let (budget, tags, crowd) = (Budget::new(), Tags::new(), Crowd::new());
+        let house = House { core: &core, budget: &budget, tags: &tags, crowd: &crowd, number: 0 };
+        let size = size_of_val(&worker(&NoopNet, &plug, house));
         assert!(size <= 5 * 1024, "a worker's future has {size} bytes");
         const { assert!(INPUT + limits::WEB_OUTPUT <= 4096) };
     }

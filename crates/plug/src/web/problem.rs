@@ -30,8 +30,24 @@ pub(super) enum Problem {
     BodyTooLong { most: usize },
     /// The body did not arrive.
     BodyMissing,
+    /// No host, or none that can be one.
+    BadHost,
+    /// The plug does not answer under this name.
+    WrongHost,
     /// The page that asks is not the plug's.
     WrongOrigin,
+    /// Nobody signed in, or not rightly. `stale`: only the number that was used once is too old.
+    Unauthorized { stale: bool },
+    /// Signed in, but not as somebody who may do this.
+    Forbidden,
+    /// Nothing is changed before the plug has an owner.
+    SetupRequired,
+    /// Somebody else's claim waits for the button.
+    SetupPending,
+    /// The plug has an owner.
+    AlreadySetUp,
+    /// Too many wrong passwords.
+    TooManyAttempts { wait: Duration },
     /// Nothing at this address.
     NotFound,
     /// Not with this method.
@@ -56,9 +72,9 @@ pub(super) enum Problem {
     ChangedMeanwhile,
     /// All settings together are more than the plug keeps.
     SettingsTooLarge,
-    /// The flash did not take the settings.
+    /// The flash did not take the change.
     NotStored,
-    /// Another change of the settings is under way, or they are not read yet.
+    /// Another change is under way, or what is stored is not read yet.
     SettingsBusy,
     /// Protection holds the relay open.
     LockedOut,
@@ -72,6 +88,10 @@ pub(super) enum Problem {
     SamplesGone,
     /// No trip has this number, or a newer one took its place.
     NoSuchTrip,
+    /// No token has this number.
+    NoSuchToken,
+    /// There is no place for another token.
+    TooManyTokens,
     /// The flash does not answer, or not in time.
     FlashSilent,
     /// The core did not answer in time.
@@ -127,12 +147,20 @@ impl Problem {
             Self::BadLength => (400, "bad_content_length"),
             Self::BodyMissing => (400, "body_missing"),
             Self::BadJson => (400, "bad_json"),
+            Self::BadHost => (400, "bad_host"),
+            Self::Unauthorized { .. } => (401, "unauthorized"),
             Self::WrongOrigin => (403, "wrong_origin"),
+            Self::Forbidden => (403, "forbidden"),
+            Self::SetupRequired => (403, "setup_required"),
             Self::NotFound => (404, "not_found"),
             Self::NoSuchTrip => (404, "no_such_trip"),
+            Self::NoSuchToken => (404, "no_such_token"),
             Self::WrongMethod => (405, "method_not_allowed"),
+            Self::SetupPending => (409, "setup_pending"),
+            Self::AlreadySetUp => (409, "already_set_up"),
             Self::LockedOut => (409, "locked_out"),
             Self::TooSoon { .. } => (409, "too_soon"),
+            Self::TooManyTokens => (409, "too_many_tokens"),
             Self::LengthRequired => (411, "length_required"),
             Self::ChangedMeanwhile => (412, "changed_meanwhile"),
             Self::BodyTooLong { .. } => (413, "body_too_long"),
@@ -143,6 +171,8 @@ impl Problem {
             Self::BadSettings => (422, "bad_settings"),
             Self::BadParameter { .. } => (422, "bad_parameter"),
             Self::TooManyCycles => (422, "too_many_cycles"),
+            Self::WrongHost => (421, "wrong_host"),
+            Self::TooManyAttempts { .. } => (429, "too_many_attempts"),
             Self::HeadTooLong => (431, "head_too_long"),
             Self::NotStored => (500, "not_stored"),
             Self::NothingMeasuredYet => (503, "nothing_measured_yet"),
@@ -162,7 +192,9 @@ impl Problem {
     pub(super) fn retry_after(&self) -> Option<u32> {
         match self {
             Self::TooManyStreams => Some(5),
-            Self::TooSoon { wait, .. } => u32::try_from(wait.as_millis().div_ceil(1000)).ok(),
+            Self::TooSoon { wait, .. } | Self::TooManyAttempts { wait } => {
+                u32::try_from(wait.as_millis().div_ceil(1000)).ok()
+            }
             Self::NothingMeasuredYet
             | Self::SamplesGone
             | Self::FlashSilent
@@ -189,6 +221,10 @@ impl Problem {
                 let (seconds, why) = (tenths(wait.as_secs_f64()), too_soon(*why));
                 write!(text, "It can be switched on in {seconds} s: {why}.")
             }
+            Self::TooManyAttempts { wait } => {
+                let seconds = wait.as_millis().div_ceil(1000);
+                write!(text, "Too many wrong passwords came from your address; try again in {seconds} s.")
+            }
             _ => text.write_str(self.fixed_message()),
         };
         // Every sentence fits; a cut one would still be a hint.
@@ -205,8 +241,25 @@ impl Problem {
             Self::BodyMissing => {
                 "The body did not arrive in time; send as many bytes as Content-Length says."
             }
-            Self::WrongOrigin => {
-                "A page from another address may not change anything here; open the plug's own page."
+            Self::BadHost => "Send one header Host with the plug's name or address.",
+            Self::WrongHost => {
+                "The plug does not answer under this name; use its own or its address, or add the name to access.hosts."
+            }
+            Self::WrongOrigin => "A page from another address may not ask here; open the plug's own page.",
+            Self::Unauthorized { .. } => {
+                "Sign in: HTTP Digest with the user name admin and the plug's password, or a token as Bearer."
+            }
+            Self::Forbidden => {
+                "What you signed in with may not do this; use the password, or a token with a larger scope."
+            }
+            Self::SetupRequired => {
+                "The plug has no owner yet; choose a password on its page or with POST /api/v1/setup."
+            }
+            Self::SetupPending => {
+                "Somebody else's set-up waits for the plug's button; do not press it, and try again in two minutes."
+            }
+            Self::AlreadySetUp => {
+                "The plug has an owner; change its settings instead, or hold its button for 10 s to begin anew."
             }
             Self::NotFound => {
                 "There is nothing at this address; the addresses stand in /api/v1/openapi.json."
@@ -226,9 +279,9 @@ impl Problem {
             Self::SettingsTooLarge => {
                 "All settings together are too long to be kept; shorten names or remove entries of the schedule."
             }
-            Self::NotStored => "The plug's flash did not take the settings; the old ones still hold.",
+            Self::NotStored => "The plug's flash did not take the change; what was before still holds.",
             Self::SettingsBusy => {
-                "The settings are being read or stored; look at them and try again in a second."
+                "Something is being read or stored just now; look at what holds and try again in a second."
             }
             Self::LockedOut => {
                 "Protection holds the relay open; see why in /api/v1/relay/log, then re-arm it with {\"rearm\":true}."
@@ -241,6 +294,8 @@ impl Problem {
             Self::NoSuchTrip => {
                 "No trip with this number is kept, only the newest few are; they stand in /api/v1/trips."
             }
+            Self::NoSuchToken => "There is no token with this number; they stand in /api/v1/tokens.",
+            Self::TooManyTokens => "All eight tokens are in use; revoke one first.",
             Self::FlashSilent => {
                 "The plug's flash does not answer, or writes something else just now; ask again in a second."
             }
@@ -257,6 +312,7 @@ impl Problem {
             | Self::BadField { .. }
             | Self::BadParameter { .. }
             | Self::TooSoon { .. }
+            | Self::TooManyAttempts { .. }
             | Self::RepeatedField { .. } => "",
         }
     }
@@ -265,7 +321,7 @@ impl Problem {
     pub(super) fn json(&self, buffer: &mut [u8; PROBLEM_JSON]) -> usize {
         let message = self.message();
         let wait_s = match self {
-            Self::TooSoon { wait, .. } => Some(wait.as_secs_f64()),
+            Self::TooSoon { wait, .. } | Self::TooManyAttempts { wait } => Some(wait.as_secs_f64()),
             _ => None,
         };
         let body = Outer { error: Inner { code: self.kind().1, message: &message, wait_s } };
@@ -277,17 +333,25 @@ impl Problem {
 mod tests {
     use super::*;
 
-    fn all() -> [Problem; 33] {
+    fn all() -> alloc::vec::Vec<Problem> {
         let name = "for_s";
         let wanted = "a number of seconds from 0.1 to 604800";
-        [
+        alloc::vec![
             Problem::BadHead,
             Problem::BadLength,
             Problem::LengthRequired,
             Problem::HeadTooLong,
             Problem::BodyTooLong { most: usize::MAX },
             Problem::BodyMissing,
+            Problem::BadHost,
+            Problem::WrongHost,
             Problem::WrongOrigin,
+            Problem::Unauthorized { stale: true },
+            Problem::Forbidden,
+            Problem::SetupRequired,
+            Problem::SetupPending,
+            Problem::AlreadySetUp,
+            Problem::TooManyAttempts { wait: Duration::from_secs(900) },
             Problem::NotFound,
             Problem::WrongMethod,
             Problem::NotJsonType,
@@ -308,6 +372,8 @@ mod tests {
             Problem::NothingMeasuredYet,
             Problem::SamplesGone,
             Problem::NoSuchTrip,
+            Problem::NoSuchToken,
+            Problem::TooManyTokens,
             Problem::FlashSilent,
             Problem::CoreBusy,
             Problem::CaptureBusy,

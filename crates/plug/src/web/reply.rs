@@ -1,5 +1,6 @@
 //! Answers: what they carry, and the one place where they and the headers common to all are written.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::cell::Cell;
 use core::fmt::Write as _;
@@ -15,17 +16,20 @@ use super::packed::Packed;
 use super::problem::{PROBLEM_JSON, Problem};
 use super::routes::Methods;
 use super::waveform::Recording;
+use crate::access::{Challenge, SessionCookie};
 use crate::limits;
 
 pub(super) const JSON: &str = "application/json";
 pub(super) const HTML: &str = "text/html; charset=utf-8";
 
 /// The first of the headers on every answer; its value carries the others (see [`Lines`]).
-pub(super) const FIRST_HEADER: &str = "X-Content-Type-Options";
-/// On every answer. The policy lets a page load scripts, styles and data from the plug only, and nobody frame it.
-const SECURITY: &str = "nosniff\r\nReferrer-Policy: no-referrer\r\nContent-Security-Policy: default-src 'none'; \
-    script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; \
-    form-action 'self'; frame-ancestors 'none'";
+pub(super) const FIRST_HEADER: &str = "Referrer-Policy";
+/// On every answer. The policy lets a page load scripts, styles and data from the plug only, and send forms nowhere;
+/// nobody frames it, and no other page loads anything of it.
+const SECURITY: &str = "no-referrer\r\nX-Content-Type-Options: nosniff\r\nX-Frame-Options: DENY\r\n\
+    Cross-Origin-Resource-Policy: same-origin\r\nContent-Security-Policy: default-src 'none'; script-src 'self'; \
+    style-src 'self'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; \
+    frame-ancestors 'none'";
 
 const NOT_FOUND_PAGE: &str = "<!DOCTYPE html><html lang=\"en\"><meta charset=\"utf-8\"><title>Not here</title>\
     <h1>There is nothing at this address</h1><p><a href=\"/\">To the plug's page</a></p></html>\n";
@@ -181,6 +185,14 @@ impl<'a> Reply<'a> {
         reply
     }
 
+    /// Sends a phone that looks for the internet to the plug's page.
+    pub(super) fn to_the_page() -> Self {
+        let mut reply = Self::new(HTML, Body::Fixed(&[]));
+        reply.status = StatusCode::new(302);
+        reply.lines.extra = Some(Box::new(Extra::Home));
+        reply
+    }
+
     /// Writes the answer. What is left of the request's body is read (bounded by the request's time) and dropped.
     ///
     /// # Errors
@@ -194,30 +206,73 @@ impl<'a> Reply<'a> {
         let connection = connection.finalize().await?;
         let Self { status, content_type, body, head_only, lines } = self;
         let sheet = Sheet { content_type, length: body.length(), body, head_only };
-        Response::new(status, sheet).with_header(FIRST_HEADER, lines).write_to(connection, writer).await
+        Response::new(status, sheet).with_header(lines.first(), lines).write_to(connection, writer).await
     }
 }
 
 /// All headers that do not depend on the body, as one value: picoserve keeps a future for each header it is given,
 /// which together took 2 KB a worker. Nothing in here comes from a client.
-#[derive(Clone, Copy, Debug)]
 pub(super) struct Lines {
+    /// The connection ends after this answer.
+    pub(super) close: bool,
     pub(super) cache: Cache,
     /// The body is compressed.
     pub(super) gzip: bool,
     pub(super) etag: Option<u64>,
     pub(super) retry_after: Option<u32>,
     pub(super) allow: Option<Methods>,
+    /// On the heap: all others are small, and each worker has room for one.
+    pub(super) extra: Option<Box<Extra>>,
+}
+
+/// A line that few answers have.
+pub(super) enum Extra {
+    /// How to sign in. Hidden, the browser does not see that it could ask for a password itself.
+    Challenge { hidden: bool, challenge: Challenge },
+    /// A session begins or ends.
+    Cookie(SessionCookie),
+    /// The plug's page, as it is found on the access point.
+    Home,
+}
+
+impl core::fmt::Display for Extra {
+    fn fmt(&self, formatter: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::Challenge { hidden: true, challenge } => write!(formatter, "OSSP-Challenge: {challenge}"),
+            Self::Challenge { hidden: false, challenge } => {
+                write!(formatter, "WWW-Authenticate: Digest {challenge}")
+            }
+            Self::Cookie(cookie) => write!(formatter, "Set-Cookie: {cookie}"),
+            Self::Home => write!(formatter, "Location: http://{}/", limits::ACCESS_POINT_ADDRESS),
+        }
+    }
 }
 
 impl Lines {
     pub(super) const fn new() -> Self {
-        Self { cache: Cache::NoStore, gzip: false, etag: None, retry_after: None, allow: None }
+        Self {
+            close: false,
+            cache: Cache::NoStore,
+            gzip: false,
+            etag: None,
+            retry_after: None,
+            allow: None,
+            extra: None,
+        }
+    }
+
+    /// The name of the header that these are the value of. picoserve says itself what becomes of a connection, unless
+    /// a header says so.
+    pub(super) const fn first(&self) -> &'static str {
+        if self.close { "Connection" } else { FIRST_HEADER }
     }
 }
 
 impl core::fmt::Display for Lines {
     fn fmt(&self, formatter: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        if self.close {
+            write!(formatter, "close\r\n{FIRST_HEADER}: ")?;
+        }
         write!(formatter, "{SECURITY}\r\nCache-Control: {}", self.cache.value())?;
         if self.gzip {
             formatter.write_str("\r\nContent-Encoding: gzip")?;
@@ -230,6 +285,9 @@ impl core::fmt::Display for Lines {
         }
         if let Some(methods) = self.allow {
             write!(formatter, "\r\nAllow: {methods}")?;
+        }
+        if let Some(extra) = &self.extra {
+            write!(formatter, "\r\n{extra}")?;
         }
         Ok(())
     }
@@ -325,7 +383,8 @@ pub(super) fn refusal(problem: &Problem, output: &mut [u8]) -> usize {
             "HTTP/1.1 {} \r\nContent-Type: {JSON}\r\nContent-Length: {length}\r\n",
             problem.kind().0
         )?;
-        write!(page, "{FIRST_HEADER}: {}\r\nConnection: close\r\n\r\n{body}", Lines::new())
+        let lines = Lines { close: true, ..Lines::new() };
+        write!(page, "{}: {lines}\r\n\r\n{body}", lines.first())
     };
     // It fits by far; a cut answer would still carry the status.
     let _ = write();

@@ -1,43 +1,102 @@
-//! Every address the plug answers, in one table: the router, `Allow` and the tests of the API description read it.
+//! Every address the plug answers, with what may be done there and who may do it, in one table: the router, `Allow`, the
+//! doors, docs/security.md and the tests read it.
 
 use super::assets::Asset;
 use super::control::Order;
 
-/// What may be done at an address.
+/// What is done at an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Methods {
-    /// Only looked at.
+pub enum Method {
+    /// Looked at; `HEAD` goes with it.
     Get,
-    /// Looked at and set.
-    GetPut,
-    /// Looked at and changed in parts.
-    GetPatch,
+    /// Set as a whole.
+    Put,
+    /// Changed in parts.
+    Patch,
     /// Something is done.
     Post,
+    /// Something is taken away.
+    Delete,
 }
 
-impl Methods {
-    /// Whether a request with this method gets to the handler; `HEAD` works wherever `GET` does.
-    #[must_use]
-    pub fn allow(self, method: &str) -> bool {
-        self.names().contains(&method)
-    }
-
-    /// The methods.
+impl Method {
+    /// Its names in a request.
     #[must_use]
     pub const fn names(self) -> &'static [&'static str] {
         match self {
             Self::Get => &["GET", "HEAD"],
-            Self::GetPut => &["GET", "HEAD", "PUT"],
-            Self::GetPatch => &["GET", "HEAD", "PATCH"],
+            Self::Put => &["PUT"],
+            Self::Patch => &["PATCH"],
             Self::Post => &["POST"],
+            Self::Delete => &["DELETE"],
         }
+    }
+}
+
+/// Who may do it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Who {
+    /// Everybody. The handler may say less to somebody without credentials.
+    Anyone,
+    /// Everybody where reading is open; else whoever may read.
+    Open,
+    /// Whoever may read, in any case.
+    Read,
+    /// Whoever may switch.
+    Control,
+    /// The owner, and tokens that may do all that the owner may.
+    Admin,
+    /// Whoever knows the password: a right Digest.
+    SignIn,
+    /// Whoever is signed in: the session itself or the password.
+    SignOut,
+    /// Everybody while the plug has no owner.
+    Claim,
+}
+
+impl Who {
+    /// In words, for tables.
+    #[must_use]
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Anyone => "anyone",
+            Self::Open => "open",
+            Self::Read => "read",
+            Self::Control => "control",
+            Self::Admin => "admin",
+            Self::SignIn => "Digest",
+            Self::SignOut => "its cookie, or Digest",
+            Self::Claim => "anyone while there is no owner, then admin",
+        }
+    }
+}
+
+/// What may be done at an address, and by whom.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Methods(pub &'static [(Method, Who)]);
+
+impl Methods {
+    /// Who may send a request with this method; `None` where the address does not take it.
+    #[must_use]
+    pub fn who(self, method: &str) -> Option<Who> {
+        self.0.iter().find(|(takes, _)| takes.names().contains(&method)).map(|(_, who)| *who)
+    }
+
+    /// Whether a request with this method gets to the handler; `HEAD` works wherever `GET` does.
+    #[must_use]
+    pub fn allow(self, method: &str) -> bool {
+        self.who(method).is_some()
+    }
+
+    /// The methods.
+    pub fn names(self) -> impl Iterator<Item = &'static str> {
+        self.0.iter().flat_map(|(method, _)| method.names().iter().copied())
     }
 }
 
 impl core::fmt::Display for Methods {
     fn fmt(&self, formatter: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        for (index, name) in self.names().iter().enumerate() {
+        for (index, name) in self.names().enumerate() {
             if index > 0 {
                 formatter.write_str(", ")?;
             }
@@ -64,6 +123,11 @@ pub(super) enum Handler {
     Protection,
     Control(Order),
     Settings,
+    Session,
+    Password,
+    Tokens,
+    Token,
+    Setup,
     Wifi,
     OpenApi,
     Metrics,
@@ -75,64 +139,88 @@ pub(super) enum Handler {
 pub struct Route {
     /// The path, without a query; `{number}` stands for one part of it.
     pub path: &'static str,
-    /// What may be done there.
+    /// What may be done there, and by whom.
     pub methods: Methods,
     /// What it is for.
     pub purpose: &'static str,
     pub(super) handler: Handler,
 }
 
+/// Looked at by everybody: pages, and what tells no more than that a plug is here.
+const LOOK: &[(Method, Who)] = &[(Method::Get, Who::Anyone)];
+/// Measurements.
+const READ_OPEN: &[(Method, Who)] = &[(Method::Get, Who::Open)];
+/// What tells more of the house than its load.
+const READ: &[(Method, Who)] = &[(Method::Get, Who::Read)];
+const POST_CONTROL: &[(Method, Who)] = &[(Method::Post, Who::Control)];
+const POST_ADMIN: &[(Method, Who)] = &[(Method::Post, Who::Admin)];
+const RELAY: &[(Method, Who)] = &[(Method::Get, Who::Open), (Method::Put, Who::Control)];
+const SETTINGS: &[(Method, Who)] = &[(Method::Get, Who::Read), (Method::Patch, Who::Admin)];
+
+const SESSION: &[(Method, Who)] =
+    &[(Method::Get, Who::Open), (Method::Post, Who::SignIn), (Method::Delete, Who::SignOut)];
+/// Who else can get in is for the owner alone, to see and to change.
+const TOKENS: &[(Method, Who)] =
+    &[(Method::Get, Who::Admin), (Method::Post, Who::Admin), (Method::Delete, Who::Admin)];
+const DELETE_ADMIN: &[(Method, Who)] = &[(Method::Delete, Who::Admin)];
+const SETUP: &[(Method, Who)] = &[(Method::Get, Who::Anyone), (Method::Post, Who::Claim)];
+
 /// Every route there is. What is not in here is a 404.
 pub const ROUTES: &[Route] = &[
-    route("/api/v1/info", Methods::Get, Handler::Info, "who this plug is"),
-    route("/api/v1/reading", Methods::Get, Handler::Reading, "the newest window's numbers"),
-    route("/api/v1/harmonics", Methods::Get, Handler::Harmonics, "the newest window's harmonics"),
+    route("/api/v1/info", LOOK, Handler::Info, "who this plug is"),
+    route("/api/v1/reading", READ_OPEN, Handler::Reading, "the newest window's numbers"),
+    route("/api/v1/harmonics", READ_OPEN, Handler::Harmonics, "the newest window's harmonics"),
     route(
         "/api/v1/calibration",
-        Methods::Get,
+        READ_OPEN,
         Handler::Calibration,
         "how counts become volts and amperes, and what the open relay offers",
     ),
-    route(
-        "/api/v1/events",
-        Methods::Get,
-        Handler::Events,
-        "readings, relay changes and log lines as they come",
-    ),
-    route("/api/v1/waveform", Methods::Get, Handler::Waveform, "raw samples, as a recording"),
-    route("/api/v1/relay", Methods::GetPut, Handler::Relay, "the relay, and switching it"),
-    route("/api/v1/relay/log", Methods::Get, Handler::RelayLog, "why the relay is as it is"),
-    route("/api/v1/trips", Methods::Get, Handler::Trips, "what made protection open the relay"),
+    route("/api/v1/events", READ_OPEN, Handler::Events, "readings, relay changes and log lines as they come"),
+    route("/api/v1/waveform", READ_OPEN, Handler::Waveform, "raw samples, as a recording"),
+    route("/api/v1/relay", RELAY, Handler::Relay, "the relay, and switching it"),
+    route("/api/v1/relay/log", READ_OPEN, Handler::RelayLog, "why the relay is as it is"),
+    route("/api/v1/trips", READ_OPEN, Handler::Trips, "what made protection open the relay"),
     route(
         "/api/v1/trips/{number}/waveform",
-        Methods::Get,
+        READ_OPEN,
         Handler::TripWaveform,
         "raw samples around a trip, as a recording",
     ),
-    route("/api/v1/protection", Methods::Get, Handler::Protection, "the limits, and how near they are"),
-    route("/api/v1/energy", Methods::Get, Handler::Energy, "the meter's totals, days and months"),
-    route("/api/v1/restart", Methods::Post, Handler::Control(Order::Restart), "starts the plug anew"),
+    route("/api/v1/protection", READ_OPEN, Handler::Protection, "the limits, and how near they are"),
+    route("/api/v1/energy", READ_OPEN, Handler::Energy, "the meter's totals, days and months"),
+    route("/api/v1/restart", POST_ADMIN, Handler::Control(Order::Restart), "starts the plug anew"),
     route(
         "/api/v1/reset",
-        Methods::Post,
+        POST_ADMIN,
         Handler::Control(Order::Reset),
         "erases all that the plug was told and has counted",
     ),
-    route("/api/v1/identify", Methods::Post, Handler::Control(Order::Identify), "lets the light blink"),
-    route("/api/v1/settings", Methods::GetPatch, Handler::Settings, "all that a person can set"),
-    route("/api/v1/wifi", Methods::Get, Handler::Wifi, "the radio: which network, how well, why not"),
-    route("/api/v1/openapi.json", Methods::Get, Handler::OpenApi, "this interface, for machines"),
-    route("/metrics", Methods::Get, Handler::Metrics, "the numbers, for Prometheus"),
-    route("/", Methods::Get, Handler::Page(Asset::Index), "the plug's page"),
-    route("/app.js", Methods::Get, Handler::Page(Asset::Script), "the page's script"),
-    route("/pages.js", Methods::Get, Handler::Page(Asset::Pages), "the other pages' script"),
-    route("/zones.json", Methods::Get, Handler::Page(Asset::Zones), "time zones and their rules"),
-    route("/app.css", Methods::Get, Handler::Page(Asset::Style), "the page's style"),
-    route("/favicon.svg", Methods::Get, Handler::Page(Asset::Icon), "the page's icon"),
+    route("/api/v1/identify", POST_CONTROL, Handler::Control(Order::Identify), "lets the light blink"),
+    route("/api/v1/setup", SETUP, Handler::Setup, "the first minutes: claiming the plug"),
+    route("/api/v1/settings", SETTINGS, Handler::Settings, "all that a person can set"),
+    route("/api/v1/session", SESSION, Handler::Session, "who the caller is; signs in and out"),
+    route("/api/v1/password", POST_ADMIN, Handler::Password, "sets another password"),
+    route("/api/v1/tokens", TOKENS, Handler::Tokens, "what programs show instead of the password"),
+    route("/api/v1/tokens/{number}", DELETE_ADMIN, Handler::Token, "one of them"),
+    route("/api/v1/wifi", READ, Handler::Wifi, "the radio: which network, how well, why not"),
+    route("/api/v1/openapi.json", READ_OPEN, Handler::OpenApi, "this interface, for machines"),
+    route("/metrics", READ_OPEN, Handler::Metrics, "the numbers, for Prometheus"),
+    route("/", LOOK, Handler::Page(Asset::Index), "the plug's page"),
+    route("/app.js", LOOK, Handler::Page(Asset::Script), "the page's script"),
+    route("/pages.js", LOOK, Handler::Page(Asset::Pages), "the other pages' script"),
+    route("/zones.json", LOOK, Handler::Page(Asset::Zones), "time zones and their rules"),
+    route("/app.css", LOOK, Handler::Page(Asset::Style), "the page's style"),
+    route("/favicon.svg", LOOK, Handler::Page(Asset::Icon), "the page's icon"),
 ];
 
-const fn route(path: &'static str, methods: Methods, handler: Handler, purpose: &'static str) -> Route {
-    Route { path, methods, purpose, handler }
+const fn route(
+    path: &'static str,
+    methods: &'static [(Method, Who)],
+    handler: Handler,
+    purpose: &'static str,
+) -> Route {
+    Route { path, methods: Methods(methods), purpose, handler }
 }
 
 /// The route of `path`.

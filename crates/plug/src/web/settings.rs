@@ -48,7 +48,7 @@ pub(super) async fn patch<'a, C: Clock, N: Clock, M: RawMutex, R: Read>(
     parts: &RequestParts<'_>,
     body: &mut RequestBodyConnection<'_, R>,
 ) -> Result<Reply<'a>, Problem> {
-    let text = read_body(site, parts, body).await?;
+    let text = read_body(site, limits::SETTINGS_BODY, parts, body).await?;
     let (clock, state) = (site.plug.network_clock, site.plug.state);
     let desk = &state.settings_desk;
     // One change at a time: the next one is laid on what the one before made.
@@ -65,14 +65,18 @@ pub(super) async fn patch<'a, C: Clock, N: Clock, M: RawMutex, R: Read>(
     if let Some(next) = next {
         let ticket = desk.put(next).ok_or(Problem::SettingsBusy)?;
         let outcome = wait(clock, state, || desk.outcome(ticket)).await;
-        match outcome.ok_or(Problem::SettingsBusy)? {
-            Ok(()) => {}
-            Err(SaveError::TooLarge) => return Err(Problem::SettingsTooLarge),
-            Err(SaveError::Memory) => return Err(Problem::Busy),
-            Err(SaveError::Flash) => return Err(Problem::NotStored),
-        }
+        outcome.ok_or(Problem::SettingsBusy)?.map_err(not_saved)?;
     }
     settings(site)
+}
+
+/// Why it was not stored, for whoever asked.
+pub(super) const fn not_saved(error: SaveError) -> Problem {
+    match error {
+        SaveError::TooLarge => Problem::SettingsTooLarge,
+        SaveError::Memory => Problem::Busy,
+        SaveError::Flash => Problem::NotStored,
+    }
 }
 
 /// The settings after `text`; `None` if it changes nothing.
@@ -87,9 +91,10 @@ fn changed<C: Clock, N: Clock, M: RawMutex>(
     Ok((*next != *current).then_some(next))
 }
 
-/// The body, piece by piece out of picoserve's buffer, which is too small for it.
-async fn read_body<'a, C: Clock, N: Clock, M: RawMutex, R: Read>(
+/// The body, of at most `most` bytes, piece by piece out of picoserve's buffer, which is too small for it.
+pub(super) async fn read_body<'a, C: Clock, N: Clock, M: RawMutex, R: Read>(
     site: &Site<'a, C, N, M>,
+    most: usize,
     parts: &RequestParts<'_>,
     body: &mut RequestBodyConnection<'_, R>,
 ) -> Result<Draft<'a>, Problem> {
@@ -97,10 +102,10 @@ async fn read_body<'a, C: Clock, N: Clock, M: RawMutex, R: Read>(
         return Err(Problem::NotJsonType);
     }
     let length = body.content_length();
-    if length > limits::SETTINGS_BODY {
+    if length > most {
         // Nobody waits for it; the answer goes out and the connection ends.
         site.exchange.end();
-        return Err(Problem::BodyTooLong { most: limits::SETTINGS_BODY });
+        return Err(Problem::BodyTooLong { most });
     }
     let mut text = Draft::new(site.budget, length)?;
     let mut reader = body.body().reader();
@@ -132,7 +137,11 @@ fn matches(parts: &RequestParts<'_>, tag: u64) -> bool {
 }
 
 /// Tries now and after each change of the state, for at most [`limits::SETTINGS_TIMEOUT`].
-async fn wait<C: Clock, T>(clock: &C, state: &State, mut attempt: impl FnMut() -> Option<T>) -> Option<T> {
+pub(super) async fn wait<C: Clock, T>(
+    clock: &C,
+    state: &State,
+    mut attempt: impl FnMut() -> Option<T>,
+) -> Option<T> {
     if let Some(result) = attempt() {
         return Some(result);
     }
@@ -150,7 +159,7 @@ async fn wait<C: Clock, T>(clock: &C, state: &State, mut attempt: impl FnMut() -
 }
 
 /// Names every wrong field.
-fn refusal<'a, C: Clock, N: Clock, M: RawMutex>(
+pub(super) fn refusal<'a, C: Clock, N: Clock, M: RawMutex>(
     site: &Site<'a, C, N, M>,
     wrong: &Wrong,
 ) -> Result<Reply<'a>, Problem> {

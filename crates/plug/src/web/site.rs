@@ -1,5 +1,5 @@
-//! One request from its first check to its answer. The order is the same for all (DESIGN, issue 5 "Doors"): host and
-//! origin, route, method, type, length, body.
+//! One request from its first check to its answer. The order is the same for all: the doors (see `doors`), route, method,
+//! type, length, body.
 
 use alloc::boxed::Box;
 
@@ -12,14 +12,18 @@ use picoserve::routing::PathRouterService;
 
 use super::assets::Tags;
 use super::core_desk::CoreDesk;
+use super::crowd::Stay;
+use super::doors::{self, Caller, Entry, Peer};
 use super::events::Seat;
+use super::host::split_target;
 use super::problem::Problem;
 use super::reply::{Budget, Reply};
 use super::routes::{Handler, Route, find};
 use super::socket::Exchange;
 use super::trips::{self, TripRecording};
 use super::{
-    Plug, api, assets, control, energy, events, metrics, relay_log, relay_request, settings, waveform, wifi,
+    Plug, api, assets, control, energy, events, metrics, password, relay_log, relay_request, session,
+    settings, setup, tokens, waveform, wifi,
 };
 use crate::core::claims::Wish;
 use crate::limits;
@@ -32,6 +36,8 @@ pub(super) struct Site<'a, C, N, M: RawMutex> {
     pub(super) budget: &'a Budget,
     pub(super) tags: &'a Tags,
     pub(super) exchange: &'a Exchange,
+    pub(super) stay: &'a Stay<'a>,
+    pub(super) peer: Peer,
 }
 
 /// What is answered: a body of known length, the live stream, or what comes in pieces out of the flash.
@@ -53,9 +59,16 @@ impl<C: Clock, N: Clock, M: RawMutex> PathRouterService for Site<'_, C, N, M> {
         let Request { parts, mut body_connection } = request;
         self.exchange.begin(self.plug.network_clock.now().after(limits::ANSWER_TIMEOUT));
         let head_only = parts.method() == "HEAD";
-        let sent = match self.answer(&parts, &mut body_connection).await {
+        let outcome = self.answer(&parts, &mut body_connection).await;
+        // Nobody waits for a body that nobody read, nor keeps a connection while others have none.
+        let unread = body_connection.content_length() > 0 && self.exchange.body_is_under_way();
+        if unread || self.stay.is_crowded() {
+            self.exchange.end();
+        }
+        let sent = match outcome {
             Outcome::Reply(mut reply) => {
                 reply.head_only |= head_only;
+                reply.lines.close = self.exchange.has_ended();
                 self.exchange.join_head_and_body();
                 reply.send(body_connection, writer).await
             }
@@ -80,7 +93,7 @@ impl<'a, C: Clock, N: Clock, M: RawMutex> Site<'a, C, N, M> {
     ) -> Outcome<'a> {
         match self.outcome(parts, body).await {
             Ok(outcome) => outcome,
-            Err(problem) => Outcome::Reply(problem.into()),
+            Err(problem) => Outcome::Reply(self.turn_away(problem, parts)),
         }
     }
 
@@ -89,38 +102,47 @@ impl<'a, C: Clock, N: Clock, M: RawMutex> Site<'a, C, N, M> {
         parts: &RequestParts<'_>,
         body: &mut RequestBodyConnection<'_, R>,
     ) -> Result<Outcome<'a>, Problem> {
-        let path = path(parts);
-        if changes_something(parts.method()) && !same_origin(parts) {
-            return Err(Problem::WrongOrigin);
+        if let Entry::Captive = doors::entry(parts, self.peer, self.plug.state, &self.plug.identity.id)? {
+            return Ok(Outcome::Reply(Reply::to_the_page()));
         }
-        let Some(route) = find(path) else {
-            let machine = path == "/api" || path.starts_with("/api/");
-            return if machine {
+        let (path, method) = (path(parts), parts.method());
+        let route = find(path);
+        let who = doors::who(route, path, method);
+        if self.stay.is_the_last() && !doors::is_served_by_the_last(who) {
+            return Err(Problem::Busy);
+        }
+        let caller = self.admit(who, path, parts)?;
+        let Some(route) = route else {
+            return if doors::is_for_machines(path) {
                 Err(Problem::NotFound)
             } else {
                 Ok(Outcome::Reply(Reply::not_found_page()))
             };
         };
-        if !route.methods.allow(parts.method()) {
+        if !route.methods.allow(method) {
             let mut reply = Reply::from(Problem::WrongMethod);
             reply.lines.allow = Some(route.methods);
             return Ok(Outcome::Reply(reply));
         }
-        self.handle(route, parts, body).await
+        self.handle(route, &caller, parts, body).await
     }
 
     async fn handle<R: Read>(
         &self,
         route: &Route,
+        caller: &Caller,
         parts: &RequestParts<'_>,
         body: &mut RequestBodyConnection<'_, R>,
     ) -> Result<Outcome<'a>, Problem> {
         let reply = match route.handler {
-            Handler::Info => api::info(self),
+            Handler::Info => api::info(self, caller),
             Handler::Reading => api::reading(self),
             Handler::Harmonics => api::harmonics(self),
             Handler::Calibration => api::calibration(self),
-            Handler::Events => return Seat::take(self.plug.state, self.budget).map(Outcome::Events),
+            Handler::Events => {
+                let now = self.plug.network_clock.now();
+                return Seat::take(self.plug.state, self.budget, caller, now).map(Outcome::Events);
+            }
             Handler::Waveform => waveform::waveform(self, parts).await,
             Handler::Relay if parts.method() == "PUT" => self.switch(parts, body).await,
             Handler::Relay => api::relay(self),
@@ -133,16 +155,41 @@ impl<'a, C: Clock, N: Clock, M: RawMutex> Site<'a, C, N, M> {
             }
             Handler::Energy => Box::pin(energy::energy(self, parts)).await,
             Handler::Control(order) => Box::pin(control::control(self, order, parts, body)).await,
+            Handler::Setup if parts.method() == "POST" => Box::pin(setup::offer(self, parts, body)).await,
+            Handler::Setup => setup::status(self),
             Handler::Settings if parts.method() == "PATCH" => {
                 Box::pin(settings::patch(self, parts, body)).await
             }
             Handler::Settings => Box::pin(settings::show(self)).await,
+            Handler::Session | Handler::Password | Handler::Tokens | Handler::Token => {
+                Box::pin(self.keys(route.handler, caller, parts, body)).await
+            }
             Handler::Wifi => wifi::wifi(self),
             Handler::OpenApi => Ok(api::openapi()),
             Handler::Metrics => metrics::metrics(self),
             Handler::Page(asset) => Ok(assets::page(self.tags, asset, parts)),
         };
         reply.map(Outcome::Reply)
+    }
+
+    /// What has to do with who gets in.
+    async fn keys<R: Read>(
+        &self,
+        handler: Handler,
+        caller: &Caller,
+        parts: &RequestParts<'_>,
+        body: &mut RequestBodyConnection<'_, R>,
+    ) -> Result<Reply<'a>, Problem> {
+        match (handler, parts.method()) {
+            (Handler::Session, "POST") => session::sign_in(self, parts, body).await,
+            (Handler::Session, "DELETE") => session::sign_out(self, parts),
+            (Handler::Session, _) => session::show(self, caller, parts),
+            (Handler::Password, _) => password::password(self, caller, parts, body).await,
+            (Handler::Token, _) => tokens::revoke(self, Some(path(parts)), parts, body).await,
+            (_, "POST") => tokens::make(self, parts, body).await,
+            (_, "DELETE") => tokens::revoke(self, None, parts, body).await,
+            _ => tokens::list(self),
+        }
     }
 
     async fn switch<R: Read>(
@@ -187,30 +234,9 @@ impl<'a, C: Clock, N: Clock, M: RawMutex> Site<'a, C, N, M> {
     }
 }
 
-/// The path, also of a request in absolute form (RFC 9112 §3.2.2).
+/// The path, also of a request in absolute form.
 fn path<'r>(parts: &RequestParts<'r>) -> &'r str {
-    let target = parts.path().encoded();
-    match target.strip_prefix("http://") {
-        Some(rest) => rest.find('/').and_then(|at| rest.get(at..)).unwrap_or("/"),
-        None => target,
-    }
-}
-
-/// Whether a request with this method is more than a look.
-fn changes_something(method: &str) -> bool {
-    !matches!(method, "GET" | "HEAD" | "OPTIONS" | "TRACE")
-}
-
-/// Whether the request comes from the plug's own page or from no page at all: a browser names the page's origin.
-fn same_origin(parts: &RequestParts<'_>) -> bool {
-    let headers = parts.headers();
-    let Some(origin) = headers.get("origin") else { return true };
-    let origin = origin.as_raw();
-    let place = origin.strip_prefix(b"http://").or_else(|| origin.strip_prefix(b"https://"));
-    match (place, headers.get("host")) {
-        (Some(place), Some(host)) => place.eq_ignore_ascii_case(host.as_raw()),
-        _ => false,
-    }
+    split_target(parts.path().encoded()).1
 }
 
 pub(super) fn is_json(parts: &RequestParts<'_>) -> bool {

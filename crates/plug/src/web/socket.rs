@@ -11,6 +11,7 @@ use embassy_futures::select::{Either, select};
 use embedded_io_async::{ErrorKind, ErrorType, Read, Write};
 use picoserve::mem::{BorrowedBuffer, BorrowedCursor};
 
+use super::crowd::Stay;
 use super::gate::Gate;
 use super::problem::Problem;
 use super::reply;
@@ -52,6 +53,8 @@ pub(super) struct Exchange {
     hold_flush: Cell<bool>,
     /// When the answer at hand must be out.
     deadline: Cell<Option<Instant>>,
+    /// A request was answered already: the client has what it came for.
+    answered: Cell<bool>,
 }
 
 impl Exchange {
@@ -63,6 +66,7 @@ impl Exchange {
             handled: Cell::new(false),
             hold_flush: Cell::new(false),
             deadline: Cell::new(None),
+            answered: Cell::new(false),
         }
     }
 
@@ -75,6 +79,7 @@ impl Exchange {
     /// The handler's answer is written.
     pub(super) fn finish(&self) {
         self.handled.set(false);
+        self.answered.set(true);
         self.deadline.set(None);
     }
 
@@ -86,6 +91,21 @@ impl Exchange {
     /// Head and body of the next answer go out together.
     pub(super) fn join_head_and_body(&self) {
         self.hold_flush.set(true);
+    }
+
+    /// Whether a part of the request's body has not come yet.
+    pub(super) fn body_is_under_way(&self) -> bool {
+        self.gate.borrow().in_body()
+    }
+
+    /// Whether the client only keeps its connection for another request.
+    fn is_idle(&self) -> bool {
+        self.answered.get() && !self.handled.get() && self.gate.borrow().between_requests()
+    }
+
+    /// Whether nothing more is read.
+    pub(super) fn has_ended(&self) -> bool {
+        self.ended.get()
     }
 
     /// Reads nothing more from this client; the answer at hand still goes out.
@@ -127,6 +147,7 @@ impl<E: embedded_io_async::Error> embedded_io_async::Error for SocketError<E> {
 pub(super) struct Socket<'a, S, C> {
     pub(super) inner: S,
     pub(super) exchange: &'a Exchange,
+    pub(super) stay: &'a Stay<'a>,
     pub(super) clock: &'a C,
     /// What is to be written gathers here.
     pub(super) output: &'a mut [u8],
@@ -140,6 +161,7 @@ where
     /// Ends a connection so that neither its last bytes are lost nor a dead client keeps the worker: flush, a
     /// short wait for the client's end, our end, another short wait, and whatever is left is aborted.
     async fn close(mut self) {
+        self.stay.leave();
         let clock = self.clock;
         let flushed = within(clock, limits::WRITE_TIMEOUT, self.inner.flush()).await;
         if let Some(Ok(())) = flushed {
@@ -184,7 +206,7 @@ where
     fn split(&mut self) -> (Self::ReadHalf<'_>, Self::WriteHalf<'_>) {
         let (reader, writer) = self.inner.split();
         (
-            ReadHalf { inner: reader, exchange: self.exchange },
+            ReadHalf { inner: reader, exchange: self.exchange, stay: self.stay },
             WriteHalf {
                 inner: writer,
                 exchange: self.exchange,
@@ -220,6 +242,7 @@ where
 pub(super) struct ReadHalf<'a, R> {
     inner: R,
     exchange: &'a Exchange,
+    stay: &'a Stay<'a>,
 }
 
 impl<R: Read> ErrorType for ReadHalf<'_, R> {
@@ -237,7 +260,23 @@ impl<R: Read> Read for ReadHalf<'_, R> {
             self.exchange.end();
             return Ok(0);
         }
-        let length = self.inner.read(buffer).await.map_err(SocketError::Network)?;
+        let read = if self.exchange.is_idle() {
+            self.stay.set_idle(true);
+            match select(self.inner.read(buffer), self.stay.crowded()).await {
+                Either::First(read) => {
+                    self.stay.set_idle(false);
+                    read
+                }
+                Either::Second(()) => {
+                    self.stay.leave();
+                    self.exchange.end();
+                    return Ok(0);
+                }
+            }
+        } else {
+            self.inner.read(buffer).await
+        };
+        let length = read.map_err(SocketError::Network)?;
         let verdict = self.exchange.gate.borrow_mut().pass(buffer.get(..length).unwrap_or(&[]));
         match verdict {
             Ok(()) => Ok(length),

@@ -10,6 +10,8 @@
     reason = "tests may fail loudly"
 )]
 
+pub(crate) mod digest;
+
 use std::cell::{Cell, RefCell};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -29,6 +31,7 @@ use metering::quality::{Flag, Quality};
 use metering::reading::{HalfCycleExtremes, Harmonics, Reading, Window};
 use metering::units::{Amperes, Degrees, Hertz, Percent, Seconds, Vars, VoltAmperes, Volts, Watts};
 use metering::window::Span;
+use plug::access::{self, AccessStore, Ha1, Kept as Owner, Right, Token};
 use plug::app::{Answer, Capture, CaptureError, CaptureRequest, Command, Details, Link};
 use plug::core::Moment;
 use plug::core::claims::{
@@ -49,21 +52,57 @@ use plug::storage::trips::{Trip, TripHead, TripTail};
 use plug::update::Image;
 use socket2::{Domain, Socket, Type};
 
+/// The owner's password where there is an owner.
+pub(crate) const PASSWORD: &str = "correct horse battery";
+/// A token of each scope.
+pub(crate) const READ: &str = "ossp_01010101010101010101010101010101";
+pub(crate) const CONTROL: &str = "ossp_02020202020202020202020202020202";
+pub(crate) const ADMIN: &str = "ossp_03030303030303030303030303030303";
+
+/// The line with which a program shows a token.
+pub(crate) fn bearer(token: &str) -> String {
+    format!("Authorization: Bearer {token}")
+}
+
+/// `requests` as they are sent by somebody who may do everything; they bring no `Host`.
+pub(crate) fn signed(requests: &str) -> Vec<u8> {
+    let lines = format!(" HTTP/1.1\r\nHost: localhost\r\n{}\r\n", bearer(ADMIN));
+    requests.replace(" HTTP/1.1\r\n", &lines).into_bytes()
+}
+
+/// What the flash keeps of an owner with three tokens.
+fn owner() -> Owner {
+    let mut owner = Owner { ha1: Some(Ha1::of(&identity().id, PASSWORD)), next_token: 4, ..Owner::new() };
+    for (number, scope) in (1..).zip([Right::Read, Right::Control, Right::Admin]) {
+        let (_, hash) = Token::text([number as u8; 16]);
+        let name = scope.word().try_into().unwrap();
+        owner.tokens.push(Token { id: number, name, scope, created: None, hash }).unwrap();
+    }
+    owner
+}
+
 /// The plug's clock, or one that runs `speed` times as fast for the time-outs.
 pub(crate) struct TestClock {
     start: Instant,
     speed: f64,
+    /// How far it was put forward.
+    ahead: Cell<Duration>,
 }
 
 impl TestClock {
     pub(crate) fn new(speed: f64) -> Self {
-        Self { start: Instant::now(), speed }
+        Self { start: Instant::now(), speed, ahead: Cell::default() }
+    }
+
+    /// Lets time pass at once. Whoever sleeps does not notice.
+    pub(crate) fn put_forward(&self, by: Duration) {
+        self.ahead.set(self.ahead.get() + by);
     }
 }
 
 impl platform::Clock for TestClock {
     fn now(&self) -> platform::Instant {
-        platform::Instant::from_start(self.start.elapsed().mul_f64(self.speed))
+        platform::Instant::from_start(self.start.elapsed().mul_f64(self.speed) + self.ahead.get())
     }
 
     async fn sleep_until(&self, moment: platform::Instant) {
@@ -76,10 +115,12 @@ impl platform::Clock for TestClock {
     }
 }
 
-/// Sockets as a shell makes them (without Nagle's delay); every third `accept` fails.
+/// Sockets as a shell makes them (without Nagle's delay); every third `accept` fails where it shall.
 pub(crate) struct Door {
     listener: Async<TcpListener>,
     calls: Cell<u32>,
+    by_access_point: bool,
+    fails: bool,
 }
 
 impl edge_nal::TcpAccept for Door {
@@ -88,7 +129,7 @@ impl edge_nal::TcpAccept for Door {
 
     async fn accept(&self) -> Result<(SocketAddr, Self::Socket<'_>), Self::Error> {
         self.calls.set(self.calls.get() + 1);
-        if self.calls.get().is_multiple_of(3) {
+        if self.fails && self.calls.get().is_multiple_of(3) {
             return Err(std::io::ErrorKind::ConnectionAborted.into());
         }
         let (stream, peer) = self.listener.accept().await?;
@@ -96,6 +137,12 @@ impl edge_nal::TcpAccept for Door {
         // Little room, as on a chip: slow readers are felt at once.
         socket2::SockRef::from(stream.get_ref()).set_send_buffer_size(4096)?;
         Ok((peer, edge_nal_std::TcpSocket::new(stream)))
+    }
+}
+
+impl platform::Acceptor for Door {
+    fn by_access_point(&self, _: &Self::Socket<'_>) -> bool {
+        self.by_access_point
     }
 }
 
@@ -129,6 +176,10 @@ impl platform::Machine for Bench {
 pub(crate) struct Inside {
     pub(crate) state: State,
     pub(crate) link: Link<NoopRawMutex>,
+    /// The plug's time.
+    pub(crate) clock: TestClock,
+    /// That of its clients: how long secrets are good.
+    pub(crate) network_clock: TestClock,
     started: Instant,
     /// The core answers nothing while this holds.
     pub(crate) core_stalled: Cell<bool>,
@@ -143,6 +194,14 @@ pub(crate) struct Inside {
     pub(crate) kept: RefCell<Option<Kept>>,
     /// Questions that were asked of it.
     pub(crate) asked: RefCell<Vec<Query>>,
+}
+
+impl Inside {
+    /// Lets time pass at once, for the plug and its clients. Whoever sleeps does not notice.
+    pub(crate) fn put_forward(&self, by: Duration) {
+        self.clock.put_forward(by);
+        self.network_clock.put_forward(by);
+    }
 }
 
 /// What the flash keeps, all of it newest first.
@@ -186,15 +245,45 @@ pub(crate) struct Plug {
 }
 
 impl Plug {
-    /// Starts one; its time-outs run `speed` times as fast as the wall clock.
+    /// Starts one with an owner; its time-outs run `speed` times as fast as the wall clock.
     pub(crate) fn start(speed: f64) -> Self {
+        Self::start_as(speed, Some(owner()), false, false)
+    }
+
+    /// Starts one that belongs to nobody yet.
+    pub(crate) fn start_fresh() -> Self {
+        Self::start_as(1.0, Some(Owner::new()), false, false)
+    }
+
+    /// The same, with a button that somebody can press.
+    pub(crate) fn start_fresh_with_button() -> Self {
+        Self::start_as(1.0, Some(Owner::new()), false, true)
+    }
+
+    /// Starts one whose clients all come by its access point.
+    pub(crate) fn start_as_access_point() -> Self {
+        Self::start_as(1.0, Some(owner()), true, false)
+    }
+
+    /// Starts one that cannot read who owns it.
+    pub(crate) fn start_closed() -> Self {
+        Self::start_as(1.0, None, false, false)
+    }
+
+    /// Starts one whose time-outs hardly ever come, for tests that fill it.
+    pub(crate) fn start_patient() -> Self {
+        Self::start_as(0.02, Some(owner()), false, false)
+    }
+
+    fn start_as(speed: f64, owner: Option<Owner>, by_access_point: bool, confirms_setup: bool) -> Self {
         let (tasks, inbox) = mpsc::channel::<Task>();
         let (tell, told) = mpsc::channel();
         std::thread::spawn(move || {
             let listener = Async::<TcpListener>::bind(([127, 0, 0, 1], 0)).unwrap();
             tell.send(listener.get_ref().local_addr().unwrap()).unwrap();
-            let door = Door { listener, calls: Cell::new(0) };
-            async_io::block_on(run(&door, speed, &inbox));
+            // A rest after a failure would take as long as all else.
+            let door = Door { listener, calls: Cell::new(0), by_access_point, fails: speed >= 1.0 };
+            async_io::block_on(run(&door, speed, owner, confirms_setup, &inbox));
         });
         Self { address: told.recv().unwrap(), tasks }
     }
@@ -243,15 +332,54 @@ impl Plug {
         stream
     }
 
-    /// One request on its own connection.
+    /// One request on its own connection, by somebody who may do everything unless `headers` show somebody else.
     pub(crate) fn ask(&self, method: &str, path: &str, headers: &[&str], body: &str) -> Response {
-        let mut stream = self.connect();
+        let token = bearer(ADMIN);
+        let shows = headers.iter().any(|header| header.starts_with("Authorization:"));
+        let all: Vec<_> = headers.iter().copied().chain((!shows).then_some(token.as_str())).collect();
+        self.ask_plainly(method, path, &all, body)
+    }
+
+    /// The same by somebody who shows no more than `headers`; their `Host` counts if there is one.
+    pub(crate) fn ask_plainly(&self, method: &str, path: &str, headers: &[&str], body: &str) -> Response {
         let length =
             if body.is_empty() { String::new() } else { format!("Content-Length: {}\r\n", body.len()) };
+        let given = headers.iter().any(|header| header.starts_with("Host:"));
+        let host = if given { String::new() } else { format!("Host: {}\r\n", self.address) };
         let headers: String = headers.iter().map(|header| format!("{header}\r\n")).collect();
-        let head = format!("{method} {path} HTTP/1.1\r\nHost: {}\r\n{headers}{length}\r\n", self.address);
+        let head = format!("{method} {path} HTTP/1.1\r\n{host}{headers}{length}\r\n");
+        let mut stream = self.connect();
         stream.write_all((head + body).as_bytes()).unwrap();
         read_response(&mut stream, method == "HEAD").expect("an answer")
+    }
+
+    /// The challenge of a 401.
+    pub(crate) fn challenge(&self) -> digest::Client {
+        let refused = self.ask_plainly("GET", "/api/v1/settings", &[], "");
+        assert_eq!(refused.status, 401, "{refused:?}");
+        digest::Client::new(refused.header("WWW-Authenticate").unwrap(), PASSWORD)
+    }
+
+    /// A new session's cookie, as a browser sends it.
+    pub(crate) fn session(&self) -> String {
+        let cookie = self.inside(|inside| {
+            use platform::Clock;
+            inside.state.access.sign_in(inside.network_clock.now()).to_string()
+        });
+        format!("Cookie: {}", cookie.split(';').next().unwrap())
+    }
+
+    /// A change by somebody who knows the password.
+    pub(crate) fn post_signed(&self, client: &mut digest::Client, path: &str, body: &str) -> Response {
+        let line = client.header("POST", path);
+        self.ask_plainly("POST", path, &[&line, "Content-Type: application/json"], body)
+    }
+
+    /// Lets everybody read, or not.
+    pub(crate) fn open_reading(&self, open: bool) {
+        let word = if open { "open" } else { "closed" };
+        let changed = self.patch_settings(&[], &format!("{{\"access\":{{\"reading\":\"{word}\"}}}}"));
+        assert_eq!(changed.status, 200, "{changed:?}");
     }
 
     pub(crate) fn get(&self, path: &str) -> Response {
@@ -272,10 +400,18 @@ impl Plug {
     }
 }
 
-async fn run(door: &Door, speed: f64, inbox: &mpsc::Receiver<Task>) {
+async fn run(
+    door: &Door,
+    speed: f64,
+    owner: Option<Owner>,
+    confirms_setup: bool,
+    inbox: &mpsc::Receiver<Task>,
+) {
     let inside = Inside {
         state: State::new(status(false, 0), calibration()),
         link: Link::new(),
+        clock: TestClock::new(1.0),
+        network_clock: TestClock::new(speed),
         started: Instant::now(),
         core_stalled: Cell::new(false),
         locked_out: Cell::new(false),
@@ -285,12 +421,13 @@ async fn run(door: &Door, speed: f64, inbox: &mpsc::Receiver<Task>) {
         kept: RefCell::default(),
         asked: RefCell::default(),
     };
-    let basis = basis();
-    let (clock, network_clock) = (TestClock::new(1.0), TestClock::new(speed));
+    let mut basis = basis();
+    basis.hardware.confirms_setup = confirms_setup;
+    inside.state.access.open(owner.ok_or(plug::access::Unreadable), &identity().id, [7; 32]);
     let (identity, front_end) = (identity(), front_end());
     let web = plug::web::Plug {
-        clock: &clock,
-        network_clock: &network_clock,
+        clock: &inside.clock,
+        network_clock: &inside.network_clock,
         state: &inside.state,
         link: &inside.link,
         identity: &identity,
@@ -315,7 +452,8 @@ async fn run(door: &Door, speed: f64, inbox: &mpsc::Receiver<Task>) {
     let serve = async {
         plug::web::serve(door, &web).await;
     };
-    or(tasks, or(or(serve, keep_settings(&inside, &basis)), or(core(&inside), keep(&inside)))).await;
+    let stores = or(keep_settings(&inside, &basis), keep_owner(&inside));
+    or(tasks, or(or(serve, stores), or(core(&inside), keep(&inside)))).await;
 }
 
 /// Reads the settings and stores changes of them.
@@ -325,6 +463,15 @@ async fn keep_settings(inside: &Inside, basis: &Basis) {
     settings::begin(&mut store, &inside.state, basis).await;
     settings::run(&mut store, &inside.state, basis, async |settings: &plug::settings::Settings| {
         inside.told.borrow_mut().push(settings.clone());
+    })
+    .await;
+}
+
+/// Stores who owns the plug, and grants claims.
+async fn keep_owner(inside: &Inside) {
+    let mut store = AccessStore::new(RamFlash { bytes: vec![0xff; 8 * 4096], state: &inside.flash });
+    or(async { access::run(&mut store, &inside.state).await }, async {
+        access::setup::run(&inside.state, |line| inside.state.put_log(None, 0.0, line)).await
     })
     .await;
 }
@@ -455,7 +602,13 @@ pub(crate) fn row(day: i32) -> Row {
 /// What settings are read against.
 pub(crate) fn basis() -> Basis {
     Basis {
-        hardware: Hardware { maximum_current_a: 16.0, has_button: true, has_led: true, can_hold: true },
+        hardware: Hardware {
+            maximum_current_a: 16.0,
+            has_button: true,
+            confirms_setup: false,
+            has_led: true,
+            can_hold: true,
+        },
         board: calibration(),
         zone: |text| text.starts_with(|first: char| first.is_ascii_uppercase()),
     }

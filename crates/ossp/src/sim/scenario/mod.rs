@@ -171,6 +171,13 @@ impl Scenario {
         }
     }
 
+    /// Whether somebody presses the plug's button in it, now and then or once.
+    #[must_use]
+    pub fn presses_the_button(&self) -> bool {
+        let (Origin::Model(settings) | Origin::Wave(_, settings)) = &self.origin;
+        !settings.event.button.is_empty()
+    }
+
     /// Something that the user should know although it is no error: that a long recording was cut.
     #[must_use]
     pub fn notice(&self) -> Option<String> {

@@ -64,8 +64,13 @@ pub(super) fn reading(end: f64) -> Reading {
     }
 }
 
-const HARDWARE: Hardware =
-    Hardware { maximum_current_a: 16.0, has_button: true, has_led: true, can_hold: false };
+const HARDWARE: Hardware = Hardware {
+    maximum_current_a: 16.0,
+    has_button: true,
+    confirms_setup: false,
+    has_led: true,
+    can_hold: false,
+};
 
 /// A guard with a relay that obeys it and whose owner always wants it on.
 struct Bench {

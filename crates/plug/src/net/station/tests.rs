@@ -1,6 +1,7 @@
 //! The station against a radio and a network that a test plays, hour by hour.
 
 use super::*;
+use crate::net::factory_access_point;
 use crate::platform::Security;
 use alloc::vec::Vec;
 use core::net::Ipv4Addr;
@@ -10,6 +11,15 @@ const ADDRESS: Address =
 
 fn known() -> Credentials {
     Credentials { ssid: "home".try_into().unwrap(), password: Some("eight888".try_into().unwrap()) }
+}
+
+fn plan(known: Option<Credentials>, policy: Policy) -> Box<Plan> {
+    Box::new(Plan { known, own: factory_access_point(), policy })
+}
+
+/// A station whose access point is a fallback.
+fn fallback(known: Option<Credentials>) -> Station {
+    Station::new(plan(known, Policy::Fallback))
 }
 
 fn network(security: Security) -> Network {
@@ -45,11 +55,16 @@ where
     H: Fn(u64) -> Result<(), LinkError>,
 {
     /// Plays until `end`; scans take 3 s, joining 2 s.
-    fn play(&self, station: &mut Station<'_>, end: u64) -> Vec<(u64, Did)> {
+    fn play(&self, station: &mut Station, end: u64) -> Vec<(u64, Did)> {
+        self.play_on(station, 0, Event::Start, end)
+    }
+
+    /// Plays on from an event at a second.
+    fn play_on(&self, station: &mut Station, from: u64, event: Event<'_>, end: u64) -> Vec<(u64, Did)> {
         let mut done = Vec::new();
-        let mut second = 0;
+        let mut second = from;
         let mut steps = 0;
-        let mut actions = station.handle(at(0), Event::Start);
+        let mut actions = station.handle(at(from), event);
         loop {
             steps += 1;
             assert!(steps < 100_000, "it does not come to rest");
@@ -57,7 +72,8 @@ where
                 done.push((second, if open { Did::Open } else { Did::Close }));
                 let next = station.handle(at(second), Event::AccessPoint(open, (self.access_point)(second)));
                 assert_eq!(next.errand, None);
-                actions.access_point = None;
+                actions.access_point = next.access_point;
+                continue;
             }
             actions = match actions.errand {
                 Some(Errand::Scan) => {
@@ -103,7 +119,7 @@ fn works(_: u64) -> Result<(), LinkError> {
 
 #[test]
 fn without_a_known_network_the_access_point_opens_at_once_and_stays() {
-    let mut station = Station::new(None);
+    let mut station = fallback(None);
     let world = World { scan: good, join: joins, access_point: works, losses: Vec::new() };
     assert_eq!(world.play(&mut station, 1_000_000), [(0, Did::Open)]);
     assert_eq!((station.link(), station.poll_at()), (LinkState::NoNetworkKnown, None));
@@ -112,8 +128,7 @@ fn without_a_known_network_the_access_point_opens_at_once_and_stays() {
 
 #[test]
 fn a_good_network_is_joined_and_no_access_point_ever_opens() {
-    let known = known();
-    let mut station = Station::new(Some(&known));
+    let mut station = fallback(Some(known()));
     let world = World { scan: good, join: joins, access_point: works, losses: Vec::new() };
     assert_eq!(world.play(&mut station, 1_000_000), [(0, Did::Scan), (3, Did::Join)]);
     assert_eq!((station.link(), station.address()), (LinkState::Joined, Some(ADDRESS)));
@@ -122,8 +137,7 @@ fn a_good_network_is_joined_and_no_access_point_ever_opens() {
 
 #[test]
 fn the_back_off_doubles_up_to_five_minutes_beside_the_open_access_point() {
-    let known = known();
-    let mut station = Station::new(Some(&known));
+    let mut station = fallback(Some(known()));
     let refused = |_| Err(LinkError::WrongPassword);
     let world = World { scan: good, join: refused, access_point: works, losses: Vec::new() };
     let done = world.play(&mut station, 3000);
@@ -142,8 +156,7 @@ fn the_back_off_doubles_up_to_five_minutes_beside_the_open_access_point() {
 
 #[test]
 fn the_access_point_closes_a_minute_after_joining() {
-    let known = known();
-    let mut station = Station::new(Some(&known));
+    let mut station = fallback(Some(known()));
     // The router starts after the plug, as after a power cut.
     let late = |second| if second < 30 { Err(LinkError::NotFound) } else { Ok(Security::Wpa2) };
     let world = World { scan: late, join: joins, access_point: works, losses: Vec::new() };
@@ -156,8 +169,7 @@ fn the_access_point_closes_a_minute_after_joining() {
 
 #[test]
 fn a_lost_network_is_looked_for_at_once_and_the_access_point_waits_five_minutes() {
-    let known = known();
-    let mut station = Station::new(Some(&known));
+    let mut station = fallback(Some(known()));
     let gone = |second| if second < 1000 { Ok(Security::Wpa2) } else { Err(LinkError::NotFound) };
     let world = World { scan: gone, join: joins, access_point: works, losses: [1000].into() };
     let done = world.play(&mut station, 2000);
@@ -166,7 +178,7 @@ fn a_lost_network_is_looked_for_at_once_and_the_access_point_waits_five_minutes(
     assert!((1300..=1305).contains(&open), "{open}");
     assert!(done.iter().filter(|(at, did)| *did == Did::Scan && *at < open).count() >= 5);
     // A short loss opens none.
-    let mut station = Station::new(Some(&known));
+    let mut station = fallback(Some(known()));
     let world = World { scan: good, join: joins, access_point: works, losses: [500, 900].into() };
     let done = world.play(&mut station, 10_000);
     assert_eq!(done.len(), 6, "{done:?}");
@@ -175,8 +187,7 @@ fn a_lost_network_is_looked_for_at_once_and_the_access_point_waits_five_minutes(
 
 #[test]
 fn a_network_that_throws_the_plug_out_again_and_again_counts_as_failing() {
-    let known = known();
-    let mut station = Station::new(Some(&known));
+    let mut station = fallback(Some(known()));
     let losses = (0..3000).map(|index| index * 10).collect();
     let world = World { scan: good, join: joins, access_point: works, losses };
     let done = world.play(&mut station, 3000);
@@ -189,8 +200,7 @@ fn a_network_that_throws_the_plug_out_again_and_again_counts_as_failing() {
 
 #[test]
 fn a_radio_that_refuses_the_access_point_is_asked_again() {
-    let known = known();
-    let mut station = Station::new(Some(&known));
+    let mut station = fallback(Some(known()));
     let never = |_| Err(LinkError::NotFound);
     let later = |second| if second < 60 { Err(LinkError::Radio) } else { Ok(()) };
     let world = World { scan: never, join: joins, access_point: later, losses: Vec::new() };
@@ -204,8 +214,7 @@ fn a_radio_that_refuses_the_access_point_is_asked_again() {
 /// A driver starts anew to close the access point, does not find the network again, and says it failed.
 #[test]
 fn an_access_point_that_may_have_closed_is_opened_again_where_it_is_wanted() {
-    let known = known();
-    let mut station = Station::new(Some(&known));
+    let mut station = fallback(Some(known()));
     let late = |second| if second < 30 { Err(LinkError::NotFound) } else { Ok(Security::Wpa2) };
     let world = World { scan: late, join: joins, access_point: works, losses: Vec::new() };
     let _ = world.play(&mut station, 60);
@@ -232,8 +241,8 @@ fn an_access_point_that_may_have_closed_is_opened_again_where_it_is_wanted() {
 }
 
 /// A station that has been on its network since second 5.
-fn joined(known: &Credentials) -> Station<'_> {
-    let mut station = Station::new(Some(known));
+fn joined(policy: Policy) -> Station {
+    let mut station = Station::new(plan(Some(known()), policy));
     let world = World { scan: good, join: joins, access_point: works, losses: Vec::new() };
     assert_eq!(world.play(&mut station, 1000), [(0, Did::Scan), (3, Did::Join)]);
     station
@@ -245,8 +254,7 @@ const ASKED: u64 = limits::ACCESS_POINT_ASKED.as_secs();
 
 #[test]
 fn whoever_asks_gets_the_access_point_for_ten_minutes_beside_a_good_network() {
-    let known = known();
-    let mut station = joined(&known);
+    let mut station = joined(Policy::Fallback);
     assert_eq!(station.handle(at(2000), Event::Asked), OPEN);
     assert_eq!(station.handle(at(2001), Event::AccessPoint(true, Ok(()))), Actions::default());
     assert_eq!((station.link(), station.access_point_open()), (LinkState::Joined, true));
@@ -261,8 +269,7 @@ fn whoever_asks_gets_the_access_point_for_ten_minutes_beside_a_good_network() {
 
 #[test]
 fn an_access_point_that_was_asked_for_outlives_a_loss_and_a_new_join() {
-    let known = known();
-    let mut station = joined(&known);
+    let mut station = joined(Policy::Fallback);
     let _ = station.handle(at(2000), Event::Asked);
     let _ = station.handle(at(2000), Event::AccessPoint(true, Ok(())));
     assert_eq!(station.handle(at(2100), Event::Lost(LinkError::Lost)).errand, Some(Errand::Scan));
@@ -276,8 +283,7 @@ fn an_access_point_that_was_asked_for_outlives_a_loss_and_a_new_join() {
 
 #[test]
 fn it_opens_at_once_while_a_lost_network_is_looked_for() {
-    let known = known();
-    let mut station = joined(&known);
+    let mut station = joined(Policy::Fallback);
     let _ = station.handle(at(2000), Event::Lost(LinkError::Lost));
     let _ = station.handle(at(2003), Event::Scanned(Err(LinkError::NotFound)));
     assert_eq!(station.handle(at(2004), Event::Asked), OPEN);
@@ -295,8 +301,7 @@ fn it_opens_at_once_while_a_lost_network_is_looked_for() {
 
 #[test]
 fn a_radio_that_does_not_open_it_is_asked_again_while_somebody_wants_it() {
-    let known = known();
-    let mut station = joined(&known);
+    let mut station = joined(Policy::Fallback);
     let mut actions = station.handle(at(2000), Event::Asked);
     let (mut opened, mut closed) = (0, 0);
     let mut second = 2000;
@@ -322,7 +327,7 @@ fn a_radio_that_does_not_open_it_is_asked_again_while_somebody_wants_it() {
 
 #[test]
 fn without_a_known_network_it_is_open_anyway() {
-    let mut station = Station::new(None);
+    let mut station = fallback(None);
     assert_eq!(station.handle(at(0), Event::Start), OPEN);
     let _ = station.handle(at(1), Event::AccessPoint(true, Ok(())));
     assert_eq!(station.handle(at(100), Event::Asked), Actions::default());
@@ -331,11 +336,143 @@ fn without_a_known_network_it_is_open_anyway() {
 
 #[test]
 fn what_cannot_happen_changes_nothing() {
-    let known = known();
-    let mut station = Station::new(Some(&known));
+    let mut station = fallback(Some(known()));
     assert_eq!(station.handle(at(0), Event::Start).errand, Some(Errand::Scan));
     for event in [Event::Start, Event::Joined(Ok(ADDRESS)), Event::Lost(LinkError::Lost), Event::Tick] {
         assert_eq!(station.handle(at(1), event), Actions::default());
         assert_eq!(station.link(), LinkState::Joining);
     }
+}
+
+const SETUP: u64 = limits::ACCESS_POINT_SETUP.as_secs();
+
+#[test]
+fn a_plug_that_nobody_owns_is_open_for_half_an_hour_after_each_start_and_each_press() {
+    for known in [None, Some(known())] {
+        let mut station = Station::new(plan(known.clone(), Policy::Setup));
+        let world = World { scan: good, join: joins, access_point: works, losses: Vec::new() };
+        let mut expected = alloc::vec![(0, Did::Open)];
+        if known.is_some() {
+            expected.extend([(0, Did::Scan), (3, Did::Join)]);
+        }
+        expected.push((SETUP, Did::Close));
+        assert_eq!(world.play(&mut station, 100_000), expected);
+        let again = world.play_on(&mut station, 100_000, Event::Asked, 200_000);
+        assert_eq!(again, [(100_000, Did::Open), (100_000 + SETUP, Did::Close)]);
+        assert_eq!((station.access_point_open(), station.poll_at()), (false, None));
+    }
+    // Also where the known network is not there.
+    let mut station = Station::new(plan(Some(known()), Policy::Setup));
+    let never = |_| Err(LinkError::NotFound);
+    let world = World { scan: never, join: joins, access_point: works, losses: Vec::new() };
+    let done = world.play(&mut station, 10_000);
+    let access_point: Vec<_> = done.iter().filter(|(_, did)| *did != Did::Scan).copied().collect();
+    assert_eq!(access_point, [(0, Did::Open), (SETUP, Did::Close)]);
+    assert!(done.len() > 30, "the network is looked for all the while");
+}
+
+#[test]
+fn with_the_button_alone_it_opens_for_whoever_presses_and_never_by_itself() {
+    let never = |_| Err(LinkError::NotFound);
+    let world = World { scan: never, join: joins, access_point: works, losses: Vec::new() };
+    for known in [None, Some(known())] {
+        let mut station = Station::new(plan(known, Policy::Button));
+        let done = world.play(&mut station, 5000);
+        assert!(done.iter().all(|(_, did)| *did == Did::Scan), "{done:?}");
+        let mut done = world.play_on(&mut station, 5000, Event::Asked, 10_000);
+        done.retain(|(_, did)| *did != Did::Scan);
+        assert_eq!(done[0], (5000, Did::Open));
+        // A scan that is under way comes to its end first.
+        assert!(done.len() == 2 && (5000 + ASKED..5010 + ASKED).contains(&done[1].0), "{done:?}");
+    }
+    // A loss opens none.
+    let mut station = Station::new(plan(Some(known()), Policy::Button));
+    let gone = |second| if second < 1000 { Ok(Security::Wpa2) } else { Err(LinkError::NotFound) };
+    let world = World { scan: gone, join: joins, access_point: works, losses: [1000].into() };
+    assert!(world.play(&mut station, 5000).iter().all(|(_, did)| !matches!(did, Did::Open | Did::Close)));
+}
+
+#[test]
+fn without_a_password_it_does_not_open_even_when_asked() {
+    let mut station = Station::new(plan(None, Policy::Never));
+    assert_eq!(station.handle(at(0), Event::Start), Actions::default());
+    assert_eq!(station.handle(at(1), Event::Asked), Actions::default());
+    assert_eq!((station.access_point_open(), station.poll_at()), (false, None));
+}
+
+fn claimed(known: Option<Credentials>, policy: Policy) -> Event<'static> {
+    let own =
+        Credentials { ssid: "mine".try_into().unwrap(), password: Some("my password".try_into().unwrap()) };
+    Event::Planned(Box::new(Plan { known, own, policy }))
+}
+
+#[test]
+fn a_claim_closes_the_access_point_and_opens_it_anew_for_whoever_claimed() {
+    for policy in [Policy::Fallback, Policy::Button] {
+        let mut station = Station::new(plan(None, Policy::Setup));
+        let world = World { scan: good, join: joins, access_point: works, losses: Vec::new() };
+        assert_eq!(world.play(&mut station, 600), [(0, Did::Open)]);
+        let done = world.play_on(&mut station, 600, claimed(Some(known()), policy), 10_000);
+        let expected = [
+            (600, Did::Close),
+            (600, Did::Open),
+            (600, Did::Scan),
+            (603, Did::Join),
+            (600 + ASKED, Did::Close),
+        ];
+        assert_eq!(done, expected, "{policy:?}");
+        assert_eq!(station.link(), LinkState::Joined);
+    }
+    // Where the network cannot be joined, it is open as the settings say.
+    for (policy, stays) in [(Policy::Fallback, true), (Policy::Button, false)] {
+        let mut station = Station::new(plan(None, Policy::Setup));
+        let refused = |_| Err(LinkError::WrongPassword);
+        let world = World { scan: good, join: refused, access_point: works, losses: Vec::new() };
+        let _ = world.play(&mut station, 600);
+        let _ = world.play_on(&mut station, 600, claimed(Some(known()), policy), 10_000);
+        assert_eq!((station.access_point_open(), station.link()), (stays, LinkState::Waiting));
+    }
+    // One that was closed stays closed.
+    let mut station = Station::new(plan(Some(known()), Policy::Setup));
+    let world = World { scan: good, join: joins, access_point: works, losses: Vec::new() };
+    let _ = world.play(&mut station, 5000);
+    assert_eq!(world.play_on(&mut station, 5000, claimed(Some(known()), Policy::Fallback), 10_000), []);
+}
+
+#[test]
+fn a_new_password_closes_an_access_point_that_does_not_open_without_one() {
+    let mut station = fallback(None);
+    let world = World { scan: good, join: joins, access_point: works, losses: Vec::new() };
+    let _ = world.play(&mut station, 600);
+    let anew = world.play_on(&mut station, 600, claimed(None, Policy::Fallback), 700);
+    assert_eq!(anew, [(600, Did::Close), (600, Did::Open)]);
+    let closed = world.play_on(&mut station, 700, claimed(None, Policy::Never), 10_000);
+    assert_eq!(closed, [(700, Did::Close)]);
+    assert_eq!(
+        world.play_on(&mut station, 10_000, claimed(None, Policy::Fallback), 10_001),
+        [(10_000, Did::Open)]
+    );
+    assert_eq!(
+        world.play_on(&mut station, 10_001, claimed(None, Policy::Button), 10_002),
+        [(10_001, Did::Close)]
+    );
+}
+
+#[test]
+fn another_network_is_looked_for_at_once_and_none_is_peace() {
+    let mut station = fallback(Some(known()));
+    let refused = |_| Err(LinkError::WrongPassword);
+    let world = World { scan: good, join: refused, access_point: works, losses: Vec::new() };
+    let _ = world.play(&mut station, 3000);
+    assert!(station.failures > 5);
+    // The same network with another password.
+    let better = Credentials { password: Some("new password".try_into().unwrap()), ..known() };
+    let world = World { scan: good, join: joins, access_point: works, losses: Vec::new() };
+    let done =
+        world.play_on(&mut station, 3000, Event::Planned(plan(Some(better), Policy::Fallback)), 10_000);
+    assert_eq!(done, [(3000, Did::Scan), (3003, Did::Join), (3065, Did::Close)]);
+    assert_eq!((station.last_error(), station.link()), (None, LinkState::Joined));
+    let done = world.play_on(&mut station, 10_000, Event::Planned(plan(None, Policy::Fallback)), 20_000);
+    assert_eq!(done, [(10_000, Did::Open)]);
+    assert_eq!((station.link(), station.poll_at()), (LinkState::NoNetworkKnown, None));
 }

@@ -1,41 +1,39 @@
-//! Where a change of the settings waits for the one task that stores it. One change at a time: whoever comes next sees
-//! what the one before made of the settings.
+//! Where a change of what is stored (settings, keys) waits for the one task that stores it. One change at a time:
+//! whoever comes next sees what the one before made of it.
 //!
 //! ```text
 //! Closed --open--> Free --put--> Wanted --next--> Storing --done--> Free
 //! ```
 
-use alloc::boxed::Box;
 use core::cell::{Cell, RefCell};
 
 use embassy_sync::blocking_mutex::raw::NoopRawMutex;
 use embassy_sync::signal::Signal;
 
-use super::schema::Settings;
-use super::store::SaveError;
+use crate::storage::item::SaveError;
 
 /// Number of a change, to ask what became of it.
 pub type Ticket = u32;
 
-enum Slot {
-    /// The stored settings are not known yet: nothing can be changed.
+enum Slot<T> {
+    /// What is stored is not known yet: nothing can be changed.
     Closed,
     Free,
-    /// Somebody wants these.
-    Wanted(Box<Settings>),
-    /// They are being written.
+    /// Somebody wants this.
+    Wanted(T),
+    /// It is being written.
     Storing,
 }
 
 /// The desk. Nothing of a change is lost when whoever asked for it goes away.
-pub struct Desk {
-    slot: RefCell<Slot>,
+pub struct Desk<T> {
+    slot: RefCell<Slot<T>>,
     newest: Cell<Ticket>,
     outcome: Cell<Option<(Ticket, Result<(), SaveError>)>>,
     wake: Signal<NoopRawMutex, ()>,
 }
 
-impl Desk {
+impl<T> Desk<T> {
     /// Closed.
     #[must_use]
     pub const fn new() -> Self {
@@ -55,7 +53,7 @@ impl Desk {
         }
     }
 
-    /// Whether the settings are known.
+    /// Whether what is stored is known.
     #[must_use]
     pub fn is_open(&self) -> bool {
         !matches!(*self.slot.borrow(), Slot::Closed)
@@ -67,12 +65,12 @@ impl Desk {
         matches!(*self.slot.borrow(), Slot::Free)
     }
 
-    /// Asks for `settings` to be stored, all of them; `None` if another change is under way.
-    pub fn put(&self, settings: Box<Settings>) -> Option<Ticket> {
+    /// Asks for `change` to be stored, as the whole of what is to be there; `None` if another change is under way.
+    pub fn put(&self, change: T) -> Option<Ticket> {
         if !self.is_free() {
             return None;
         }
-        self.slot.replace(Slot::Wanted(settings));
+        self.slot.replace(Slot::Wanted(change));
         let ticket = self.newest.get().wrapping_add(1);
         self.newest.set(ticket);
         self.wake.signal(());
@@ -86,11 +84,11 @@ impl Desk {
     }
 
     /// Waits for the next change. Dropping the future loses nothing.
-    pub(super) async fn next(&self) -> Box<Settings> {
+    pub(crate) async fn next(&self) -> T {
         loop {
             let slot = self.slot.replace(Slot::Storing);
             match slot {
-                Slot::Wanted(settings) => return settings,
+                Slot::Wanted(change) => return change,
                 other => {
                     self.slot.replace(other);
                     self.wake.wait().await;
@@ -100,13 +98,13 @@ impl Desk {
     }
 
     /// The change that [`Desk::next`] gave is stored or not.
-    pub(super) fn done(&self, outcome: Result<(), SaveError>) {
+    pub(crate) fn done(&self, outcome: Result<(), SaveError>) {
         self.outcome.set(Some((self.newest.get(), outcome)));
         self.slot.replace(Slot::Free);
     }
 }
 
-impl Default for Desk {
+impl<T> Default for Desk<T> {
     fn default() -> Self {
         Self::new()
     }

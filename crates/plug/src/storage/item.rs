@@ -1,0 +1,182 @@
+//! One item of a map in a flash of its own, so that a power cut leaves the old or the new one, never a mixture: how
+//! settings, calibration and keys are kept.
+
+use alloc::vec::Vec;
+use core::fmt::{self, Display, Formatter, Write};
+
+use embedded_storage_async::nor_flash::NorFlash;
+use sequential_storage::cache::{Cache, Uncached};
+use sequential_storage::map::{MapConfig, MapStorage, SerializationError, Value};
+
+/// The one key of each map; never used for anything else.
+const KEY: u8 = 1;
+
+/// Why something was not stored; what was there before is still there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SaveError {
+    /// It is longer than what is kept.
+    TooLarge,
+    /// The flash does not read or write.
+    Flash,
+    /// There is no memory for it now.
+    Memory,
+}
+
+impl Display for SaveError {
+    fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::TooLarge => "too long to be kept",
+            Self::Flash => "the flash cannot be used",
+            Self::Memory => "there is no memory to store it now",
+        })
+    }
+}
+
+/// What became of one place in the flash.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Found {
+    /// What was stored, or nothing because nothing ever was.
+    #[default]
+    Whole,
+    /// Something that cannot be understood.
+    Corrupt,
+    /// It cannot be read.
+    Unreadable,
+}
+
+type Map<'f, F> = MapStorage<u8, &'f mut F, Cache<Uncached, Uncached, Uncached, u8>>;
+type Error<F> = sequential_storage::Error<<F as embedded_storage_async::nor_flash::ErrorType>::Error>;
+
+/// The map in all of `flash`.
+fn map<F: NorFlash>(flash: &mut F) -> Option<Map<'_, F>> {
+    let end = u32::try_from(flash.capacity()).ok()?;
+    let config = MapConfig::try_new(0..end).ok()?;
+    Some(Map::new(flash, config, Cache::new_uncached()))
+}
+
+/// Memory for key and value, in whole words of any flash, for as long as it is needed.
+fn buffer(most: usize) -> Option<Vec<u8>> {
+    let length = (1 + most).next_multiple_of(32);
+    let mut buffer = Vec::new();
+    buffer.try_reserve_exact(length).ok()?;
+    buffer.resize(length, 0);
+    Some(buffer)
+}
+
+/// Gives what is stored, `most` bytes at the most, to `read`; does not call it if nothing is.
+pub(crate) async fn fetch<F: NorFlash>(
+    flash: &mut F,
+    most: usize,
+    read: &mut dyn FnMut(&[u8]),
+) -> Result<(), Found> {
+    let mut map = map(flash).ok_or(Found::Unreadable)?;
+    let mut buffer = buffer(most).ok_or(Found::Unreadable)?;
+    match map.fetch_item::<&[u8]>(&mut buffer, &KEY).await {
+        Ok(None) => Ok(()),
+        Ok(Some(bytes)) => {
+            read(bytes);
+            Ok(())
+        }
+        Err(sequential_storage::Error::Storage { .. }) => Err(Found::Unreadable),
+        // Not what this program wrote, or worn out: what a power cut leaves is repaired by the map itself.
+        Err(_) => Err(Found::Corrupt),
+    }
+}
+
+/// A text that is written straight into the map's buffer: it never lies in memory twice.
+pub(crate) type Text<'a> = &'a dyn Fn(&mut dyn Write) -> fmt::Result;
+
+/// Stores `text`, `most` bytes at the most, and looks whether it is there. Dropping the future is a power cut.
+pub(crate) async fn put<F: NorFlash>(flash: &mut F, most: usize, text: Text<'_>) -> Result<(), SaveError> {
+    let text = Item(text);
+    if text.length() > most {
+        return Err(SaveError::TooLarge);
+    }
+    let mut map = map(flash).ok_or(SaveError::Flash)?;
+    let mut buffer = buffer(most).ok_or(SaveError::Memory)?;
+    match write(&mut map, &mut buffer, &text).await {
+        Ok(()) => return Ok(()),
+        // The flash itself failed, or the power goes: what is there must stay.
+        Err(sequential_storage::Error::Storage { .. }) => return Err(SaveError::Flash),
+        Err(_) => {}
+    }
+    // What is there cannot be understood, so nothing is lost.
+    map.erase_all().await.map_err(|_| SaveError::Flash)?;
+    write(&mut map, &mut buffer, &text).await.map_err(|_| SaveError::Flash)
+}
+
+async fn write<F: NorFlash>(
+    map: &mut Map<'_, F>,
+    buffer: &mut [u8],
+    text: &Item<'_>,
+) -> Result<(), Error<F>> {
+    map.store_item_generic::<Item<'_>>(buffer, &KEY, text).await?;
+    let there = map.fetch_item::<&[u8]>(buffer, &KEY).await?;
+    if there.is_some_and(|bytes| text.is(bytes)) {
+        Ok(())
+    } else {
+        Err(sequential_storage::Error::Corrupted {})
+    }
+}
+
+struct Item<'t>(Text<'t>);
+
+impl Item<'_> {
+    fn length(&self) -> usize {
+        let mut length = Length(0);
+        // A counter has room for everything.
+        let _ = (self.0)(&mut length);
+        length.0
+    }
+
+    fn is(&self, bytes: &[u8]) -> bool {
+        let mut compare = Compare(bytes);
+        (self.0)(&mut compare).is_ok() && compare.0.is_empty()
+    }
+}
+
+impl<'a> Value<'a> for Item<'_> {
+    fn serialize_into(&self, buffer: &mut [u8]) -> Result<usize, SerializationError> {
+        let room = buffer.len();
+        let mut slice = Slice(buffer);
+        (self.0)(&mut slice).map_err(|_| SerializationError::BufferTooSmall)?;
+        Ok(room - slice.0.len())
+    }
+
+    fn deserialize_from(_: &'a [u8]) -> Result<(Self, usize), SerializationError> {
+        // It is read as bytes.
+        Err(SerializationError::InvalidFormat)
+    }
+}
+
+/// Counts what is written.
+pub(crate) struct Length(pub(crate) usize);
+
+impl Write for Length {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.0 += text.len();
+        Ok(())
+    }
+}
+
+/// What is left of a buffer.
+struct Slice<'a>(&'a mut [u8]);
+
+impl Write for Slice<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let (to, rest) = core::mem::take(&mut self.0).split_at_mut_checked(text.len()).ok_or(fmt::Error)?;
+        to.copy_from_slice(text.as_bytes());
+        self.0 = rest;
+        Ok(())
+    }
+}
+
+/// What has not been compared yet.
+struct Compare<'a>(&'a [u8]);
+
+impl Write for Compare<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.0 = self.0.strip_prefix(text.as_bytes()).ok_or(fmt::Error)?;
+        Ok(())
+    }
+}
