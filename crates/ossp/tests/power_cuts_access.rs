@@ -115,7 +115,6 @@ fn cut(flash: &SimFlash, after: u32, repair: Option<u32>, new: &Kept) -> Kept {
     block_on(store.load()).unwrap();
     plug.0.try_lock().unwrap().as_mut().unwrap().cut_power_after(after);
     let outcome = block_on(store.save(new));
-    drop(store);
     let mut flash = plug.into_flash();
     flash.restore_power();
     if let Some(after) = repair {
