@@ -131,6 +131,21 @@ fn eight_sessions_for_half_a_day() {
     assert!(!cookies.iter().any(opens));
 }
 
+/// Nonces, sessions and waits are in the clients' time, however fast the plug's own runs (`--speed`).
+#[test]
+fn the_plugs_own_time_ends_nothing() {
+    let plug = Plug::start(1.0);
+    let (mut client, cookie) = (plug.challenge(), plug.session());
+    let mut wrong = with(&plug, "not the password");
+    let refused = (0..6).map(|_| plug.post_signed(&mut wrong, SESSION, "{}").status).last();
+    assert_eq!(refused, Some(429));
+    plug.inside(|inside| inside.clock.put_forward(10 * SESSION_LIFE));
+    assert_eq!(plug.ask_plainly("GET", SESSION, &[&cookie], "").status, 200);
+    assert_eq!(plug.post_signed(&mut client, SESSION, "{}").status, 429);
+    plug.inside(|inside| inside.network_clock.put_forward(Duration::from_secs(31)));
+    assert_eq!(plug.post_signed(&mut client, SESSION, "{}").status, 200);
+}
+
 #[test]
 fn a_token_is_shown_once_and_works_until_it_is_revoked() {
     let plug = Plug::start(1.0);
