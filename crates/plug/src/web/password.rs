@@ -1,4 +1,5 @@
-//! `POST /api/v1/password`: another password for the owner. All sessions end with the old one; tokens stay.
+//! `POST /api/v1/password`: another password for the owner, by whoever knows the old one. All sessions end with it; tokens
+//! stay.
 
 use embassy_sync::blocking_mutex::raw::RawMutex;
 use heapless::String;
@@ -6,13 +7,12 @@ use picoserve::io::Read;
 use picoserve::request::{RequestBodyConnection, RequestParts};
 use serde::Serialize;
 
-use super::doors::Caller;
 use super::json;
 use super::keys::change;
 use super::problem::{Name, Problem};
 use super::reply::Reply;
 use super::site::Site;
-use crate::access::{By, Ha1, read_hex};
+use crate::access::{Ha1, read_hex};
 use crate::platform::Clock;
 
 const ANSWER: usize = 32;
@@ -24,7 +24,6 @@ const BYTES: usize = 4 * MOST;
 const PASSWORD: &str =
     "a text of 10 to 128 characters without control characters, unless masked_ha1 is given";
 const MASKED: &str = "64 hexadecimal digits in small letters, without password beside it";
-const NEEDS_DIGEST: &str = "sent with HTTP Digest, which it is masked with";
 
 /// How the new password comes.
 #[derive(Debug, PartialEq)]
@@ -43,7 +42,6 @@ struct ChangedPage {
 /// Answers when the new password is stored, which is when it holds.
 pub(super) async fn password<'a, C: Clock, N: Clock, M: RawMutex, R: Read>(
     site: &Site<'a, C, N, M>,
-    caller: &Caller,
     parts: &RequestParts<'_>,
     body: &mut RequestBodyConnection<'_, R>,
 ) -> Result<Reply<'a>, Problem> {
@@ -57,11 +55,10 @@ pub(super) async fn password<'a, C: Clock, N: Clock, M: RawMutex, R: Read>(
             return Err(Problem::Unauthorized { stale: false });
         }
         Wanted::Masked(masked) => {
-            let by_digest = caller.known.is_some_and(|known| known.by == By::Digest);
-            let header = parts.headers().get("authorization").filter(|_| by_digest);
-            header
-                .and_then(|header| access.unmask(header.as_raw(), masked))
-                .ok_or(Problem::BadField { name: "masked_ha1", wanted: NEEDS_DIGEST })?
+            // Nobody gets here with anything but a Digest.
+            let header = parts.headers().get("authorization");
+            let new = header.and_then(|header| access.unmask(header.as_raw(), masked));
+            new.ok_or(Problem::Unauthorized { stale: false })?
         }
     };
     let reply = Reply::json(site.budget, ANSWER, &ChangedPage { changed: true })?;

@@ -184,7 +184,7 @@ impl<'a, C: Clock, N: Clock, M: RawMutex> Site<'a, C, N, M> {
             (Handler::Session, "POST") => session::sign_in(self, parts, body).await,
             (Handler::Session, "DELETE") => session::sign_out(self, parts),
             (Handler::Session, _) => session::show(self, caller, parts),
-            (Handler::Password, _) => password::password(self, caller, parts, body).await,
+            (Handler::Password, _) => password::password(self, parts, body).await,
             (Handler::Token, _) => tokens::revoke(self, Some(path(parts)), parts, body).await,
             (_, "POST") => tokens::make(self, parts, body).await,
             (_, "DELETE") => tokens::revoke(self, None, parts, body).await,
