@@ -267,6 +267,26 @@ fn only_the_password_sets_another_and_a_good_one() {
     assert_eq!(plug.post_signed(&mut with(&plug, NEW), SESSION, "{}").status, 200);
 }
 
+/// Characters are counted, however many bytes they take and however they are written.
+#[test]
+fn the_longest_password_fits() {
+    let (long, escaped) = ("😀".repeat(128), "\\ud83d\\ude00".repeat(128));
+    for text in [&long, &escaped] {
+        let plug = Plug::start(1.0);
+        let mut client = plug.challenge();
+        let changed = plug.post_signed(&mut client, WAY, &format!("{{\"password\":\"{text}\"}}"));
+        assert_eq!(changed.status, 200, "{changed:?}");
+        assert_eq!(plug.post_signed(&mut with(&plug, &long), SESSION, "{}").status, 200);
+        let one_more = format!("{{\"password\":\"{text}x\"}}");
+        let refused = plug.post_signed(&mut with(&plug, &long), WAY, &one_more);
+        assert_eq!(refusal(&refused), (422, "bad_field".into()));
+        assert!(refused.text().contains("10 to 128 characters (Unicode code points)"), "{refused:?}");
+        let too_long = format!("{{\"password\":\"{}\"}}", "x".repeat(plug::limits::PASSWORD_BODY));
+        let refused = plug.post_signed(&mut with(&plug, &long), WAY, &too_long);
+        assert_eq!(refusal(&refused), (413, "body_too_long".into()));
+    }
+}
+
 /// Somebody who was let in with the old password, and whose body comes after the new one holds.
 #[test]
 fn who_was_let_in_with_the_old_password_is_too_late() {
