@@ -164,7 +164,7 @@ where
         apart(|| setup::run(state, say)),
     );
     let small = join4(
-        apart(|| access::run(&mut owning, state)),
+        apart(|| access::run(&mut owning, state, say)),
         apart(|| watch_chip(clock, web.machine, link)),
         apart(|| restart(clock, web.machine, state, link, basis, &keeper, &flash)),
         apart(|| async {

@@ -353,6 +353,33 @@ fn a_flash_that_stands_still_is_not_waited_for_for_ever() {
 }
 
 #[test]
+fn the_log_tells_who_may_do_what_changes() {
+    let log = |plug: &Plug| {
+        plug.inside(|inside| {
+            let log = inside.state.log.borrow();
+            log.iter().map(|line| line.message.to_string()).collect::<Vec<_>>()
+        })
+    };
+    let plug = Plug::start(1.0);
+    make(&plug, "nobody's business", "control");
+    assert_eq!(plug.ask("DELETE", "/api/v1/tokens/1", &[], "").status, 200);
+    assert_eq!(set_password(&plug, &json!({"password": NEW})).status, 200);
+    let said = ["token 4 (control) was made", "token 1 (read) was revoked"];
+    assert_eq!(log(&plug), [&said[..], &["the password was changed; all sessions are over"]].concat());
+    // What did not happen is not said, nor who looks.
+    assert_eq!(plug.ask("DELETE", "/api/v1/tokens/1", &[], "").status, 404);
+    plug.inside(|inside| inside.flash.broken.set(true));
+    assert_eq!(plug.ask("DELETE", "/api/v1/tokens/2", &[], "").status, 500);
+    assert_eq!(plug.post_signed(&mut with(&plug, NEW), SESSION, "{}").status, 200);
+    assert_eq!(log(&plug).len(), 3);
+
+    let fresh = Plug::start_fresh();
+    let claim = json!({"password": NEW, "access_point_password": "another one"}).to_string();
+    assert_eq!(fresh.ask_plainly("POST", "/api/v1/setup", &[JSON], &claim).status, 200);
+    assert_eq!(log(&fresh), ["set-up: this plug has an owner now"]);
+}
+
+#[test]
 fn secrets_stay_inside() {
     let plug = Plug::start(1.0);
     let made = make(&plug, "a", "admin");

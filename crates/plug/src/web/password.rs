@@ -20,7 +20,7 @@ use crate::settings::read_password;
 const ANSWER: usize = 32;
 
 const PASSWORD: &str =
-    "a text of 10 to 128 characters (Unicode code points) without control characters, unless masked_ha1 is given";
+    "10 to 128 characters (Unicode code points) without control characters, unless masked_ha1 is given";
 const MASKED: &str = "64 hexadecimal digits in small letters, without password beside it";
 
 /// How the new password comes.
