@@ -338,7 +338,7 @@ impl Bench {
     }
 
     async fn keep_access(&self) {
-        access::run(&mut AccessStore::new(SimFlash::new(4, 1)), &self.state).await;
+        access::run(&mut AccessStore::new(SimFlash::new(4, 1)), &self.state, |_| {}).await;
     }
 
     /// A core that obeys and has measured nothing.

@@ -156,13 +156,15 @@ where
     );
     let front = join3(
         apart(|| {
-            panel::button(&mut button, clock, &state.panel, |event| pressed(event, state, clock.now(), link))
+            // A claim waits in the time of whoever makes it.
+            let pressed = |event| pressed(event, state, web.network_clock.now(), link);
+            panel::button(&mut button, clock, &state.panel, pressed)
         }),
-        apart(|| panel::led(&mut led, clock, &state.panel, || inputs(state, clock.now()))),
+        apart(|| panel::led(&mut led, clock, &state.panel, || inputs(state, web.network_clock.now()))),
         apart(|| setup::run(state, say)),
     );
     let small = join4(
-        apart(|| access::run(&mut owning, state)),
+        apart(|| access::run(&mut owning, state, say)),
         apart(|| watch_chip(clock, web.machine, link)),
         apart(|| restart(clock, web.machine, state, link, basis, &keeper, &flash)),
         apart(|| async {
@@ -258,7 +260,7 @@ async fn settle<F: NorFlash, M: RawMutex>(
     settings::run(store, state, basis, notify).await
 }
 
-/// What a press of the button means.
+/// What a press of the button means; `now` is in the clients' time.
 fn pressed<M: RawMutex>(event: ButtonEvent, state: &State, now: Instant, link: &Link<M>) {
     match event {
         // The answer to somebody who claims the plug, and nothing else.
@@ -275,7 +277,7 @@ fn pressed<M: RawMutex>(event: ButtonEvent, state: &State, now: Instant, link: &
     }
 }
 
-/// What the light shows, apart from what the panel itself knows.
+/// What the light shows, apart from what the panel itself knows; `now` is in the clients' time.
 fn inputs(state: &State, now: Instant) -> led::Inputs {
     let relay = state.relay.borrow();
     led::Inputs {

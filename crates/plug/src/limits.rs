@@ -111,6 +111,8 @@ pub const NETWORK_CHANGE: Duration = Duration::from_secs(5);
 pub const CLAIM: Duration = Duration::from_secs(120);
 /// Body of a claim: its longest fields, each character of them escaped.
 pub const SETUP_BODY: usize = 2048;
+/// Body of a new password: its 128 characters, each escaped as two halves.
+pub const PASSWORD_BODY: usize = 2048;
 /// How long a lost network is only retried before the access point opens: a router restarts within that.
 pub const ACCESS_POINT_AFTER_LOSS: Duration = Duration::from_secs(300);
 /// How often the signal of the joined network is looked at.

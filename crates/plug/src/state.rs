@@ -162,7 +162,10 @@ impl State {
         self.calibration.replace(calibration.clone());
         self.zone.set(Zone::parse(&settings.time.posix).unwrap_or(Zone::UTC));
         self.settings_tag.set(settings::etag(&settings, &basis.board, revision));
-        self.settings.replace(settings);
+        let before = self.settings.replace(settings);
+        if before.access.reading != self.settings.borrow().access.reading {
+            self.access.judge_anew();
+        }
         self.touch();
     }
 

@@ -42,6 +42,11 @@ fn with(plug: &Plug, password: &str) -> digest::Client {
     digest::Client::new(refused.header("WWW-Authenticate").unwrap(), password)
 }
 
+/// Asks for another password, with the owner of the start's.
+fn set_password(plug: &Plug, body: &Value) -> Response {
+    plug.post_signed(&mut plug.challenge(), WAY, &body.to_string())
+}
+
 fn make(plug: &Plug, name: &str, scope: &str) -> Value {
     let made = plug.post(TOKENS, &json!({"name": name, "scope": scope}).to_string());
     assert_eq!((made.status, made.header("Cache-Control")), (201, Some("no-store")), "{made:?}");
@@ -129,6 +134,21 @@ fn eight_sessions_for_half_a_day() {
     assert!(!opens(&cookies[0]) && cookies[1..].iter().all(opens));
     plug.inside(|inside| inside.put_forward(SESSION_LIFE));
     assert!(!cookies.iter().any(opens));
+}
+
+/// Nonces, sessions and waits are in the clients' time, however fast the plug's own runs (`--speed`).
+#[test]
+fn the_plugs_own_time_ends_nothing() {
+    let plug = Plug::start(1.0);
+    let (mut client, cookie) = (plug.challenge(), plug.session());
+    let mut wrong = with(&plug, "not the password");
+    let refused = (0..6).map(|_| plug.post_signed(&mut wrong, SESSION, "{}").status).last();
+    assert_eq!(refused, Some(429));
+    plug.inside(|inside| inside.clock.put_forward(10 * SESSION_LIFE));
+    assert_eq!(plug.ask_plainly("GET", SESSION, &[&cookie], "").status, 200);
+    assert_eq!(plug.post_signed(&mut client, SESSION, "{}").status, 429);
+    plug.inside(|inside| inside.network_clock.put_forward(Duration::from_secs(31)));
+    assert_eq!(plug.post_signed(&mut client, SESSION, "{}").status, 200);
 }
 
 #[test]
@@ -222,12 +242,13 @@ fn another_password_ends_sessions_and_leaves_tokens() {
 }
 
 #[test]
-fn only_whoever_may_do_all_sets_a_password_and_a_good_one() {
+fn only_the_password_sets_another_and_a_good_one() {
     let plug = Plug::start(1.0);
     let body = json!({"password": NEW}).to_string();
-    for token in [READ, CONTROL] {
+    for token in [READ, CONTROL, ADMIN] {
         let answer = plug.ask("POST", WAY, &[&bearer(token), JSON], &body);
         assert_eq!(refusal(&answer), (403, "forbidden".into()));
+        assert!(answer.text().contains("use the password"), "{answer:?}");
     }
     let cookie = plug.session();
     assert_eq!(plug.ask_plainly("POST", WAY, &[&cookie, JSON], &body).status, 401);
@@ -236,16 +257,34 @@ fn only_whoever_may_do_all_sets_a_password_and_a_good_one() {
         (json!({"password": "too short"}), "bad_field"),
         (json!({"password": "x".repeat(129)}), "bad_field"),
         (json!({"password": NEW, "old": PASSWORD}), "unknown_field"),
-        // There is no Digest that it could be masked with.
-        (json!({"masked_ha1": "0".repeat(64)}), "bad_field"),
+        (json!({"masked_ha1": "0".repeat(63)}), "bad_field"),
     ] {
-        let answer = plug.post(WAY, &body.to_string());
-        assert_eq!(refusal(&answer), (422, code.into()), "{body}");
+        assert_eq!(refusal(&set_password(&plug, &body)), (422, code.into()), "{body}");
     }
-    // The old one still holds; a token that may do all sets another.
+    // The old one still holds.
     assert_eq!(plug.post_signed(&mut plug.challenge(), SESSION, "{}").status, 200);
-    assert_eq!(plug.post(WAY, &body).status, 200);
+    assert_eq!(set_password(&plug, &json!({"password": NEW})).status, 200);
     assert_eq!(plug.post_signed(&mut with(&plug, NEW), SESSION, "{}").status, 200);
+}
+
+/// Characters are counted, however many bytes they take and however they are written.
+#[test]
+fn the_longest_password_fits() {
+    let (long, escaped) = ("😀".repeat(128), "\\ud83d\\ude00".repeat(128));
+    for text in [&long, &escaped] {
+        let plug = Plug::start(1.0);
+        let mut client = plug.challenge();
+        let changed = plug.post_signed(&mut client, WAY, &format!("{{\"password\":\"{text}\"}}"));
+        assert_eq!(changed.status, 200, "{changed:?}");
+        assert_eq!(plug.post_signed(&mut with(&plug, &long), SESSION, "{}").status, 200);
+        let one_more = format!("{{\"password\":\"{text}x\"}}");
+        let refused = plug.post_signed(&mut with(&plug, &long), WAY, &one_more);
+        assert_eq!(refusal(&refused), (422, "bad_field".into()));
+        assert!(refused.text().contains("10 to 128 characters (Unicode code points)"), "{refused:?}");
+        let too_long = format!("{{\"password\":\"{}\"}}", "x".repeat(plug::limits::PASSWORD_BODY));
+        let refused = plug.post_signed(&mut with(&plug, &long), WAY, &too_long);
+        assert_eq!(refusal(&refused), (413, "body_too_long".into()));
+    }
 }
 
 /// Somebody who was let in with the old password, and whose body comes after the new one holds.
@@ -269,7 +308,7 @@ fn who_was_let_in_with_the_old_password_is_too_late() {
         slow.write_all(&body.as_bytes()[..1]).unwrap();
         // Time to be let in; without it, it is refused for the plainer reason.
         std::thread::sleep(Duration::from_millis(50));
-        assert_eq!(plug.post(WAY, &json!({"password": NEW}).to_string()).status, 200);
+        assert_eq!(set_password(&plug, &json!({"password": NEW})).status, 200);
         slow.write_all(&body.as_bytes()[1..]).unwrap();
         let answer = read_response(&mut slow, false).unwrap();
         assert_eq!(refusal(&answer), (401, "unauthorized".into()), "{path} {body}");
@@ -287,7 +326,7 @@ fn what_is_not_stored_does_not_hold() {
     let not_stored = (500, "not_stored".to_owned());
     assert_eq!(refusal(&plug.post(TOKENS, "{\"name\":\"a\",\"scope\":\"read\"}")), not_stored);
     assert_eq!(refusal(&plug.ask("DELETE", "/api/v1/tokens/1", &[], "")), not_stored);
-    assert_eq!(refusal(&plug.post(WAY, &json!({"password": NEW}).to_string())), not_stored);
+    assert_eq!(refusal(&set_password(&plug, &json!({"password": NEW}))), not_stored);
     assert_eq!(plug.get(TOKENS).json(), before);
     assert_eq!(plug.ask("GET", SESSION, &[&bearer(READ)], "").status, 200);
     assert_eq!(plug.post_signed(&mut plug.challenge(), SESSION, "{}").status, 200);
@@ -314,14 +353,40 @@ fn a_flash_that_stands_still_is_not_waited_for_for_ever() {
 }
 
 #[test]
+fn the_log_tells_who_may_do_what_changes() {
+    let log = |plug: &Plug| {
+        plug.inside(|inside| {
+            let log = inside.state.log.borrow();
+            log.iter().map(|line| line.message.to_string()).collect::<Vec<_>>()
+        })
+    };
+    let plug = Plug::start(1.0);
+    make(&plug, "nobody's business", "control");
+    assert_eq!(plug.ask("DELETE", "/api/v1/tokens/1", &[], "").status, 200);
+    assert_eq!(set_password(&plug, &json!({"password": NEW})).status, 200);
+    let said = ["token 4 (control) was made", "token 1 (read) was revoked"];
+    assert_eq!(log(&plug), [&said[..], &["the password was changed; all sessions are over"]].concat());
+    // What did not happen is not said, nor who looks.
+    assert_eq!(plug.ask("DELETE", "/api/v1/tokens/1", &[], "").status, 404);
+    plug.inside(|inside| inside.flash.broken.set(true));
+    assert_eq!(plug.ask("DELETE", "/api/v1/tokens/2", &[], "").status, 500);
+    assert_eq!(plug.post_signed(&mut with(&plug, NEW), SESSION, "{}").status, 200);
+    assert_eq!(log(&plug).len(), 3);
+
+    let fresh = Plug::start_fresh();
+    let claim = json!({"password": NEW, "access_point_password": "another one"}).to_string();
+    assert_eq!(fresh.ask_plainly("POST", "/api/v1/setup", &[JSON], &claim).status, 200);
+    assert_eq!(log(&fresh), ["set-up: this plug has an owner now"]);
+}
+
+#[test]
 fn secrets_stay_inside() {
     let plug = Plug::start(1.0);
     let made = make(&plug, "a", "admin");
     let mut client = plug.challenge();
     let cookie = cookie(&plug.post_signed(&mut client, SESSION, "{}"), 43_200);
     assert_eq!(plug.ask("GET", SESSION, &["Authorization: Bearer ossp_wrong"], "").status, 401);
-    let body = format!("{{\"password\":\"{NEW}\",\"x\":\"{PASSWORD}\"}}");
-    let refused = plug.post(WAY, &body);
+    let refused = set_password(&plug, &json!({"password": NEW, "x": PASSWORD}));
     assert_eq!(refused.status, 422);
     let log = plug.inside(|inside| format!("{:?}", inside.state.log.borrow()));
     let mut texts = vec![log, refused.text().to_owned()];

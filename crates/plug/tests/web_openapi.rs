@@ -142,7 +142,8 @@ fn real_answers_are_as_described() {
     let revoked = plug.ask("DELETE", "/api/v1/tokens/4", &[], "").json();
     let signed_in = plug.post_signed(&mut plug.challenge(), "/api/v1/session", "{}").json();
     let signed_out = plug.ask_plainly("DELETE", "/api/v1/session", &[&plug.session()], "").json();
-    let changed = plug.post("/api/v1/password", "{\"password\":\"another horse\"}").json();
+    let body = "{\"password\":\"another horse\"}";
+    let changed = plug.post_signed(&mut plug.challenge(), "/api/v1/password", body).json();
     for (name, answer) in [
         ("TokenMade", made),
         ("TokenRevoked", revoked),

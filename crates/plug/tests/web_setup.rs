@@ -51,7 +51,7 @@ fn claim_from(plug: &Plug, address: Ipv4Addr, body: &Value) -> Response {
 }
 
 fn press(plug: &Plug) -> bool {
-    plug.inside(|inside| inside.state.setup.confirm(inside.clock.now()))
+    plug.inside(|inside| inside.state.setup.confirm(inside.network_clock.now()))
 }
 
 /// Waits until the plug has an owner.
@@ -130,6 +130,17 @@ fn a_claim_that_nobody_confirms_is_forgotten() {
     let other = claim_from(&plug, Ipv4Addr::new(127, 0, 0, 2), &json!({"password": "their password"}));
     assert_eq!(other.status, 202);
     assert_eq!(status(&plug)["setup_complete"], false);
+}
+
+/// Two minutes of whoever walks to the button, however fast the plug's own time runs (`--speed`).
+#[test]
+fn a_claim_waits_in_the_clients_time() {
+    let plug = Plug::start_fresh_with_button();
+    assert_eq!(claim(&plug, &json!({"password": "correct horse"})).status, 202);
+    plug.inside(|inside| inside.clock.put_forward(100 * limits::CLAIM));
+    assert!(status(&plug)["waiting"]["expires_in_s"].as_f64().unwrap() > 60.0);
+    assert!(press(&plug));
+    granted(&plug);
 }
 
 #[test]

@@ -140,6 +140,7 @@ pub struct Access {
     kept: RefCell<Kept>,
     /// Nobody can sign in, and nobody can become the owner.
     closed: Cell<bool>,
+    epoch: Cell<u32>,
     realm: RefCell<String<REALM>>,
     seed: RefCell<Seed>,
     nonces: RefCell<Nonces>,
@@ -158,6 +159,7 @@ impl Access {
             desk: Desk::new(),
             kept: RefCell::new(Kept::new()),
             closed: Cell::new(true),
+            epoch: Cell::new(0),
             realm: RefCell::new(String::new()),
             seed: RefCell::new(Seed::new([0; 32])),
             nonces: RefCell::new(Nonces::new()),
@@ -193,10 +195,24 @@ impl Access {
 
     /// Takes what was stored. Another password ends all sessions.
     pub fn put(&self, kept: Kept) {
-        if kept.ha1 != self.kept.borrow().ha1 {
+        let before = self.kept.replace(kept);
+        let kept = self.kept.borrow();
+        if kept.ha1 != before.ha1 {
             self.end_sessions();
+        } else if kept.tokens != before.tokens {
+            self.judge_anew();
         }
-        self.kept.replace(kept);
+    }
+
+    /// Another number whenever somebody may have lost a right. What goes on for long after it was let in (a live
+    /// stream) ends then; whoever may have another is let in again.
+    pub fn epoch(&self) -> u32 {
+        self.epoch.get()
+    }
+
+    /// Somebody may have lost a right. Wake those whom it concerns with [`State::touch`](crate::state::State::touch).
+    pub fn judge_anew(&self) {
+        self.epoch.set(self.epoch.get().wrapping_add(1));
     }
 
     /// What a request's credentials are worth. In set-up mode there are none. `say` takes a line for the plug's log.
@@ -286,19 +302,24 @@ impl Access {
     /// Opens a session; the oldest makes room.
     pub fn sign_in(&self, now: Instant) -> SessionCookie {
         let secret = self.draw();
-        self.sessions.borrow_mut().open(secret, now);
+        if self.sessions.borrow_mut().open(secret, now) {
+            self.judge_anew();
+        }
         SessionCookie { realm: self.realm.borrow().clone(), secret: Some(secret) }
     }
 
     /// Ends the session of `cookie`, if there is one; the answer's cookie makes the browser forget it.
     pub fn sign_out(&self, cookie: Option<&[u8]>) -> SessionCookie {
-        self.sessions.borrow_mut().close(&self.realm.borrow(), cookie.unwrap_or_default());
+        if self.sessions.borrow_mut().close(&self.realm.borrow(), cookie.unwrap_or_default()) {
+            self.judge_anew();
+        }
         SessionCookie { realm: self.realm.borrow().clone(), secret: None }
     }
 
     /// Ends all sessions.
     pub fn end_sessions(&self) {
         self.sessions.replace(Sessions::new());
+        self.judge_anew();
     }
 
     /// How long the session of `cookie` lasts yet; `None` if there is none.

@@ -26,16 +26,20 @@ impl Sessions {
         Self(Deque::new())
     }
 
-    /// Opens one; the oldest makes room.
-    pub(super) fn open(&mut self, secret: [u8; 16], now: Instant) {
+    /// Opens one; the oldest makes room: whether that was needed.
+    pub(super) fn open(&mut self, secret: [u8; 16], now: Instant) -> bool {
+        let full = self.0.is_full();
         crate::state::keep(&mut self.0, Session { secret, since: now });
+        full
     }
 
-    /// Ends the one of this `Cookie` header.
-    pub(super) fn close(&mut self, name: &str, cookie: &[u8]) {
+    /// Ends the one of this `Cookie` header: whether there was one.
+    pub(super) fn close(&mut self, name: &str, cookie: &[u8]) -> bool {
+        let before = self.0.len();
         for secret in secrets(name, cookie) {
             self.0.retain(|session| !session.is(&secret));
         }
+        self.0.len() < before
     }
 
     /// How long the one of this `Cookie` header lasts yet.

@@ -3,8 +3,9 @@
 use core::fmt::Write;
 
 use embedded_storage_async::nor_flash::NorFlash;
+use heapless::String;
 
-use super::kept::{Kept, Unreadable};
+use super::kept::{Kept, Token, Unreadable};
 use crate::state::State;
 use crate::storage::careful::Careful;
 use crate::storage::item::{SaveError, fetch, put};
@@ -59,17 +60,38 @@ pub async fn begin<F: NorFlash>(
     state.access.open(kept, identity, seed);
 }
 
-/// Stores one change after the other; each holds once it is stored. Call [`begin`] first. Runs for ever; dropping the
-/// future is a power cut for a change that is under way.
-pub async fn run<F: NorFlash>(store: &mut AccessStore<F>, state: &State) -> ! {
+/// Stores one change after the other; each holds once it is stored, and is a line of the plug's log, which `say` takes.
+/// Call [`begin`] first. Runs for ever; dropping the future is a power cut for a change that is under way.
+pub async fn run<F: NorFlash>(store: &mut AccessStore<F>, state: &State, mut say: impl FnMut(&str)) -> ! {
     let access = &state.access;
     loop {
         let kept = access.desk.next().await;
         let outcome = store.save(&kept).await;
         if outcome.is_ok() {
+            tell(&access.kept(), &kept, &mut say);
             access.put(*kept);
         }
         access.desk.done(outcome);
         state.touch();
+    }
+}
+
+/// Says what changes: of a token its number only. Of a first owner the set-up tells.
+fn tell(before: &Kept, next: &Kept, say: &mut dyn FnMut(&str)) {
+    if before.ha1.is_some() && next.ha1 != before.ha1 {
+        say("the password was changed; all sessions are over");
+    }
+    tell_tokens(next, before, "made", say);
+    tell_tokens(before, next, "revoked", say);
+}
+
+/// Says what became of the tokens that only one of both has.
+fn tell_tokens(one: &Kept, other: &Kept, became: &str, say: &mut dyn FnMut(&str)) {
+    let missing = |id| other.tokens.iter().all(|token| token.id != id);
+    for Token { id, scope, .. } in one.tokens.iter().filter(|token| missing(token.id)) {
+        let mut line: String<48> = String::new();
+        // It fits.
+        let _ = write!(line, "token {id} ({}) was {became}", scope.word());
+        say(&line);
     }
 }

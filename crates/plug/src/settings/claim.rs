@@ -11,10 +11,11 @@ use crate::json::{self, NotJson};
 
 /// Fewest characters of a password.
 pub const PASSWORD_LEAST: usize = 10;
-/// Most.
+/// Most. Characters are Unicode's code points: four bytes at most.
 const PASSWORD_MOST: usize = 128;
 
-const PASSWORD: Wanted = Wanted::Phrase("a text of 10 to 128 characters without control characters");
+const PASSWORD: Wanted =
+    Wanted::Phrase("a text of 10 to 128 characters (Unicode code points) without control characters");
 const GIVE_ANOTHER: Why = Why::Rule(
     "be given, 8 to 63 printable ASCII characters, since the password cannot be the access point's",
 );
@@ -48,6 +49,17 @@ const MEMBERS: [(&str, Option<(&str, &str)>); 6] = [
 #[must_use]
 pub fn is_password(text: &str) -> bool {
     (PASSWORD_LEAST..=PASSWORD_MOST).contains(&text.chars().count()) && !text.chars().any(char::is_control)
+}
+
+/// The owner's password that a JSON string is, see [`is_password`].
+pub(crate) fn read_password(value: &str) -> Option<String> {
+    let mut text = String::new();
+    let whole = json::unescape(value, &mut |character| {
+        text.push(character);
+        // Whatever is longer is wrong, however long it is.
+        text.len() <= 4 * PASSWORD_MOST
+    });
+    (whole && is_password(&text)).then_some(text)
 }
 
 /// The claim that `text` is: `{"password":...,"name":...,"access_point_ssid":...,"access_point_password":...,"wifi":{...},
@@ -95,15 +107,11 @@ pub fn claim(settings: &Settings, text: &str, basis: &Basis) -> Result<Claimed, 
 
 /// Reads the password, and gives it to the access point too where that was given none.
 fn owners(value: Option<&str>, patch: &mut Patch<'_>) -> String {
-    let mut text = String::new();
-    let whole = json::unescape(value.unwrap_or(""), &mut |character| {
-        text.push(character);
-        // Whatever is longer is wrong, however long it is.
-        text.len() <= 4 * PASSWORD_MOST
-    });
-    if !whole || !is_password(&text) {
+    let Some(text) = value.and_then(read_password) else {
         patch.wrong.push(WrongField::section("password", Why::MustBe(PASSWORD)));
-    } else if !patch.given.has("wifi", "access_point_password") {
+        return String::new();
+    };
+    if !patch.given.has("wifi", "access_point_password") {
         if is_wpa2_password(&text) {
             patch.member("wifi", "access_point_password", value.unwrap_or(""));
         } else {
@@ -188,7 +196,7 @@ mod tests {
 
     #[test]
     fn each_mistake_is_named_as_it_was_given() {
-        let password = "password must be a text of 10 to 128 characters without control characters";
+        let password = "password must be a text of 10 to 128 characters (Unicode code points) without control characters";
         let another = "access_point_password must be given, 8 to 63 printable ASCII characters, since the password \
                        cannot be the access point's";
         let long = "x".repeat(64);

@@ -28,6 +28,7 @@ mod tests;
 mod write;
 mod wrong;
 
+pub(crate) use claim::read_password;
 pub use claim::{Claimed, PASSWORD_LEAST, claim, is_password};
 pub use field::Secrets;
 pub use patch::{Refusal, patch};

@@ -142,6 +142,8 @@ impl<C: Clock, N: Clock, M: RawMutex> Site<'_, C, N, M> {
             _ if welcome => Ok(caller),
             // A session opens reading only; whoever has one knows the password and can show it.
             None | Some(Credential { by: By::Session, .. }) => Err(Problem::Unauthorized { stale: false }),
+            // All others are tokens.
+            Some(_) if matches!(who, Who::SignIn | Who::SignOut) => Err(Problem::PasswordOnly),
             Some(_) => Err(Problem::Forbidden),
         }
     }

@@ -17,13 +17,11 @@ use serde::Serialize;
 use super::api::{READING_JSON, RELAY_JSON};
 use super::doors::Caller;
 use super::problem::Problem;
-use super::reply::{Budget, Draft, FIRST_HEADER, Lines};
+use super::reply::{Budget, Draft, Lines};
 use super::site::Site;
-use crate::access::{By, Ha1, SESSION_LIFE};
 use crate::core::claims::RelayStatus;
 use crate::limits;
 use crate::platform::{Clock, Instant};
-use crate::settings::schema::Reading;
 use crate::state::State;
 
 type Changes<'a> = Receiver<'a, NoopRawMutex, u32, { limits::LISTENERS }>;
@@ -40,10 +38,10 @@ pub(super) struct Seat<'a> {
     /// Each event takes its room of it only while it is written: an open page leaves the room to other answers.
     budget: &'a Budget,
     caller: Caller,
-    /// Whose plug it was when the stream began.
-    owner: Option<Ha1>,
-    /// When it began.
-    since: Instant,
+    /// [`Access::epoch`](crate::access::Access::epoch) when it was let in.
+    epoch: u32,
+    /// When the session that it was let in with is over.
+    until: Option<Instant>,
 }
 
 impl<'a> Seat<'a> {
@@ -53,29 +51,20 @@ impl<'a> Seat<'a> {
         state: &'a State,
         budget: &'a Budget,
         caller: &Caller,
-        now: Instant,
+        until: Option<Instant>,
     ) -> Result<Self, Problem> {
         if state.streams.get() >= limits::EVENT_STREAMS {
             return Err(Problem::TooManyStreams);
         }
         let changes = state.changed.receiver().ok_or(Problem::TooManyStreams)?;
         state.streams.set(state.streams.get() + 1);
-        let owner = state.access.kept().ha1;
-        Ok(Self { state, changes, budget, caller: *caller, owner, since: now })
+        let epoch = state.access.epoch();
+        Ok(Self { state, changes, budget, caller: *caller, epoch, until })
     }
-}
 
-impl Seat<'_> {
-    /// Whether who came in would be let in again: a stream outlives passwords and tokens otherwise.
+    /// Whether what it was let in with may still be good. A client that it is good for comes again by itself.
     fn is_welcome(&self, now: Instant) -> bool {
-        let access = &self.state.access;
-        let open = !access.has_owner() || self.state.settings.borrow().access.reading == Reading::Open;
-        let known = match self.caller.known.map(|known| known.by) {
-            None => open,
-            Some(By::Token(number)) => access.kept().tokens.iter().any(|token| token.id == number),
-            Some(By::Session | By::Digest) => access.kept().ha1 == self.owner,
-        };
-        known && now.since(self.since) < SESSION_LIFE
+        self.epoch == self.state.access.epoch() && self.until.is_none_or(|until| now < until)
     }
 }
 
@@ -85,7 +74,7 @@ impl Drop for Seat<'_> {
     }
 }
 
-/// Answers with the stream, until the client goes away.
+/// Answers with the stream, until the client goes away or its right ends.
 ///
 /// # Errors
 /// The client is gone or does not read.
@@ -97,12 +86,17 @@ pub(super) async fn send<C: Clock, N: Clock, M: RawMutex, R: Read, W: ResponseWr
     writer: W,
 ) -> Result<ResponseSent, W::Error> {
     let connection = connection.finalize().await?;
+    let lines = Lines { close: true, ..Lines::new() };
+    let first = lines.first();
     let stream = Stream { site, seat, sent: Sent::default(), head_only };
-    CustomResponse::build(StatusCode::new(200))
-        .with_header("Content-Type", format_args!("text/event-stream\r\n{FIRST_HEADER}: {}", Lines::new()))
+    let sent = CustomResponse::build(StatusCode::new(200))
+        .with_header("Content-Type", format_args!("text/event-stream\r\n{first}: {lines}"))
         .with_body(stream)
         .write_to(connection, writer)
-        .await
+        .await;
+    // Its end is all that tells the client that it is over. (Earlier, picoserve would take it for the client's.)
+    site.exchange.end();
+    sent
 }
 
 struct Stream<'s, 'a, C, N, M: RawMutex> {
@@ -200,16 +194,19 @@ impl<C: Clock, N: Clock, M: RawMutex> CustomBody for Stream<'_, '_, C, N, M> {
         self.sent.log = self.site.plug.state.log.borrow().back().map(|line| line.sequence);
         writer.write_all(b"retry: 2000\n\n").await?;
         while self.seat.is_welcome(clock.now()) {
-            while let Some(news) = self.news() {
+            // Without room now, it comes with the next change.
+            if let Some(event) = self.news().and_then(|news| self.write_event(&news)) {
                 self.site.exchange.extend(clock.now().after(limits::ANSWER_TIMEOUT));
-                // Without room now, it comes with the next change.
-                let Some(event) = self.write_event(&news) else { break };
                 writer.write_all(event.bytes()).await?;
                 drop(event);
                 writer.flush().await?;
+                continue;
             }
             writer.flush().await?;
-            let silence: Instant = clock.now().after(limits::EVENT_KEEP_ALIVE);
+            let mut silence: Instant = clock.now().after(limits::EVENT_KEEP_ALIVE);
+            if let Some(until) = self.seat.until {
+                silence = silence.min(until);
+            }
             if let Either::Second(()) = select(self.seat.changes.changed(), clock.sleep_until(silence)).await
             {
                 self.site.exchange.extend(clock.now().after(limits::ANSWER_TIMEOUT));

@@ -64,8 +64,8 @@ use socket::{Exchange, Runtime, Socket, Timer};
 pub struct Plug<'a, C, N, M: RawMutex> {
     /// The plug's time, simulated or not: what answers say.
     pub clock: &'a C,
-    /// The time that clients live in: what time-outs are measured with. The same as `clock` on a plug; another
-    /// one where the plug's time runs faster than the network's.
+    /// The time that clients live in: what time-outs are measured with, and how long claims, nonces, sessions and
+    /// waits last. The same as `clock` on a plug; another one where the plug's time runs faster than the network's.
     pub network_clock: &'a N,
     /// The newest numbers.
     pub state: &'a State,

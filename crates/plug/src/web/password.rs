@@ -1,30 +1,27 @@
-//! `POST /api/v1/password`: another password for the owner. All sessions end with the old one; tokens stay.
+//! `POST /api/v1/password`: another password for the owner, by whoever knows the old one. All sessions end with it; tokens
+//! stay.
 
 use embassy_sync::blocking_mutex::raw::RawMutex;
-use heapless::String;
 use picoserve::io::Read;
 use picoserve::request::{RequestBodyConnection, RequestParts};
 use serde::Serialize;
 
-use super::doors::Caller;
 use super::json;
 use super::keys::change;
 use super::problem::{Name, Problem};
 use super::reply::Reply;
+use super::settings::read_body;
 use super::site::Site;
-use crate::access::{By, Ha1, read_hex};
+use crate::access::{Ha1, read_hex};
+use crate::limits;
 use crate::platform::Clock;
+use crate::settings::read_password;
 
 const ANSWER: usize = 32;
-/// How long a password is, in characters of at most four bytes.
-const LEAST: usize = 10;
-const MOST: usize = 128;
-const BYTES: usize = 4 * MOST;
 
 const PASSWORD: &str =
-    "a text of 10 to 128 characters without control characters, unless masked_ha1 is given";
+    "10 to 128 characters (Unicode code points) without control characters, unless masked_ha1 is given";
 const MASKED: &str = "64 hexadecimal digits in small letters, without password beside it";
-const NEEDS_DIGEST: &str = "sent with HTTP Digest, which it is masked with";
 
 /// How the new password comes.
 #[derive(Debug, PartialEq)]
@@ -43,13 +40,15 @@ struct ChangedPage {
 /// Answers when the new password is stored, which is when it holds.
 pub(super) async fn password<'a, C: Clock, N: Clock, M: RawMutex, R: Read>(
     site: &Site<'a, C, N, M>,
-    caller: &Caller,
     parts: &RequestParts<'_>,
     body: &mut RequestBodyConnection<'_, R>,
 ) -> Result<Reply<'a>, Problem> {
     let access = &site.plug.state.access;
     let judged_by = access.kept().ha1;
-    let wanted = wanted(site.json_body(parts, body).await?, &site.plug.identity.id)?;
+    let text = read_body(site, limits::PASSWORD_BODY, parts, body).await?;
+    let wanted = wanted(text.bytes(), &site.plug.identity.id)?;
+    // The password is in it.
+    drop(text);
     let new = match wanted {
         Wanted::Plain(new) => new,
         // The mask is made with the password that the request was judged by.
@@ -57,11 +56,10 @@ pub(super) async fn password<'a, C: Clock, N: Clock, M: RawMutex, R: Read>(
             return Err(Problem::Unauthorized { stale: false });
         }
         Wanted::Masked(masked) => {
-            let by_digest = caller.known.is_some_and(|known| known.by == By::Digest);
-            let header = parts.headers().get("authorization").filter(|_| by_digest);
-            header
-                .and_then(|header| access.unmask(header.as_raw(), masked))
-                .ok_or(Problem::BadField { name: "masked_ha1", wanted: NEEDS_DIGEST })?
+            // Nobody gets here with anything but a Digest.
+            let header = parts.headers().get("authorization");
+            let new = header.and_then(|header| access.unmask(header.as_raw(), masked));
+            new.ok_or(Problem::Unauthorized { stale: false })?
         }
     };
     let reply = Reply::json(site.budget, ANSWER, &ChangedPage { changed: true })?;
@@ -79,8 +77,8 @@ fn wanted(body: &[u8], id: &str) -> Result<Wanted, Problem> {
     let (mut plain, mut masked, mut problem) = (None, None, None);
     let whole = json::members(text, |name, value| {
         let found = match name {
-            "password" => match hashed(value, id) {
-                Some(ha1) => twice("password", plain.replace(Wanted::Plain(ha1)).is_some()),
+            "password" => match read_password(value) {
+                Some(text) => twice("password", plain.replace(Wanted::Plain(Ha1::of(id, &text))).is_some()),
                 None => Some(Problem::BadField { name: "password", wanted: PASSWORD }),
             },
             "masked_ha1" => match digits(value) {
@@ -104,15 +102,6 @@ fn twice(name: &'static str, there: bool) -> Option<Problem> {
     there.then_some(Problem::RepeatedField { name })
 }
 
-/// What is kept of a password that is good.
-#[inline(never)]
-fn hashed(value: &str, id: &str) -> Option<Ha1> {
-    let mut text: String<BYTES> = String::new();
-    let good = json::unescape(value, &mut |character| text.push(character).is_ok())
-        && (LEAST..=MOST).contains(&text.chars().count());
-    good.then(|| Ha1::of(id, &text))
-}
-
 fn digits(value: &str) -> Option<[u8; 32]> {
     read_hex(value.strip_prefix('"')?.strip_suffix('"')?.as_bytes())
 }
@@ -134,7 +123,7 @@ mod tests {
         let plain = |password: &str| Ok(Wanted::Plain(Ha1::of(ID, password)));
         assert_eq!(read("{\"password\":\"correct horse\"}"), plain("correct horse"));
         assert_eq!(read(" { \"password\" : \"0123456\\u00e4\\\"9\" } "), plain("0123456ä\"9"));
-        for password in ["äöüß😀äöüß😀".to_string(), "😀".repeat(118), "x".repeat(128)] {
+        for password in ["äöüß😀äöüß😀".to_string(), "😀".repeat(128), "x".repeat(128)] {
             assert_eq!(read(&format!("{{\"password\":\"{password}\"}}")), plain(&password));
         }
         let digits = "0123456789abcdef".repeat(4);
@@ -151,6 +140,7 @@ mod tests {
             "{}".to_string(),
             "{\"password\":\"123456789\"}".to_string(),
             format!("{{\"password\":\"{}\"}}", "x".repeat(129)),
+            format!("{{\"password\":\"{}\"}}", "😀".repeat(129)),
             "{\"password\":\"12345\\n67890\"}".to_string(),
             "{\"password\":1234567890}".to_string(),
             "{\"password\":null}".to_string(),

@@ -40,6 +40,8 @@ pub(super) enum Problem {
     Unauthorized { stale: bool },
     /// Signed in, but not as somebody who may do this.
     Forbidden,
+    /// Known, and not enough: no token is.
+    PasswordOnly,
     /// Nothing is changed before the plug has an owner.
     SetupRequired,
     /// Somebody else's claim waits for the button.
@@ -150,7 +152,7 @@ impl Problem {
             Self::BadHost => (400, "bad_host"),
             Self::Unauthorized { .. } => (401, "unauthorized"),
             Self::WrongOrigin => (403, "wrong_origin"),
-            Self::Forbidden => (403, "forbidden"),
+            Self::Forbidden | Self::PasswordOnly => (403, "forbidden"),
             Self::SetupRequired => (403, "setup_required"),
             Self::NotFound => (404, "not_found"),
             Self::NoSuchTrip => (404, "no_such_trip"),
@@ -252,6 +254,9 @@ impl Problem {
             Self::Forbidden => {
                 "What you signed in with may not do this; use the password, or a token with a larger scope."
             }
+            Self::PasswordOnly => {
+                "No token may do this; use the password: HTTP Digest with the user name admin."
+            }
             Self::SetupRequired => {
                 "The plug has no owner yet; choose a password on its page or with POST /api/v1/setup."
             }
@@ -348,6 +353,7 @@ mod tests {
             Problem::WrongOrigin,
             Problem::Unauthorized { stale: true },
             Problem::Forbidden,
+            Problem::PasswordOnly,
             Problem::SetupRequired,
             Problem::SetupPending,
             Problem::AlreadySetUp,

@@ -159,6 +159,8 @@ const SETTINGS: &[(Method, Who)] = &[(Method::Get, Who::Read), (Method::Patch, W
 
 const SESSION: &[(Method, Who)] =
     &[(Method::Get, Who::Open), (Method::Post, Who::SignIn), (Method::Delete, Who::SignOut)];
+/// A token that was overheard once must not become the owner.
+const PASSWORD: &[(Method, Who)] = &[(Method::Post, Who::SignIn)];
 /// Who else can get in is for the owner alone, to see and to change.
 const TOKENS: &[(Method, Who)] =
     &[(Method::Get, Who::Admin), (Method::Post, Who::Admin), (Method::Delete, Who::Admin)];
@@ -200,7 +202,7 @@ pub const ROUTES: &[Route] = &[
     route("/api/v1/setup", SETUP, Handler::Setup, "the first minutes: claiming the plug"),
     route("/api/v1/settings", SETTINGS, Handler::Settings, "all that a person can set"),
     route("/api/v1/session", SESSION, Handler::Session, "who the caller is; signs in and out"),
-    route("/api/v1/password", POST_ADMIN, Handler::Password, "sets another password"),
+    route("/api/v1/password", PASSWORD, Handler::Password, "sets another password"),
     route("/api/v1/tokens", TOKENS, Handler::Tokens, "what programs show instead of the password"),
     route("/api/v1/tokens/{number}", DELETE_ADMIN, Handler::Token, "one of them"),
     route("/api/v1/wifi", READ, Handler::Wifi, "the radio: which network, how well, why not"),

@@ -13,7 +13,7 @@ use super::problem::{Name, Problem};
 use super::reply::{Extra, Reply};
 use super::site::Site;
 use crate::access::{By, Right, SESSION_LIFE};
-use crate::platform::Clock;
+use crate::platform::{Clock, Instant};
 
 const ANSWER: usize = 96;
 
@@ -44,7 +44,8 @@ pub(super) fn show<'a, C: Clock, N: Clock, M: RawMutex>(
     parts: &RequestParts<'_>,
 ) -> Result<Reply<'a>, Problem> {
     let by = caller.known.map(|known| known.by);
-    let expires_in_s = if by == Some(By::Session) { left(site, parts) } else { None };
+    let now = site.plug.network_clock.now();
+    let expires_in_s = end(site, caller, parts).map(|end| end.since(now).as_secs());
     let by = match by {
         None => "open",
         Some(By::Session) => "session",
@@ -72,6 +73,8 @@ pub(super) async fn sign_in<'a, C: Clock, N: Clock, M: RawMutex, R: Read>(
     // Without room for an answer no session is opened: nobody would have its cookie.
     let mut reply = Reply::json(site.budget, ANSWER, &page)?;
     reply.lines.extra = Some(Box::new(Extra::Cookie(access.sign_in(site.plug.network_clock.now()))));
+    // The oldest one may have made room.
+    site.plug.state.touch();
     Ok(reply)
 }
 
@@ -84,14 +87,20 @@ pub(super) fn sign_out<'a, C: Clock, N: Clock, M: RawMutex>(
     let cookie = parts.headers().get("cookie");
     let ended = site.plug.state.access.sign_out(cookie.as_ref().map(|value| value.as_raw()));
     reply.lines.extra = Some(Box::new(Extra::Cookie(ended)));
+    site.plug.state.touch();
     Ok(reply)
 }
 
-/// Whole seconds that the session of the request lasts yet.
-fn left<C: Clock, N: Clock, M: RawMutex>(site: &Site<'_, C, N, M>, parts: &RequestParts<'_>) -> Option<u64> {
-    let cookie = parts.headers().get("cookie")?;
-    let left = site.plug.state.access.session_left(Some(cookie.as_raw()), site.plug.network_clock.now());
-    left.map(|left| left.as_secs())
+/// When the session that let the caller in is over; `None` for whoever came with something else.
+pub(super) fn end<C: Clock, N: Clock, M: RawMutex>(
+    site: &Site<'_, C, N, M>,
+    caller: &Caller,
+    parts: &RequestParts<'_>,
+) -> Option<Instant> {
+    caller.known.filter(|known| known.by == By::Session)?;
+    let (cookie, now) = (parts.headers().get("cookie")?, site.plug.network_clock.now());
+    let left = site.plug.state.access.session_left(Some(cookie.as_raw()), now);
+    Some(now.after(left.unwrap_or_default()))
 }
 
 /// Whether the body is an empty object.

@@ -63,7 +63,7 @@ pub(super) fn status<'a, C: Clock, N: Clock, M: RawMutex>(
     site: &Site<'a, C, N, M>,
 ) -> Result<Reply<'a>, Problem> {
     let plug = site.plug;
-    let waiting = plug.state.setup.waiting(plug.clock.now());
+    let waiting = plug.state.setup.waiting(plug.network_clock.now());
     let page = StatusPage {
         setup_complete: plug.state.access.has_owner(),
         button: plug.basis.hardware.confirms_setup,
@@ -109,7 +109,7 @@ pub(super) async fn offer<'a, C: Clock, N: Clock, M: RawMutex, R: Read>(
     } else {
         Reply::json(site.budget, ANSWER_JSON, &DonePage { setup_complete: true })?
     };
-    let offered = state.setup.offer(site.peer.address, claim, plug.clock.now(), confirms);
+    let offered = state.setup.offer(site.peer.address, claim, plug.network_clock.now(), confirms);
     let ticket = offered.map_err(|_| Problem::SetupPending)?;
     if confirms {
         tell(site, site.peer.address);

@@ -140,8 +140,8 @@ impl<'a, C: Clock, N: Clock, M: RawMutex> Site<'a, C, N, M> {
             Handler::Harmonics => api::harmonics(self),
             Handler::Calibration => api::calibration(self),
             Handler::Events => {
-                let now = self.plug.network_clock.now();
-                return Seat::take(self.plug.state, self.budget, caller, now).map(Outcome::Events);
+                let until = session::end(self, caller, parts);
+                return Seat::take(self.plug.state, self.budget, caller, until).map(Outcome::Events);
             }
             Handler::Waveform => waveform::waveform(self, parts).await,
             Handler::Relay if parts.method() == "PUT" => self.switch(parts, body).await,
@@ -184,7 +184,7 @@ impl<'a, C: Clock, N: Clock, M: RawMutex> Site<'a, C, N, M> {
             (Handler::Session, "POST") => session::sign_in(self, parts, body).await,
             (Handler::Session, "DELETE") => session::sign_out(self, parts),
             (Handler::Session, _) => session::show(self, caller, parts),
-            (Handler::Password, _) => password::password(self, caller, parts, body).await,
+            (Handler::Password, _) => password::password(self, parts, body).await,
             (Handler::Token, _) => tokens::revoke(self, Some(path(parts)), parts, body).await,
             (_, "POST") => tokens::make(self, parts, body).await,
             (_, "DELETE") => tokens::revoke(self, None, parts, body).await,

@@ -470,8 +470,9 @@ async fn keep_settings(inside: &Inside, basis: &Basis) {
 /// Stores who owns the plug, and grants claims.
 async fn keep_owner(inside: &Inside) {
     let mut store = AccessStore::new(RamFlash { bytes: vec![0xff; 8 * 4096], state: &inside.flash });
-    or(async { access::run(&mut store, &inside.state).await }, async {
-        access::setup::run(&inside.state, |line| inside.state.put_log(None, 0.0, line)).await
+    let say = |line: &str| inside.state.put_log(None, 0.0, line);
+    or(async { access::run(&mut store, &inside.state, say).await }, async {
+        access::setup::run(&inside.state, say).await
     })
     .await;
 }
