@@ -11,17 +11,18 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 
 use edge_nal::{Close, Readable, TcpAccept, TcpShutdown, TcpSplit};
-use embassy_futures::join::join4;
+use embassy_futures::join::{join, join4};
 use embassy_sync::blocking_mutex::raw::NoopRawMutex;
 use embedded_io_async::{ErrorKind, ErrorType, Read, Write};
 use metering::calibration::Calibration;
 use metering::front_end::{ChannelRange, FrontEnd};
 use metering::units::{Hertz, Seconds, Volts};
 use ossp::sim::flash::SimFlash;
+use plug::access::{self, AccessStore, Ha1, Kept, Right, Token};
 use plug::app::{Answer, CaptureError, Command, Link};
 use plug::core::{Core, Moment};
 use plug::defaults::Defaults;
-use plug::platform::{Clock, Identity, Instant, Machine, Restart, Vitals};
+use plug::platform::{Acceptor, Clock, Identity, Instant, Machine, Restart, Vitals};
 use plug::settings::{self, Basis, Hardware, Settings, SettingsStore};
 use plug::starts::Starts;
 use plug::state::State;
@@ -31,6 +32,8 @@ use plug::storage::archive::Found;
 const LONG: std::time::Duration = std::time::Duration::from_secs(900);
 /// Bytes that the client takes before it goes: a few answers of the longest kind.
 const MOST_WRITTEN: usize = 256 * 1024;
+/// Who the plug is.
+const ID: &str = "ab12cd34ef56";
 /// Times that everybody may be asked to go on: far more than any request needs.
 const MOST_TURNS: u32 = 1_000_000;
 
@@ -226,6 +229,8 @@ impl TcpAccept for Door<'_> {
     }
 }
 
+impl Acceptor for Door<'_> {}
+
 impl Machine for Bench {
     fn vitals(&self) -> Vitals {
         Vitals::default()
@@ -249,15 +254,22 @@ pub(crate) struct Bench {
     state: State,
     link: Link<NoopRawMutex>,
     basis: Basis,
+    /// Who may do what at the start.
+    kept: Kept,
     /// The relay was to be switched.
     switched: Cell<bool>,
 }
 
 impl Bench {
-    /// One whose client sends `bytes`, which come in pieces of at most `piece`.
-    pub(crate) fn new(bytes: Vec<u8>, piece: usize) -> Self {
-        let hardware =
-            Hardware { maximum_current_a: 16.0, has_button: true, has_led: true, can_hold: true };
+    /// One whose client sends `bytes`, which come in pieces of at most `piece`; it may be nobody's yet.
+    pub(crate) fn new(bytes: Vec<u8>, piece: usize, fresh: bool) -> Self {
+        let hardware = Hardware {
+            maximum_current_a: 16.0,
+            has_button: true,
+            confirms_setup: true,
+            has_led: true,
+            can_hold: true,
+        };
         let board = Calibration::ideal(0.2, 2047.5, 0.0147, 2048.25);
         let relay = Core::new(hardware).relay_status(Moment::default(), None);
         let got = RefCell::default();
@@ -266,12 +278,14 @@ impl Bench {
             state: State::new(relay, board.clone()),
             link: Link::new(),
             basis: Basis { hardware, board, zone: |_| true },
+            kept: if fresh { Kept::new() } else { owner() },
             switched: Cell::new(false),
         }
     }
 
     /// Serves the client until it is let go; what it was answered.
     pub(crate) fn serve(&self) -> Vec<u8> {
+        self.state.access.open(Ok(self.kept.clone()), ID, [7; 32]);
         let clock = StillClock { now: Cell::default(), due: Cell::new(None) };
         let door = Door { wire: &self.wire, open: Cell::new(true) };
         let range = ChannelRange { lowest: 0, highest: 4095, dc_coupled: true };
@@ -297,7 +311,7 @@ impl Bench {
         let serve = async {
             plug::web::serve(&door, &web).await;
         };
-        self.run(&clock, join4(serve, self.keep_settings(), self.core(), self.keep()));
+        self.run(&clock, join4(serve, join(self.keep_settings(), self.keep_access()), self.core(), self.keep()));
         self.wire.got.take()
     }
 
@@ -321,6 +335,10 @@ impl Bench {
         let mut store = SettingsStore::new(flash(), flash());
         settings::begin(&mut store, &self.state, &self.basis).await;
         settings::run(&mut store, &self.state, &self.basis, async |_: &Settings| {}).await;
+    }
+
+    async fn keep_access(&self) {
+        access::run(&mut AccessStore::new(SimFlash::new(4, 1)), &self.state).await;
     }
 
     /// A core that obeys and has measured nothing.
@@ -352,13 +370,30 @@ impl Bench {
     /// Whether the client had the plug do something.
     pub(crate) fn something_changed(&self) -> bool {
         let settings = *self.state.settings.borrow() != Settings::default();
-        settings || self.switched.get() || self.state.restart.signaled()
+        let access = *self.state.access.kept() != self.kept;
+        settings || access || self.switched.get() || self.state.restart.signaled()
     }
+}
+
+/// The line with the token that stands for this byte.
+pub(crate) fn line(byte: u8) -> String {
+    format!("Authorization: Bearer {}\r\n", Token::text([byte; 16]).0)
+}
+
+/// Somebody with a token that may read and one that may do all.
+fn owner() -> Kept {
+    let mut kept = Kept { ha1: Some(Ha1::of(ID, "correct horse")), next_token: 3, ..Kept::new() };
+    for (id, scope) in [(1, Right::Read), (2, Right::Admin)] {
+        let (_, hash) = Token::text([id as u8; 16]);
+        let name = scope.word().try_into().unwrap();
+        kept.tokens.push(Token { id, name, scope, created: None, hash }).unwrap();
+    }
+    kept
 }
 
 fn identity() -> Identity {
     Identity {
-        id: "ab12cd34ef56".try_into().unwrap(),
+        id: ID.try_into().unwrap(),
         board: "virtual",
         chip: "pc",
         git: "unknown",
@@ -369,14 +404,9 @@ fn identity() -> Identity {
     }
 }
 
-/// An answer's status.
-pub(crate) struct Answered {
-    pub(crate) status: u16,
-}
-
-/// The answers in what a client got, each with its whole body. The last may be a live stream, and the client may have
+/// The statuses of the answers in what a client got, each with its whole body. The last may be a live stream, and the client may have
 /// been given up in the middle of it.
-pub(crate) fn answers(mut bytes: &[u8]) -> Vec<Answered> {
+pub(crate) fn answers(mut bytes: &[u8]) -> Vec<u16> {
     let mut answers = Vec::new();
     if bytes.len() >= MOST_WRITTEN {
         return answers;
@@ -385,7 +415,7 @@ pub(crate) fn answers(mut bytes: &[u8]) -> Vec<Answered> {
         let end = find(bytes, b"\r\n\r\n").expect("a head ends") + 4;
         let head = core::str::from_utf8(&bytes[..end]).expect("a head is text");
         let status = head.strip_prefix("HTTP/1.1 ").and_then(|rest| rest.get(..3)?.parse().ok());
-        answers.push(Answered { status: status.expect("a status") });
+        answers.push(status.expect("a status"));
         let field = |name: &str| {
             head.lines().find_map(|line| {
                 let (key, value) = line.split_once(": ")?;

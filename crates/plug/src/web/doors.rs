@@ -11,6 +11,7 @@
 //!
 //! Behind them come the route (404, 405), the type (415) and the body, in `site`.
 
+use alloc::boxed::Box;
 use alloc::string::String;
 use core::net::IpAddr;
 
@@ -194,7 +195,7 @@ impl<C: Clock, N: Clock, M: RawMutex> Site<'_, C, N, M> {
             let page = headers.get("accept").is_some_and(|value| contains(value.as_raw(), b"text/html"));
             if hidden || !page {
                 let challenge = self.plug.state.access.challenge(self.plug.network_clock.now(), stale);
-                reply.lines.extra = Some(Extra::Challenge { hidden, challenge });
+                reply.lines.extra = Some(Box::new(Extra::Challenge { hidden, challenge }));
             }
         }
         reply
