@@ -331,15 +331,30 @@ describe("the owner", { skip: SKIP }, () => {
 
   it("is asked again where the password was changed meanwhile", () =>
     looking("changed-meanwhile", { allowConsole: true }, async (page) => {
+      await ask("api/v1/settings", "PATCH", { access: { reading: "open" } });
       await live(page);
+      const { on } = await askJson("api/v1/relay");
+      await page.waitForSelector(`#relay-switch[aria-checked="${on}"]`);
       const answer = await ask("api/v1/password", "POST", { password: PASSWORD });
       assert.equal(answer.status, 200, answer.text);
       await page.getByRole("switch", { name: "Socket" }).click();
       await page.getByRole("dialog").waitFor();
       await signIn(page);
-      await page.getByRole("dialog").waitFor({ state: "detached" });
-      await live(page);
+      await page.waitForSelector(`#relay-switch[aria-checked="${!on}"]`);
+      await ask("api/v1/settings", "PATCH", { access: { reading: "closed" } });
       await own();
+    }));
+
+  it("who is out because of that is asked at every address, and then sees what is live again", () =>
+    looking("ended", { allowConsole: true }, async (page) => {
+      await live(page);
+      await ask("api/v1/password", "POST", { password: NEW_PASSWORD });
+      // Its stream may go on until it asks for anything else.
+      await page.getByRole("link", { name: "Energy" }).click();
+      await page.getByRole("heading", { name: "Sign in to Kettle" }).waitFor();
+      await signIn(page, NEW_PASSWORD);
+      await page.getByRole("heading", { name: "Energy", exact: true }).waitFor();
+      await live(page);
     }));
 });
 
