@@ -75,8 +75,8 @@ export const signer = new Signer();
 /** Rises when something was refused because nobody is signed in. */
 export const denied = new Signal(0);
 
-/** Asks whoever sits there to sign in; true: done. The page that can do that sets it. */
-export const desk: { ask: () => Promise<boolean> } = { ask: async () => false };
+/** Asks whoever sits there to sign in, true: done; and whether somebody is just becoming the owner. Pages set both. */
+export const desk: { ask: () => Promise<boolean>; claiming: boolean } = { ask: async () => false, claiming: false };
 
 let asking: Promise<boolean> | undefined;
 
