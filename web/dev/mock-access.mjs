@@ -109,9 +109,8 @@ export class Access {
     const need = needed(method, path);
     if (need === null || (need === "open" && this.open)) return who;
     const least = RANK[need] ?? RANK.read;
-    // Whom a cookie lets look may look at everything.
-    if (who.by === "session") return who;
-    if (!who.right) refuse(...unauthorized, {});
+    // With a cookie one may look, and at more counts as nobody.
+    if (!who.right || (who.by === "session" && least > RANK.read)) refuse(...unauthorized, {});
     else if (RANK[who.right] < least) refuse(403, "forbidden", "This needs a larger scope.", {});
     else return who;
     return null;

@@ -40,6 +40,7 @@ const SIGN_IN: Page = { path: "sign-in", label: "Sign in", render: later("signIn
 function instead(path: string): Page | undefined {
   const who = plug.who.value;
   if (who === "unknown") return WAIT;
+  if (desk.claiming) return SETUP; // Whatever else on this page hears first that strangers may read no longer.
   if (who === "first") return path === "look" ? PAGES[0] : SETUP;
   return who === "out" || (path === "sign-in" && who === "anonymous") ? SIGN_IN : undefined;
 }

@@ -198,8 +198,11 @@ export async function own(words = password) {
   owner = { token: owner?.token ?? (await adminToken(askBare, words)), cookie, held: `${realm} ${ha1}` };
 }
 
-/** Ends both; for `after`. */
+/** Ends both; for `after`. Then `open` starts another plug. */
 export async function close() {
   await browser?.close();
   await plug?.end();
+  if (plug) url = undefined;
+  plug = null;
+  owner = null;
 }

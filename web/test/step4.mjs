@@ -3,7 +3,8 @@
 //
 //   SCREENSHOTS=1       also keep pictures in test/screenshots/
 import assert from "node:assert/strict";
-import { mkdirSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { ask, askJson, close, DESKTOP, live, looking, noSidewaysScroll, open, own, owner } from "./harness.mjs";
@@ -50,10 +51,11 @@ const nameless = (page) =>
       .map((element) => element.outerHTML),
   );
 
-before(() => SKIP || open({ fresh: true }));
 after(close);
 
 describe("a plug without an owner", { skip: SKIP }, () => {
+  before(() => open({ fresh: true }));
+
   it("shows its form at every address, and its readings; nobody can switch", () =>
     looking("setup-fresh", { ...stranger, ...phone }, async (page) => {
       assert.equal(
@@ -218,13 +220,17 @@ describe("who is not signed in", { skip: SKIP }, () => {
       const tab = await page.context().newPage();
       await tab.goto(`${pageUrl}#/control`);
       await live(tab);
+      const { on } = await askJson("api/v1/relay");
+      await tab.waitForSelector(`#relay-switch[aria-checked="${on}"]`);
       await tab.getByRole("switch", { name: "Socket" }).click();
       await tab.getByRole("dialog").waitFor();
       await signIn(tab);
-      await tab.getByRole("dialog").waitFor({ state: "detached" });
-      const on = await tab.getAttribute("#relay-switch", "aria-checked");
+      await tab.waitForSelector(`#relay-switch[aria-checked="${!on}"]`);
       await tab.getByRole("switch", { name: "Socket" }).click();
-      await tab.waitForSelector(`#relay-switch[aria-checked="${on !== "true"}"]`);
+      await tab.waitForSelector(`#relay-switch[aria-checked="${on}"]`);
+      await tab.goto(`${pageUrl}#/access`);
+      await tab.reload();
+      await tab.locator(".tokens li").first().waitFor();
       await tab.close();
     }));
 });
@@ -327,15 +333,32 @@ describe("the owner", { skip: SKIP }, () => {
 
   it("is asked again where the password was changed meanwhile", () =>
     looking("changed-meanwhile", { allowConsole: true }, async (page) => {
+      await ask("api/v1/settings", "PATCH", { access: { reading: "open" } });
       await live(page);
+      const { on } = await askJson("api/v1/relay");
+      await page.waitForSelector(`#relay-switch[aria-checked="${on}"]`);
       const answer = await ask("api/v1/password", "POST", { password: PASSWORD });
       assert.equal(answer.status, 200, answer.text);
       await page.getByRole("switch", { name: "Socket" }).click();
       await page.getByRole("dialog").waitFor();
       await signIn(page);
-      await page.getByRole("dialog").waitFor({ state: "detached" });
-      await live(page);
+      await page.waitForSelector(`#relay-switch[aria-checked="${!on}"]`);
+      await ask("api/v1/settings", "PATCH", { access: { reading: "closed" } });
       await own();
+    }));
+
+  it("who is out because of that is asked at every address, and then sees what is live again", () =>
+    looking("ended", { allowConsole: true }, async (page) => {
+      await live(page);
+      await ask("api/v1/password", "POST", { password: NEW_PASSWORD });
+      // Its stream may end at once, or go on until it asks for anything else.
+      await page.evaluate(() => {
+        location.hash = "#/energy";
+      });
+      await page.getByRole("heading", { name: "Sign in to Kettle" }).waitFor();
+      await signIn(page, NEW_PASSWORD);
+      await page.getByRole("heading", { name: "Energy", exact: true }).waitFor();
+      await live(page);
     }));
 });
 
@@ -354,4 +377,58 @@ describe("too many wrong passwords", { skip: SKIP }, () => {
       await picture(page, "too-many");
       assert.equal((await ask("api/v1/reading")).status, 200);
     }));
+});
+
+describe("a plug with a button", { skip: SKIP }, () => {
+  const folder = mkdtempSync(join(tmpdir(), "ossp-button-"));
+  const isMock = process.env.OSSP_BIN?.endsWith(".mjs");
+  before(async () => {
+    await close();
+    const scenario = join(folder, "button.toml");
+    // Somebody presses it now and then.
+    writeFileSync(
+      scenario,
+      "[[load.heater]]\npower_w = 1000\n[[event.button]]\nat_s = 30\nfor_s = 0.5\nevery_s = 15\n",
+    );
+    await open({ fresh: true, more: isMock ? ["--button"] : ["--scenario", scenario] });
+  });
+  after(() => rmSync(folder, { recursive: true }));
+
+  it("waits for a press of it, and belongs to whoever is beside it; then it wants to join the network", () => {
+    // The virtual plug has no radio: here it claims to be a real one.
+    const prepare = (page) =>
+      page.route("**/api/v1/info", async (route) =>
+        route.fulfill({ json: { ...(await askJson("api/v1/info")), board: "a real one" } }),
+      );
+    const steps = async (page) => {
+      await page.getByText("Then press the button").waitFor();
+      await field(page, "password").fill(PASSWORD);
+      await field(page, "again").fill(PASSWORD);
+      await field(page, "wifi.ssid").fill("home");
+      await field(page, "wifi.password").fill("short");
+      await button(page, "Make this plug mine").click();
+      await page
+        .locator(".field")
+        .filter({ has: field(page, "wifi.password") })
+        .locator(".field-error:not(:empty)")
+        .waitFor();
+      await field(page, "wifi.password").fill("long enough");
+      await picture(page, "setup-filled-phone");
+      await button(page, "Make this plug mine").click();
+      await page.getByRole("heading", { name: "Now press the button of the plug" }).waitFor();
+      await page.locator(".countdown").filter({ hasText: "left" }).waitFor();
+      await noSidewaysScroll(page, "the page that waits");
+      await picture(page, "setup-button-phone");
+      if (isMock) await ask("mock?press=1");
+      await page.getByRole("heading", { name: "This plug is yours" }).waitFor({ timeout: 60_000 });
+      await page.getByText("It joins home at its next start").waitFor();
+      await picture(page, "setup-done-phone");
+      await button(page, "Later").click();
+      await live(page);
+      await signedIn(page);
+      await own();
+      assert.equal((await askJson("api/v1/settings")).wifi.ssid, "home");
+    };
+    return looking("button", { ...stranger, ...phone }, steps, "", prepare);
+  });
 });

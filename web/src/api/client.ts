@@ -75,8 +75,8 @@ export const signer = new Signer();
 /** Rises when something was refused because nobody is signed in. */
 export const denied = new Signal(0);
 
-/** Asks whoever sits there to sign in; true: done. The page that can do that sets it. */
-export const desk: { ask: () => Promise<boolean> } = { ask: async () => false };
+/** Asks whoever sits there to sign in, true: done; and whether somebody is just becoming the owner. Pages set both. */
+export const desk: { ask: () => Promise<boolean>; claiming: boolean } = { ask: async () => false, claiming: false };
 
 let asking: Promise<boolean> | undefined;
 
@@ -287,7 +287,8 @@ export const api = {
   },
   setup: () => readJson<SetupState>("/api/v1/setup"),
   claim: async (wish: Json) => parsed<SetupState>(await change("POST", "/api/v1/setup", () => wish)),
-  tokens: async () => (await readJson<{ tokens: Token[] }>(TOKENS, true)).tokens,
+  /** Not even these are told to a session: it takes the password. */
+  tokens: async () => (JSON.parse((await change("GET", TOKENS)).text) as { tokens: Token[] }).tokens,
   makeToken: async (name: string, scope: Right) =>
     parsed<Token & { token: string }>(await change("POST", TOKENS, () => ({ name, scope }))),
   revokeToken: (id: number) => change("DELETE", `${TOKENS}/${id}`),

@@ -1,5 +1,5 @@
 // Who may do what: who is signed in, the password, open reading, the access point, and tokens for programs.
-import { api, Refused, signIn } from "../api/client";
+import { api, Refused, signer, signIn } from "../api/client";
 import { plug } from "../api/plug";
 import type { Right, Token } from "../api/types";
 import { h, setAttribute, setText } from "../lib/dom";
@@ -184,7 +184,9 @@ function tokensCard(): HTMLElement {
       await load();
     });
   });
-  void trying(load);
+  const ask = h("button", { type: "button", class: "small", onclick: () => void trying(load) }, "Show them");
+  if (signer.able) void trying(load);
+  else list.replaceChildren(h("li", {}, ask));
   return h(
     "section",
     { "class": "card settings", "id": "tokens", "tabindex": -1, "aria-labelledby": "tokens-title" },

@@ -1,5 +1,5 @@
 // The first minutes of a plug: one form that makes somebody its owner, the button that confirms it, and signed in.
-import { api, Refused, signIn } from "../api/client";
+import { api, desk, Refused, signIn } from "../api/client";
 import { plug } from "../api/plug";
 import type { Json, SetupState } from "../api/types";
 import { h, setAttribute, setText } from "../lib/dom";
@@ -157,6 +157,7 @@ export async function setupPage(life: Lifetime): Promise<Node> {
     setText(problem, "");
     if (form.refuse(wrong()).length > 0 || element.querySelector("[aria-invalid]")) return;
     setAttribute(submit, "disabled", true);
+    desk.claiming = true;
     try {
       const asked = wish(form, hasRadio, (zone) => table.get(zone));
       const answer = await api.claim(asked);
@@ -170,12 +171,16 @@ export async function setupPage(life: Lifetime): Promise<Node> {
         field: one.field.replace(/^(device|wifi)\.(?=name|access_point)/, ""),
       }));
       const rest = form.refuse(fields);
+      desk.claiming = false;
       const more = rest.map((one) => ` ${one.field}: ${one.message}.`).join("");
       setText(problem, `${(error as Error).message}${more}`);
       if (error instanceof Refused && error.code === "already_set_up") void plug.meet();
     } finally {
       setAttribute(submit, "disabled", false);
     }
+  });
+  life.add(() => {
+    desk.claiming = false;
   });
   page.append(
     h("h1", {}, "Make this plug yours"),
@@ -207,6 +212,7 @@ function waitForButton(
   const problem = h("p", { class: "problem", role: "alert" });
   const back = (why: string): void => {
     clearInterval(timer);
+    desk.claiming = false;
     card.replaceWith(element);
     setText(element.querySelector(".problem") as Element, why);
   };
@@ -258,6 +264,8 @@ async function finished(page: HTMLElement, password: string, network: string): P
   const go = async (): Promise<void> => {
     history.replaceState(null, "", "#/");
     await plug.meet();
+    desk.claiming = false;
+    dispatchEvent(new Event("hashchange"));
   };
   try {
     await signIn(password);
