@@ -18,6 +18,7 @@ use metering::units::{Hertz, Seconds};
 use ossp_embassy::EmbassyClock;
 use plug::app::{Link, run_core};
 use plug::core::civil::Zone;
+use plug::core::claims::RelayStatus;
 use plug::core::protection::DEFAULT_LIMIT;
 use plug::core::{Core, Moment};
 use plug::platform::Clock;
@@ -84,13 +85,10 @@ pub fn start() -> Shared {
     static LINK: ConstStaticCell<Link<CriticalSectionRawMutex>> = ConstStaticCell::new(Link::new());
     static FRONT_END: StaticCell<FrontEnd> = StaticCell::new();
     static BASIS: StaticCell<Basis> = StaticCell::new();
-    static STATE: StaticCell<State> = StaticCell::new();
     let reference = analog::reference();
     let (front_end, calibration) =
         BOARD.front_end(reference).zip(BOARD.calibration(reference)).unwrap_or_else(no_front_end);
-    let now = Moment { instant: EmbassyClock.now(), time: None };
-    let status = core().relay_status(now, None);
-    let state = STATE.init_with(|| State::new(status, calibration.clone()));
+    let state = make_state(first_status(), calibration.clone());
     let basis =
         Basis { hardware: HARDWARE, board: calibration.clone(), zone: |text| Zone::parse(text).is_ok() };
     let link: &'static Link<_> = LINK.take();
@@ -98,6 +96,20 @@ pub fn start() -> Shared {
     // SAFETY: `run` takes a pointer to `Parts` and makes the box of it again.
     unsafe { task_create("core", run, parts.cast(), max_task_priority(), None, STACK) };
     Shared { link, front_end: FRONT_END.init(front_end), basis: BASIS.init(basis), state }
+}
+
+// These are made one after the other, each in a frame of its own: together they would be the deepest that the main
+// stack ever goes.
+
+#[inline(never)]
+fn first_status() -> RelayStatus {
+    core().relay_status(Moment { instant: EmbassyClock.now(), time: None }, None)
+}
+
+#[inline(never)]
+fn make_state(status: RelayStatus, calibration: Calibration) -> &'static State {
+    static STATE: StaticCell<State> = StaticCell::new();
+    STATE.init_with(|| State::new(status, calibration))
 }
 
 extern "C" fn run(parts: *mut c_void) {

@@ -4,6 +4,8 @@
 //! that long only the sampling interrupt is let through, whose path lies in RAM (`sampler.rs`); everything else
 //! waits. Between two sectors others get their turn. What an erase costs the samples is counted.
 
+use alloc::vec;
+use alloc::vec::Vec;
 use core::sync::atomic::{AtomicU32, Ordering};
 
 use embassy_futures::yield_now;
@@ -83,9 +85,14 @@ pub struct Part {
     length: u32,
 }
 
+/// Memory for the partition table, 3 KB: on the heap, for as long as it is needed.
+pub fn table_buffer() -> Vec<u8> {
+    vec![0; PARTITION_TABLE_MAX_LEN]
+}
+
 /// The partition of this name, as the table in the flash has it.
 pub fn find(flash: &mut FlashStorage<'static>, label: &str) -> Option<Part> {
-    let mut buffer = [0; PARTITION_TABLE_MAX_LEN];
+    let mut buffer = table_buffer();
     let table = alone(|| read_partition_table(flash, &mut buffer)).ok()?;
     table
         .iter()

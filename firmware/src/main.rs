@@ -35,6 +35,8 @@ use esp_hal::timer::timg::TimerGroup;
 use esp_println::println;
 use esp_storage::FlashStorage;
 use plug::starts::{self, Starts};
+use plug::storage::layout;
+use plug::storage::region::Region;
 use static_cell::StaticCell;
 
 use boards::BOARD;
@@ -85,7 +87,10 @@ async fn main(spawner: Spawner) {
     let flash: &'static Shared = FLASH.init(Mutex::new(FlashStorage::new(chip.FLASH)));
     let data = flash::find(&mut *flash.lock().await, "data");
     let starts = match data {
-        Some(part) => starts::count(&mut EspFlash { flash, part }, start.reason, &start.detail).await,
+        Some(part) => {
+            let flash = Mutex::new(Some(EspFlash { flash, part }));
+            starts::count(Region::new(&flash, layout::STARTS), start.reason, &start.detail).await
+        }
         None => Starts { trouble: Some(starts::Trouble::Flash), ..Starts::default() },
     };
 

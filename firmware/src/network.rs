@@ -43,7 +43,7 @@ pub fn listen(networks: Networks) -> &'static Listener<2> {
         ConstStaticCell::new(Pool::new());
     static LISTENER: StaticCell<Listener<2>> = StaticCell::new();
     let stacks = [(networks.station, limits::WEB_WORKERS), (networks.access_point, ACCESS_POINT_ROOM)];
-    let listener = LISTENER.init(Listener::new(HTTP, BUFFERS.take(), stacks));
+    let listener = LISTENER.init(Listener::new(HTTP, BUFFERS.take(), stacks).with_access_point(ACCESS_POINT));
     listener.set_active(ACCESS_POINT, false);
     listener
 }

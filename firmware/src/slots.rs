@@ -3,13 +3,12 @@
 use embassy_futures::yield_now;
 use esp_bootloader_esp_idf::ota::{Ota, OtaImageState};
 use esp_bootloader_esp_idf::partitions::{
-    AppPartitionSubType, DataPartitionSubType, Error as TableError, PARTITION_TABLE_MAX_LEN, PartitionType,
-    read_partition_table,
+    AppPartitionSubType, DataPartitionSubType, Error as TableError, PartitionType, read_partition_table,
 };
 use esp_storage::FlashStorage;
 use plug::platform::{ImageState, UpdateSlots};
 
-use crate::flash::{FlashError, Part, Shared, alone, counted, find};
+use crate::flash::{FlashError, Part, Shared, alone, counted, find, table_buffer};
 use crate::hold;
 
 /// Application partitions of `partitions.csv`.
@@ -48,7 +47,7 @@ impl<'a> EspSlots<'a> {
     /// Finds out which slot runs; `None` if the table in the flash is not ours.
     pub async fn find(flash: &'a Shared) -> Option<Self> {
         let mut storage = flash.lock().await;
-        let mut buffer = [0; PARTITION_TABLE_MAX_LEN];
+        let mut buffer = table_buffer();
         let table = alone(|| read_partition_table(&mut storage, &mut buffer)).ok()?;
         let booted = table.booted_partition().ok()??;
         let [first, second] = SLOTS;
@@ -67,11 +66,13 @@ impl<'a> EspSlots<'a> {
     }
 }
 
+/// Not inlined: it reads the table through the driver, which takes 4 KB of the stack.
+#[inline(never)]
 fn with_record<R>(
     flash: &mut FlashStorage<'static>,
     action: impl FnOnce(&mut Ota<'_, 'static>) -> Result<R, TableError>,
 ) -> Result<R, TableError> {
-    let mut buffer = [0; PARTITION_TABLE_MAX_LEN];
+    let mut buffer = table_buffer();
     let table = alone(|| read_partition_table(flash, &mut buffer))?;
     let entry = table.find_partition(PartitionType::Data(DataPartitionSubType::Ota))?;
     let region = entry.ok_or(TableError::Invalid)?.as_flash_region(flash);

@@ -70,6 +70,9 @@ impl EspWifi {
     }
 
     /// Tells the driver what there is to be: station, access point, or both.
+    ///
+    /// Not inlined: the driver's settings are large, and copied.
+    #[inline(never)]
     fn configure(&mut self) -> Result<(), LinkError> {
         let station = self.known.clone().unwrap_or_default();
         let config = match self.own.clone() {

@@ -170,7 +170,7 @@ where
         apart(|| async {
             clock.sleep_until(clock.now().after(limits::SETTLED)).await;
             // An error shows at the next start at the latest.
-            let _ = starts::settled(&mut Region::new(&flash, layout::STARTS), web.starts).await;
+            let _ = starts::settled(Region::new(&flash, layout::STARTS), web.starts).await;
             // Not an end: what is taken at the start stays taken, so that memory that is lost can be told from this.
             pending::<()>().await;
         }),

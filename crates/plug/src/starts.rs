@@ -2,13 +2,13 @@
 
 use embedded_storage_async::nor_flash::NorFlash;
 use heapless::{String, Vec};
-use sequential_storage::cache::{Cache, Uncached};
-use sequential_storage::map::{MapConfig, MapStorage};
 use serde::Serialize;
 
 use crate::limits;
 use crate::platform::Clock;
 use crate::state::State;
+use crate::storage::careful::Careful;
+use crate::storage::item::{self, Map};
 
 /// The last time that the plug ended badly.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -55,15 +55,14 @@ const RECORD: usize = 4 + 1 + limits::RESET_REASON + limits::RESET_DETAIL;
 const BUFFER: usize = (1 + RECORD).next_multiple_of(32);
 
 type Error<E> = sequential_storage::Error<E>;
-type Map<'f, F> = MapStorage<u8, &'f mut F, Cache<Uncached, Uncached, Uncached, u8>>;
 
 /// Counts this start in the first [`limits::STARTS_REGION`] bytes of the plug's data partition (`flash` begins
 /// there), and keeps why the one before ended if it ended badly. A power cut in here leaves the old or the new count.
 /// Dropping the future is a power cut. Takes a few milliseconds, and an erase once in some hundred starts.
-pub async fn count<F: NorFlash>(flash: &mut F, reset_reason: &str, reset_detail: &str) -> Starts {
+pub async fn count<F: NorFlash>(flash: F, reset_reason: &str, reset_detail: &str) -> Starts {
     let failed = Starts { trouble: Some(Trouble::Flash), ..Starts::default() };
-    let Ok(config) = MapConfig::try_new(0..limits::STARTS_REGION) else { return failed };
-    let mut map = Map::new(flash, config, Cache::new_uncached());
+    let mut flash = Careful::plain(flash);
+    let Some(mut map) = item::map(&mut flash, limits::STARTS_REGION) else { return failed };
     let (before, trouble) = match read(&mut map).await {
         Ok(before) => (before, None),
         Err(Error::Storage { .. }) => return failed,
@@ -90,12 +89,12 @@ pub async fn count<F: NorFlash>(flash: &mut F, reset_reason: &str, reset_detail:
 ///
 /// # Errors
 /// The flash does not take it: the next bad end counts with those before.
-pub async fn settled<F: NorFlash>(flash: &mut F, starts: &Starts) -> Result<(), Trouble> {
+pub async fn settled<F: NorFlash>(flash: F, starts: &Starts) -> Result<(), Trouble> {
     if starts.bad_in_a_row == 0 {
         return Ok(());
     }
-    let config = MapConfig::try_new(0..limits::STARTS_REGION).map_err(|_| Trouble::Flash)?;
-    let mut map = Map::new(flash, config, Cache::new_uncached());
+    let mut flash = Careful::plain(flash);
+    let mut map = item::map(&mut flash, limits::STARTS_REGION).ok_or(Trouble::Flash)?;
     map.store_item(&mut [0; BUFFER], &BAD_IN_A_ROW, &0_u8).await.map_err(|_| Trouble::Flash)
 }
 
@@ -107,7 +106,7 @@ struct Kept {
     bad_in_a_row: u8,
 }
 
-async fn read<F: NorFlash>(map: &mut Map<'_, F>) -> Result<Kept, Error<F::Error>> {
+async fn read<F: NorFlash>(map: &mut Map<'_, Careful<F>>) -> Result<Kept, Error<F::Error>> {
     let mut buffer = [0; BUFFER];
     let number = map.fetch_item(&mut buffer, &COUNT).await?.unwrap_or(0);
     let fault = map.fetch_item::<&[u8]>(&mut buffer, &FAULT).await?.and_then(Fault::from_record);
@@ -117,7 +116,11 @@ async fn read<F: NorFlash>(map: &mut Map<'_, F>) -> Result<Kept, Error<F::Error>
 
 /// Stores what changed, and looks whether it is there. The fault comes first: a cut between the two leaves it with
 /// the number it belongs to.
-async fn write<F: NorFlash>(map: &mut Map<'_, F>, kept: &Kept, before: &Kept) -> Result<(), Error<F::Error>> {
+async fn write<F: NorFlash>(
+    map: &mut Map<'_, Careful<F>>,
+    kept: &Kept,
+    before: &Kept,
+) -> Result<(), Error<F::Error>> {
     let mut buffer = [0; BUFFER];
     if let Some(fault) = kept.fault.as_ref().filter(|_| kept.fault != before.fault) {
         map.store_item(&mut buffer, &FAULT, &fault.record().as_slice()).await?;
@@ -130,7 +133,10 @@ async fn write<F: NorFlash>(map: &mut Map<'_, F>, kept: &Kept, before: &Kept) ->
 }
 
 /// Stores all of it where nothing else is any more.
-async fn write_afresh<F: NorFlash>(map: &mut Map<'_, F>, kept: &Kept) -> Result<(), Error<F::Error>> {
+async fn write_afresh<F: NorFlash>(
+    map: &mut Map<'_, Careful<F>>,
+    kept: &Kept,
+) -> Result<(), Error<F::Error>> {
     map.erase_all().await?;
     write(map, kept, &Kept::default()).await
 }

@@ -25,6 +25,7 @@ use embassy_futures::poll_once;
 use embassy_net::Stack;
 use embassy_net::tcp::{Error, State};
 use embassy_time::Duration;
+use plug::platform::Acceptor;
 
 use crate::pool::Buffers;
 use crate::socket::Socket;
@@ -39,6 +40,7 @@ pub struct Listener<const STACKS: usize> {
     port: u16,
     buffers: &'static dyn Buffers,
     sides: [Side; STACKS],
+    access_point: Option<usize>,
 }
 
 /// One network.
@@ -65,7 +67,13 @@ impl<const STACKS: usize> Listener<STACKS> {
             listening: Cell::new(0),
             open: Cell::new(0),
         });
-        Self { port, buffers, sides }
+        Self { port, buffers, sides, access_point: None }
+    }
+
+    /// Network number `which` is the plug's own access point.
+    #[must_use]
+    pub fn with_access_point(self, which: usize) -> Self {
+        Self { access_point: Some(which), ..self }
     }
 
     /// Network number `which` came up or went down: whoever waits for clients is shared out anew. Connections that
@@ -176,6 +184,13 @@ impl<const STACKS: usize> TcpAccept for Listener<STACKS> {
                 }
             }
         }
+    }
+}
+
+impl<const STACKS: usize> Acceptor for Listener<STACKS> {
+    fn by_access_point(&self, socket: &Socket<'_>) -> bool {
+        let own = self.access_point.and_then(|which| self.sides.get(which));
+        own.is_some_and(|own| core::ptr::eq(own, socket.place.side))
     }
 }
 

@@ -14,6 +14,7 @@ use embassy_time::{Duration, Instant, Timer, with_timeout};
 use embedded_io_async::{Read, Write};
 use futures_lite::future::{block_on, or, poll_once, zip};
 use ossp_embassy::{HANDSHAKE_TIMEOUT, Listener, Pool};
+use plug::platform::Acceptor;
 use wire::{Network, SOCKETS};
 
 const PORT: u16 = 80;
@@ -322,4 +323,28 @@ fn networks_come_and_go_under_load() {
     };
     run(&[&station, &access_point], or(clients, workers));
     assert!(served.get() >= 80);
+}
+
+#[test]
+fn whoever_comes_by_the_access_point_is_known() {
+    let (station, access_point) = (Network::new(1), Network::new(2));
+    let stacks = [(station.plug, 2), (access_point.plug, 2)];
+    let listener = Listener::new(PORT, pool::<2>(), stacks).with_access_point(1);
+    run(&[&station, &access_point], async {
+        for (network, expected) in [(&station, false), (&access_point, true), (&station, false)] {
+            let mut client = socket(network.client);
+            let accept = async {
+                let (_, socket) = listener.accept().await.unwrap();
+                listener.by_access_point(&socket)
+            };
+            // The other one listens on the other network.
+            let both = or(accept, async {
+                let (_, socket) = listener.accept().await.unwrap();
+                listener.by_access_point(&socket)
+            });
+            let (by_access_point, connected) = zip(both, client.connect((network.address, PORT))).await;
+            connected.unwrap();
+            assert_eq!(by_access_point, expected);
+        }
+    });
 }

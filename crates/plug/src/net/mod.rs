@@ -16,6 +16,7 @@ use serde::Serialize;
 
 pub use words::sentence;
 
+use crate::apart::apart;
 use crate::limits;
 use crate::platform::{Address, Clock, Credentials, Instant, LinkError, Network, Ssid, Wifi};
 use crate::settings::schema::AccessPointWhen;
@@ -247,14 +248,14 @@ impl<W: Wifi, C: Clock> Radio<'_, W, C> {
     }
 }
 
-/// `action`, or `late` if it takes longer than `limit`.
+/// `action`, or `late` if it takes longer than `limit`. Apart: one of them runs at a time.
 async fn bounded<C: Clock, T>(
     clock: &C,
     limit: Duration,
     late: LinkError,
     action: impl Future<Output = Result<T, LinkError>>,
 ) -> Result<T, LinkError> {
-    match select(action, clock.sleep_until(clock.now().after(limit))).await {
+    match select(apart(|| action), clock.sleep_until(clock.now().after(limit))).await {
         Either::First(result) => result,
         Either::Second(()) => Err(late),
     }

@@ -36,6 +36,8 @@ const BLANK: [u8; ENTRY as usize] = [0xff; ENTRY as usize];
 #[derive(Clone, Debug)]
 pub struct Careful<F> {
     flash: F,
+    /// What lies before the flash that others see: the log's sector, or nothing.
+    before: u32,
     /// The first free entry; `None` before the log was looked at, and where something failed or was cut since.
     free: Option<u32>,
 }
@@ -54,7 +56,13 @@ struct Log {
 impl<F: NorFlash> Careful<F> {
     /// Around `flash` (sectors of 4,096 bytes). The log is looked at with the first use.
     pub const fn new(flash: F) -> Self {
-        Self { flash, free: None }
+        Self { flash, before: SECTOR, free: None }
+    }
+
+    /// Around `flash` too, but all of it and without a log: for places that were laid out before there was one, and
+    /// which the library for maps is to see as the same kind of flash as the others.
+    pub(crate) const fn plain(flash: F) -> Self {
+        Self { flash, before: 0, free: None }
     }
 
     /// The flash, with the log.
@@ -66,6 +74,9 @@ impl<F: NorFlash> Careful<F> {
     async fn recover(&mut self) -> Result<u32, F::Error> {
         if let Some(free) = self.free {
             return Ok(free);
+        }
+        if self.before == 0 {
+            return Ok(0);
         }
         let log = self.read_log().await?;
         let mut free = log.free;
@@ -156,11 +167,11 @@ impl<F: NorFlash> ReadNorFlash for Careful<F> {
 
     async fn read(&mut self, offset: u32, bytes: &mut [u8]) -> Result<(), Self::Error> {
         self.recover().await?;
-        self.flash.read(offset.saturating_add(SECTOR), bytes).await
+        self.flash.read(offset.saturating_add(self.before), bytes).await
     }
 
     fn capacity(&self) -> usize {
-        self.flash.capacity().saturating_sub(SECTOR as usize)
+        self.flash.capacity().saturating_sub(self.before as usize)
     }
 }
 
@@ -170,6 +181,9 @@ impl<F: NorFlash> NorFlash for Careful<F> {
 
     async fn erase(&mut self, from: u32, to: u32) -> Result<(), Self::Error> {
         const { assert!(F::ERASE_SIZE == SECTOR as usize && 4_usize.is_multiple_of(F::WRITE_SIZE)) };
+        if self.before == 0 {
+            return self.flash.erase(from, to).await;
+        }
         for sector in 1 + from / SECTOR..1 + to / SECTOR {
             let mut free = self.recover().await?;
             self.free = None;
@@ -186,6 +200,6 @@ impl<F: NorFlash> NorFlash for Careful<F> {
 
     async fn write(&mut self, offset: u32, bytes: &[u8]) -> Result<(), Self::Error> {
         self.recover().await?;
-        self.flash.write(offset.saturating_add(SECTOR), bytes).await
+        self.flash.write(offset.saturating_add(self.before), bytes).await
     }
 }

@@ -44,14 +44,20 @@ pub enum Found {
     Unreadable,
 }
 
-type Map<'f, F> = MapStorage<u8, &'f mut F, Cache<Uncached, Uncached, Uncached, u8>>;
+/// All maps of the plug: one kind of flash beneath them, or a chip would have the library's code several times.
+pub(crate) type Map<'f, F> = MapStorage<u8, &'f mut F, Cache<Uncached, Uncached, Uncached, u8>>;
 type Error<F> = sequential_storage::Error<<F as embedded_storage_async::nor_flash::ErrorType>::Error>;
 
-/// The map in all of `flash`.
-fn map<F: NorFlash>(flash: &mut F) -> Option<Map<'_, F>> {
-    let end = u32::try_from(flash.capacity()).ok()?;
-    let config = MapConfig::try_new(0..end).ok()?;
+/// The map in the first `length` bytes of `flash`.
+pub(crate) fn map<F: NorFlash>(flash: &mut F, length: u32) -> Option<Map<'_, F>> {
+    let config = MapConfig::try_new(0..length).ok()?;
     Some(Map::new(flash, config, Cache::new_uncached()))
+}
+
+/// The map in all of `flash`.
+fn whole<F: NorFlash>(flash: &mut F) -> Option<Map<'_, F>> {
+    let length = u32::try_from(flash.capacity()).ok()?;
+    map(flash, length)
 }
 
 /// Memory for key and value, in whole words of any flash, for as long as it is needed.
@@ -69,7 +75,7 @@ pub(crate) async fn fetch<F: NorFlash>(
     most: usize,
     read: &mut dyn FnMut(&[u8]),
 ) -> Result<(), Found> {
-    let mut map = map(flash).ok_or(Found::Unreadable)?;
+    let mut map = whole(flash).ok_or(Found::Unreadable)?;
     let mut buffer = buffer(most).ok_or(Found::Unreadable)?;
     match map.fetch_item::<&[u8]>(&mut buffer, &KEY).await {
         Ok(None) => Ok(()),
@@ -92,7 +98,7 @@ pub(crate) async fn put<F: NorFlash>(flash: &mut F, most: usize, text: Text<'_>)
     if text.length() > most {
         return Err(SaveError::TooLarge);
     }
-    let mut map = map(flash).ok_or(SaveError::Flash)?;
+    let mut map = whole(flash).ok_or(SaveError::Flash)?;
     let mut buffer = buffer(most).ok_or(SaveError::Memory)?;
     match write(&mut map, &mut buffer, &text).await {
         Ok(()) => return Ok(()),

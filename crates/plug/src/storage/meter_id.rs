@@ -4,10 +4,10 @@ use core::fmt;
 
 use embedded_storage_async::nor_flash::NorFlash;
 use sequential_storage::Error;
-use sequential_storage::cache::{Cache, Uncached};
-use sequential_storage::map::{MapConfig, MapStorage};
 use serde::{Serialize, Serializer};
 
+use super::careful::Careful;
+use super::item::{self, Map};
 use super::layout::METER;
 use crate::platform::Random;
 
@@ -60,10 +60,8 @@ pub enum MeterKept {
     NotKept,
 }
 
-type Map<F> = MapStorage<u8, F, Cache<Uncached, Uncached, Uncached, u8>>;
-
-fn map<F: NorFlash>(flash: F) -> Option<Map<F>> {
-    Some(Map::new(flash, MapConfig::try_new(0..METER.length).ok()?, Cache::new_uncached()))
+fn map<F: NorFlash>(flash: &mut Careful<F>) -> Option<Map<'_, Careful<F>>> {
+    item::map(flash, METER.length)
 }
 
 /// Reads the identity from the METER place (`flash` begins there); makes one where there is none.
@@ -71,7 +69,8 @@ fn map<F: NorFlash>(flash: F) -> Option<Map<F>> {
 /// Dropping the future is a power cut: the old one, or none, or the new one is there.
 pub async fn open<F: NorFlash>(flash: F, random: &mut impl Random) -> (MeterId, MeterKept) {
     let fresh = MeterId::new(random);
-    let Some(mut map) = map(flash) else { return (fresh, MeterKept::NotKept) };
+    let mut flash = Careful::plain(flash);
+    let Some(mut map) = map(&mut flash) else { return (fresh, MeterKept::NotKept) };
     let mut buffer = [0; BUFFER];
     let kept = match map.fetch_item(&mut buffer, &ID).await {
         Ok(Some(bytes)) => return (MeterId(bytes), MeterKept::Found),
@@ -93,12 +92,13 @@ pub async fn open<F: NorFlash>(flash: F, random: &mut impl Random) -> (MeterId, 
 /// Dropping the future is a power cut: the old or the new one is there.
 pub async fn renew<F: NorFlash>(flash: F, random: &mut impl Random) -> Option<MeterId> {
     let fresh = MeterId::new(random);
-    let mut map = map(flash)?;
+    let mut flash = Careful::plain(flash);
+    let mut map = map(&mut flash)?;
     store(&mut map, fresh).await.then_some(fresh)
 }
 
 /// Stores it, and looks whether it is there.
-async fn store<F: NorFlash>(map: &mut Map<F>, id: MeterId) -> bool {
+async fn store<F: NorFlash>(map: &mut Map<'_, Careful<F>>, id: MeterId) -> bool {
     let mut buffer = [0; BUFFER];
     map.store_item(&mut buffer, &ID, &id.0).await.is_ok()
         && matches!(map.fetch_item::<[u8; 8]>(&mut buffer, &ID).await, Ok(Some(bytes)) if bytes == id.0)

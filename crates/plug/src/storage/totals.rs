@@ -12,10 +12,9 @@ use heapless::Vec;
 use metering::energy::Energy;
 use metering::reading::Reading;
 use sequential_storage::Error;
-use sequential_storage::cache::{Cache, Uncached};
-use sequential_storage::map::{MapConfig, MapStorage};
 
 use super::careful::Careful;
+use super::item::{self, Map};
 use super::layout::{SECTOR, TOTALS};
 use block::{BLOCK, Block, MARKS, Mark};
 
@@ -191,13 +190,10 @@ fn month_of(day: i32) -> i32 {
     ((era * 400 + year_of_era) * 12 + month + 2) as i32
 }
 
-/// The library does not expect an erase that was cut; [`Careful`] does.
-type Map<F> = MapStorage<u8, Careful<F>, Cache<Uncached, Uncached, Uncached, u8>>;
-
 /// The marks of one meter.
 pub struct DayMarks<F: NorFlash> {
-    /// `None` where the flash has no room for it.
-    map: Option<Map<F>>,
+    /// The library for maps does not expect an erase that was cut.
+    flash: Careful<F>,
     meter: u32,
     /// The newest marks; `None` before they were read.
     newest: Option<Newest>,
@@ -229,9 +225,7 @@ impl<F: NorFlash> DayMarks<F> {
     ///
     /// Dropping the future costs nothing, or is a power cut in that erase.
     pub async fn open(flash: F, meter: u32) -> (Self, Result<(), MarksError>) {
-        let map = MapConfig::try_new(0..TOTALS.length - SECTOR).ok();
-        let map = map.map(|config| Map::new(Careful::new(flash), config, Cache::new_uncached()));
-        let mut marks = Self { map, meter, newest: None, seen: None };
+        let mut marks = Self { flash: Careful::new(flash), meter, newest: None, seen: None };
         let mut result = marks.load().await.map(|_| ());
         if result == Err(MarksError::Unreadable) {
             result = marks.begin_anew().await.and(result);
@@ -394,23 +388,29 @@ impl<F: NorFlash> DayMarks<F> {
         Ok(block)
     }
 
+    fn map(&mut self) -> Result<Map<'_, Careful<F>>, MarksError> {
+        item::map(&mut self.flash, TOTALS.length - SECTOR).ok_or(MarksError::Flash)
+    }
+
     /// What stands under a key; empty if it is another meter's.
     async fn fetch_any(&mut self, key: u8) -> Result<Block, MarksError> {
-        let map = self.map.as_mut().ok_or(MarksError::Flash)?;
+        let meter = self.meter;
+        let mut map = self.map()?;
         let mut buffer = [0; BUFFER];
         let bytes = map.fetch_item::<&[u8]>(&mut buffer, &key).await?;
-        Ok(Block::from_bytes(self.meter, bytes.unwrap_or_default()))
+        let bytes = bytes.unwrap_or_default();
+        Ok(Block::from_bytes(meter, bytes))
     }
 
     async fn store(&mut self, key: u8, block: &Block) -> Result<(), MarksError> {
-        let map = self.map.as_mut().ok_or(MarksError::Flash)?;
+        let mut map = self.map()?;
         let mut buffer = [0; BUFFER];
         Ok(map.store_item(&mut buffer, &key, &block.bytes().as_slice()).await?)
     }
 
     async fn begin_anew(&mut self) -> Result<(), MarksError> {
         self.newest = None;
-        self.map.as_mut().ok_or(MarksError::Flash)?.erase_all().await?;
+        self.map()?.erase_all().await?;
         self.load().await.map(|_| ())
     }
 }

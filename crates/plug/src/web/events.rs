@@ -19,6 +19,7 @@ use super::doors::Caller;
 use super::problem::Problem;
 use super::reply::{Budget, Draft, Lines};
 use super::site::Site;
+use crate::apart::apart;
 use crate::core::claims::RelayStatus;
 use crate::limits;
 use crate::platform::{Clock, Instant};
@@ -185,10 +186,17 @@ enum News {
 }
 
 impl<C: Clock, N: Clock, M: RawMutex> CustomBody for Stream<'_, '_, C, N, M> {
-    async fn write_response_body<W: Write>(mut self, mut writer: W) -> Result<(), W::Error> {
+    async fn write_response_body<W: Write>(self, writer: W) -> Result<(), W::Error> {
         if self.head_only {
             return Ok(());
         }
+        // Apart: what answers hands the whole future on by value, several times, and each copy lies on the stack.
+        apart(|| self.flow(writer)).await
+    }
+}
+
+impl<C: Clock, N: Clock, M: RawMutex> Stream<'_, '_, C, N, M> {
+    async fn flow<W: Write>(mut self, mut writer: W) -> Result<(), W::Error> {
         let clock = self.site.plug.network_clock;
         // Lines that were written before this client came are not news.
         self.sent.log = self.site.plug.state.log.borrow().back().map(|line| line.sequence);
@@ -239,6 +247,7 @@ impl<C, N, M: RawMutex> Stream<'_, '_, C, N, M> {
 
 impl<'s, C, N, M: RawMutex> Stream<'s, '_, C, N, M> {
     /// Puts one event together and remembers it as sent; `None` where there is no room for it now.
+    #[inline(never)]
     fn write_event(&mut self, news: &News) -> Option<Draft<'s>> {
         let most = match news {
             News::Reading => READING_JSON,

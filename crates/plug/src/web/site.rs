@@ -25,6 +25,7 @@ use super::{
     Plug, api, assets, control, energy, events, metrics, password, relay_log, relay_request, session,
     settings, setup, tokens, waveform, wifi,
 };
+use crate::apart::apart;
 use crate::core::claims::Wish;
 use crate::limits;
 use crate::platform::Clock;
@@ -74,10 +75,10 @@ impl<C: Clock, N: Clock, M: RawMutex> PathRouterService for Site<'_, C, N, M> {
             }
             Outcome::Events(seat) => {
                 // Most workers never have a stream: its future (2 KB) is not part of theirs.
-                Box::pin(events::send(self, seat, head_only, body_connection, writer)).await
+                apart(|| events::send(self, seat, head_only, body_connection, writer)).await
             }
             Outcome::Trip(recording) => {
-                Box::pin(trips::send(self, recording, head_only, body_connection, writer)).await
+                apart(|| trips::send(self, recording, head_only, body_connection, writer)).await
             }
         };
         self.exchange.finish();
