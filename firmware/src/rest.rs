@@ -7,6 +7,7 @@ use esp_println::println;
 use ossp_embassy::{EmbassyClock, Listener};
 use plug::app::{self, Parts, run_rest};
 use plug::net::factory_access_point;
+use plug::number::Places;
 use plug::platform::Identity;
 use plug::starts::Starts;
 use plug::state::State;
@@ -100,7 +101,7 @@ async fn tell(state: &State) -> ! {
     loop {
         for line in state.log.borrow().iter() {
             if line.sequence >= next {
-                println!("{:10.3} {}", line.uptime_s, line.message);
+                println!("{} {}", Places(line.uptime_s, 3), line.message);
                 next = line.sequence + 1;
             }
         }

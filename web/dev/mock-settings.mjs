@@ -4,7 +4,14 @@ import { createHash } from "node:crypto";
 const DEFAULTS = {
   schema: 1,
   device: { name: "Workbench", button_locked: false, led_off: false },
-  wifi: { ssid: "home", password: "hidden" },
+  wifi: {
+    ssid: "home",
+    password: "hidden",
+    access_point: "fallback",
+    access_point_ssid: "",
+    access_point_password: "hidden too",
+  },
+  access: { reading: "closed", hosts: [] },
   relay: {
     power_on: "last",
     start_delay_s: 0,
@@ -38,7 +45,7 @@ const DEFAULTS = {
     retry_back_off: 2,
   },
   calibration: null,
-  time: { zone: "Etc/UTC", posix: "UTC0", latitude_deg: null, longitude_deg: null },
+  time: { zone: "Etc/UTC", posix: "UTC0", source: "none", latitude_deg: null, longitude_deg: null },
 };
 
 const channel = (gain, zero_raw) => ({ gain, gain_uncertainty_pct: 3, zero_raw, zero_uncertainty_raw: 2 });
@@ -124,7 +131,9 @@ function wrongFields(settings) {
   const { voltage_min_v: low, voltage_max_v: high } = settings.protection;
   if (low !== null && high !== null && low >= high) wrong("protection.voltage_min_v", "must be below voltage_max_v");
   if (settings.device.name.length > 32) wrong("device.name", "must have at most 32 bytes");
-  const { ssid, password } = settings.wifi;
+  const { ssid, password, access_point_password: own } = settings.wifi;
+  if (own !== null && !/^[ -~]{8,63}$/.test(own)) wrong("wifi.access_point_password", "must have 8 to 63 characters");
+  if (settings.access.hosts.length > 4) wrong("access.hosts", "must be at most four names");
   if (ssid.length > 32) wrong("wifi.ssid", "must have at most 32 bytes");
   if (password !== null && (password.length < 6 || password.length > 64))
     wrong("wifi.password", "must have 8 to 64 characters");
@@ -138,6 +147,8 @@ function wrongFields(settings) {
   return found;
 }
 
+const told = (secret) => (secret === null ? null : "set");
+
 export class Settings {
   current = structuredClone(DEFAULTS);
 
@@ -149,7 +160,11 @@ export class Settings {
   get told() {
     const { wifi } = this.current;
     const { version: _, ...calibration } = this.calibration;
-    return { ...this.current, calibration, wifi: { ...wifi, password: wifi.password === null ? null : "set" } };
+    return {
+      ...this.current,
+      calibration,
+      wifi: { ...wifi, password: told(wifi.password), access_point_password: told(wifi.access_point_password) },
+    };
   }
 
   get etag() {

@@ -1,14 +1,16 @@
 // A pretended plug, to work on the page without the real program: serves the built page (or, with --dev, the sources, built
 // anew for each visit) and fakes the API with a living kettle or laptop supply. Takes the command line of the real one.
 //
-//   node dev/mock.mjs [run] [--listen ADDR:PORT] [--source sim:kettle|sim:laptop] [--dev]
+//   node dev/mock.mjs [run] [--listen ADDR:PORT] [--source sim:kettle|sim:laptop] [--dev] [--password WORDS] [--button]
 //
+// Without --password it has no owner yet; with --button whoever claims it must press it: GET /mock?press=1.
 // GET /mock?flags=clipped,lost_samples&locked=1&streams=0&null=1&welded=1 brings about what a kettle rarely does.
 import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { ASSETS, bundle } from "../build.mjs";
+import { Access } from "./mock-access.mjs";
 import { Control, energyPage, tripWaveform } from "./mock-control.mjs";
 import { Settings } from "./mock-settings.mjs";
 
@@ -25,6 +27,8 @@ const upSeconds = () => (Date.now() - startedAt) / 1000;
 let newest = null;
 const state = { flags: [], streams: 4, nulls: false };
 const settings = new Settings();
+const ID = "ossp-7f3a";
+const access = new Access(ID, settings, options);
 const control = new Control(settings, upSeconds, () => newest);
 const energy = { import: 0, export: 0, belowNoise: 0 };
 const listeners = new Set();
@@ -39,6 +43,8 @@ function parse(words) {
     host,
     port: Number(port),
     source: value("--source", "sim:kettle").split(":")[1],
+    password: value("--password"),
+    button: words.includes("--button"),
     dev: words.includes("--dev"),
   };
 }
@@ -284,6 +290,7 @@ function reset(body, response) {
     return;
   }
   settings.current = new Settings().current;
+  access.ha1 = null;
   json(response, {});
 }
 
@@ -297,9 +304,16 @@ function events(request, response) {
   request.on("close", () => listeners.delete(response));
 }
 
+function info(request, response) {
+  const all = INFO();
+  const { id, name, version, git, build, board, chip, uptime_s, reset_reason, setup_complete, reading } = all;
+  const basics = { id, name, version, git, build, board, chip, uptime_s, reset_reason, setup_complete, reading };
+  json(response, access.open || access.judge(request).right ? all : basics);
+}
+
 const INFO = () => ({
-  id: "ossp-7f3a",
-  name: settings.current.device.name || "ossp-7f3a",
+  id: ID,
+  name: settings.current.device.name || ID,
   version: "0.1.0",
   git: "mock",
   build: "dev",
@@ -308,7 +322,8 @@ const INFO = () => ({
   source: `simulated ${options.source}`,
   uptime_s: upSeconds(),
   reset_reason: "power_on",
-  setup_complete: true,
+  setup_complete: access.ha1 !== null,
+  reading: settings.current.access.reading,
   time: Date.now() / 1000,
   sample_rate_hz: RATE_HZ,
   nominal_voltage_v: 230,
@@ -322,6 +337,20 @@ const CHANGES = {
   "POST /api/v1/identify": (_, response) => json(response, {}),
   "POST /api/v1/restart": (_, response) => json(response, {}),
   "POST /api/v1/reset": reset,
+  "POST /api/v1/setup": (body, response) => {
+    const [status, answer, ...more] = access.claim(body);
+    if (more.length === 0) json(response, answer, status);
+    else refuse(response, status, answer, more[0], more[1] && { fields: more[1] });
+  },
+  "POST /api/v1/session": (_, response) => {
+    response.setHeader("Set-Cookie", access.signIn());
+    json(response, { right: "admin", expires_in_s: 43_200 });
+  },
+  "POST /api/v1/tokens": (body, response) => json(response, access.makeToken(body), 201),
+  "POST /api/v1/password": (body, response, _, who) => {
+    if (access.change(body, who)) json(response, { changed: true });
+    else refuse(response, 422, "bad_field", "The field password must have 10 characters.");
+  },
 };
 
 const GETS = {
@@ -331,7 +360,14 @@ const GETS = {
   "/pages.js": (_, response) => asset("pages.js", response),
   "/zones.json": (_, response) => asset("zones.json", response),
   "/favicon.svg": (_, response) => asset("favicon.svg", response),
-  "/api/v1/info": (_, response) => json(response, INFO()),
+  "/api/v1/info": info,
+  "/api/v1/setup": (_, response) => json(response, access.setupState()),
+  "/api/v1/session": (request, response) => {
+    const { right = null, by = "open", left = null } = access.judge(request);
+    response.setHeader("OSSP-Challenge", access.challenge());
+    json(response, { right, by, expires_in_s: left });
+  },
+  "/api/v1/tokens": (_, response) => json(response, access.listTokens()),
   "/api/v1/reading": (_, response) =>
     newest ? json(response, newest) : refuse(response, 503, "no_reading", "There is no reading yet."),
   "/api/v1/relay": (_, response) => json(response, control.status()),
@@ -355,6 +391,7 @@ const GETS = {
       if (query.get("locked") === "1") control.tripNow();
       else control.rearm("re-armed by hand; still off");
     }
+    if (query.has("press")) access.press();
     if (query.has("welded")) control.weld(query.get("welded") === "1");
     if (query.has("null")) state.nulls = query.get("null") === "1";
     if (query.has("streams")) state.streams = Number(query.get("streams"));
@@ -363,13 +400,34 @@ const GETS = {
   },
 };
 
+function unauthorized(request, response, code = "unauthorized", message = "Sign in first.", stale = false) {
+  const ours = request.headers["x-requested-with"] === "ossp";
+  response.setHeader(
+    ours ? "OSSP-Challenge" : "WWW-Authenticate",
+    `${ours ? "" : "Digest "}${access.challenge(stale)}`,
+  );
+  refuse(response, 401, code, message);
+}
+
 const server = createServer((request, response) => {
   const { pathname, searchParams } = new URL(request.url, "http://plug");
-  const change = CHANGES[`${request.method} ${pathname}`];
+  const { method } = request;
+  const who = access.allow(request, pathname, (status, code, message, { stale, wait } = {}) => {
+    if (wait) response.setHeader("Retry-After", wait);
+    if (status === 401) unauthorized(request, response, code, message, stale);
+    else refuse(response, status, code, message);
+  });
+  if (!who) return;
+  const change = CHANGES[`${method} ${pathname}`];
   const trip = pathname.match(/^\/api\/v1\/trips\/(\d+)\/waveform$/);
-  if (change) withBody(request, response, (body) => change(body, response, request));
-  else if (request.method === "GET" && GETS[pathname]) GETS[pathname](request, response, searchParams);
-  else if (request.method === "GET" && control.trips.some(({ number }) => number === Number(trip?.[1]))) {
+  const token = pathname.match(/^\/api\/v1\/tokens\/(\d+)$/);
+  if (change) withBody(request, response, (body) => change(body, response, request, who));
+  else if (method === "GET" && GETS[pathname]) GETS[pathname](request, response, searchParams);
+  else if (method === "DELETE" && pathname === "/api/v1/session") {
+    response.setHeader("Set-Cookie", access.signOut(request));
+    json(response, { signed_out: true });
+  } else if (method === "DELETE" && access.revoke(Number(token?.[1]))) json(response, { revoked: Number(token[1]) });
+  else if (method === "GET" && control.trips.some(({ number }) => number === Number(trip?.[1]))) {
     response.writeHead(200, { "Content-Type": "text/csv; charset=utf-8" });
     response.end(tripWaveform(FRONT_END));
   } else refuse(response, 404, "not_found", `There is nothing at ${pathname}.`);

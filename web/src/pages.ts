@@ -1,17 +1,25 @@
 // The second script: every page but the first and the one about the plug. main.ts fetches it when one of them is opened.
 import type { Page } from "./lib/router";
+import { accessPage } from "./pages/access";
 import { controlPage } from "./pages/control";
 import { energyPage } from "./pages/energy";
 import { learnPage } from "./pages/learn";
 import { protectionPage } from "./pages/protection";
 import { schedulePage } from "./pages/schedule";
 import { settingsPage } from "./pages/settings";
+import { setupPage } from "./pages/setup";
+import { signInPage } from "./parts/signin";
+
+export { askToSignIn } from "./parts/signin";
 
 export const pages = {
+  access: accessPage,
   control: controlPage,
   energy: energyPage,
   learn: learnPage,
   protection: protectionPage,
   schedule: schedulePage,
   settings: settingsPage,
+  setup: setupPage,
+  signIn: signInPage,
 } satisfies Record<string, Page["render"]>;

@@ -5,12 +5,13 @@
 //   OSSP_PASSWORD=TEXT  its owner's password
 //   OSSP_BROWSER=PATH   the browser (default /usr/bin/chromium)
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import { mkdirSync } from "node:fs";
 import { request } from "node:http";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
-import { adminToken, PASSWORD } from "./owner.mjs";
+import { adminToken, askSigned, PASSWORD } from "./owner.mjs";
 import { Plug } from "./plug.mjs";
 
 export const PICTURES = join(dirname(fileURLToPath(import.meta.url)), "screenshots");
@@ -19,20 +20,28 @@ export const PHONE = { width: 390, height: 844 };
 const PATIENCE_MS = 15_000;
 
 export let plug = null;
+/** Where programs ask. */
 export let url = process.env.OSSP_URL;
+/** Where the browser looks: by the plug's name, because browsers trust 127.0.0.1 with more than any real plug. */
+export let pageUrl;
+/** Its owner's. */
 export const password = (url && process.env.OSSP_PASSWORD) || PASSWORD;
-let token;
+/** What the owner has: a token for programs, a session's cookie and what the page holds of the password; `null` in a plug's first minutes. */
+export let owner = null;
 let browser;
 
 /** A page that notes whatever it should not do; `end` fails if it did. */
 export async function visit(options = {}, hash = "", prepare = async () => {}) {
-  const { allowConsole = false, ...context } = options;
-  const page = await browser.newPage({ viewport: DESKTOP, reducedMotion: "reduce", ...context });
+  const { allowConsole = false, stranger = false, ...more } = options;
+  const context = await browser.newContext({ viewport: DESKTOP, reducedMotion: "reduce", ...more });
+  const page = await context.newPage();
   page.setDefaultTimeout(PATIENCE_MS);
   const sins = [];
-  const own = new URL(url).host;
+  const own = new URL(pageUrl).host;
   page.on("console", (message) => {
     const text = message.text();
+    // The plug hands out its nonce with a 401, and Chromium notes each.
+    if (/status of 401/.test(text)) return;
     const violation = /Content Security Policy|Refused to/i.test(text);
     if (violation || (!allowConsole && ["error", "warning"].includes(message.type()))) sins.push(text);
   });
@@ -47,10 +56,18 @@ export async function visit(options = {}, hash = "", prepare = async () => {}) {
       globalThis.violations.push(`${event.violatedDirective}: ${event.blockedURI}`);
     });
   });
+  if (owner && !stranger) await signedIn(page);
   await prepare(page);
-  await page.goto(url + hash);
+  await page.goto(pageUrl + hash);
   page.sins = async () => [...sins, ...(await page.evaluate(() => globalThis.violations))];
   return page;
+}
+
+/** As a page that was signed in before. */
+async function signedIn(page) {
+  const [name, value] = owner.cookie.split("=");
+  await page.context().addCookies([{ name, value, url: pageUrl, httpOnly: true, sameSite: "Strict" }]);
+  await page.addInitScript((held) => sessionStorage.setItem("ossp-ha1", held), owner.held);
 }
 
 /** Runs `steps` on a page, keeps a picture if they fail, and checks that the page did nothing it should not. */
@@ -67,7 +84,7 @@ export async function looking(name, options, steps, hash, prepare) {
     error.message += ` (picture: ${path})${sins.length > 0 ? `; the page also said: ${sins.join("; ")}` : ""}`;
     throw error;
   } finally {
-    await page.close();
+    await page.context().close();
   }
 }
 
@@ -108,10 +125,9 @@ export function askBare(path, { method = "GET", body, headers = {} } = {}) {
   });
 }
 
-/** The same as the owner, with a token. */
+/** The same as the owner, with a token, once there is one. */
 export async function ask(path, method = "GET", body = undefined) {
-  token ??= await adminToken(askBare, password);
-  const headers = { authorization: `Bearer ${token}` };
+  const headers = owner ? { authorization: `Bearer ${owner.token}` } : {};
   const { body: text, ...answer } = await askBare(path, { method, body, headers });
   return { ...answer, text };
 }
@@ -146,17 +162,22 @@ export const contrast = (page, selector) =>
     return (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
   }, selector);
 
-/** Starts the plug, unless one is given, and the browser; for `before`. */
-export async function open() {
+/** Starts the plug, unless one is given, and the browser; for `before`. With `fresh` nobody has set it up yet. */
+export async function open({ fresh = false, more } = {}) {
   if (!url) {
-    plug = await Plug.start();
+    plug = await Plug.start({ fresh, more });
     url = plug.url;
   }
   if (!url.endsWith("/")) url += "/";
+  const { id } = await askJson("api/v1/info");
+  const { hostname, port } = new URL(url);
+  pageUrl = hostname === "127.0.0.1" ? `http://ossp-${id.slice(-4).toLowerCase()}.local:${port}/` : url;
+  if (!fresh) await own();
   browser = await chromium.launch({
     executablePath: process.env.OSSP_BROWSER ?? "/usr/bin/chromium",
     args: [
       "--no-sandbox",
+      "--host-resolver-rules=MAP *.local 127.0.0.1",
       "--disable-gpu",
       "--disable-quic",
       "--no-first-run",
@@ -165,6 +186,16 @@ export async function open() {
       "--disable-sync",
     ],
   });
+}
+
+/** From now on the owner asks. */
+export async function own(words = password) {
+  const realm = `ossp-${(await askJson("api/v1/info")).id}`;
+  const session = await askSigned(askBare, "/api/v1/session", { method: "POST", body: {}, password: words });
+  assert.equal(session.status, 200, `signing in: ${session.body}`);
+  const [cookie] = session.headers["set-cookie"][0].split(";");
+  const ha1 = createHash("sha256").update(`admin:${realm}:${words}`).digest("hex");
+  owner = { token: owner?.token ?? (await adminToken(askBare, words)), cookie, held: `${realm} ${ha1}` };
 }
 
 /** Ends both; for `after`. */

@@ -1,5 +1,6 @@
 // Tests of the page's logic without a browser: `node --test test/unit.mjs`.
 import assert from "node:assert/strict";
+import { createHash, createHmac, randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { describe, it } from "node:test";
@@ -27,6 +28,10 @@ const patches = await load("lib/patch.ts");
 const form = await load("lib/form.ts");
 const zones = await load("lib/zones.ts");
 const week = await load("lib/week.ts");
+const hashes = await load("lib/sha256.ts");
+const digests = await load("api/digest.ts");
+const { strength } = await load("texts/access.ts");
+const accessTexts = await load("texts/access.ts");
 const settingsTexts = await load("texts/settings.ts");
 
 const HEADER = [
@@ -251,7 +256,10 @@ describe("an input", () => {
 
   it("stands once for each setting, with words", () => {
     const { DEVICE, RELAY, WIFI, TIME, PROTECTIONS, CALIBRATION } = settingsTexts;
-    const fields = [DEVICE, RELAY, WIFI, TIME, ...PROTECTIONS, CALIBRATION].flatMap((group) => group.fields);
+    const { ACCESS, ACCESS_POINT } = accessTexts;
+    const fields = [DEVICE, RELAY, WIFI, TIME, ...PROTECTIONS, CALIBRATION, ACCESS, ACCESS_POINT].flatMap(
+      (group) => group.fields,
+    );
     const paths = fields.map((field) => field.path);
     assert.equal(new Set(paths).size, paths.length);
     for (const { path, label, help } of fields) {
@@ -315,5 +323,105 @@ describe("the weekly schedule", () => {
     assert.deepEqual(week.weekBars([entry("06:00", true, week.DAYS, false)]), []);
     assert.deepEqual(week.weekBars([entry("06:00", true, [])]), []);
     assert.equal(week.weekBars([entry("06:00", true)]).length, 7, "never off: the whole week");
+  });
+});
+
+describe("a hash", () => {
+  const node = (bytes) => createHash("sha256").update(bytes).digest("hex");
+
+  it("is SHA-256, by the standard's examples and at every length around a block", () => {
+    const known = {
+      "": "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+      "abc": "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
+      "abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq":
+        "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1",
+    };
+    for (const [text, hash] of Object.entries(known)) {
+      assert.equal(hashes.hex(hashes.sha256(hashes.utf8(text))), hash);
+    }
+    for (let length = 0; length <= 200; length++) {
+      const bytes = randomBytes(length);
+      assert.equal(hashes.hex(hashes.sha256(bytes)), node(bytes), bytes.toString("hex"));
+    }
+    const long = randomBytes(100_000);
+    assert.equal(hashes.hex(hashes.sha256(long)), node(long));
+  });
+
+  it("with a key is HMAC, with keys shorter and longer than a block", () => {
+    for (const length of [0, 1, 20, 32, 63, 64, 65, 131, 200]) {
+      const [key, message] = [randomBytes(length), randomBytes(length * 2)];
+      const expected = createHmac("sha256", key).update(message).digest("hex");
+      assert.equal(hashes.hex(hashes.hmac(key, message)), expected, `a key of ${length} bytes`);
+    }
+    assert.equal(hashes.hex(hashes.fromHex("00ff10")), "00ff10");
+  });
+});
+
+describe("a signature", () => {
+  const sha256 = (text) => createHash("sha256").update(text).digest("hex");
+  const header = 'realm="ossp-7f3a", qop="auth", algorithm=SHA-256, nonce="abc123", charset=UTF-8';
+  const of = (text, name) => text.match(new RegExp(`\\b${name}="?([^",]*)`))[1];
+
+  it("is what RFC 7616 says, with a number that rises and starts anew with a nonce", () => {
+    const signer = new digests.Signer();
+    assert.equal(signer.sign("GET", "/"), null, "nothing to sign with");
+    signer.challenge(digests.readChallenge(header));
+    const ha1 = digests.ha1Of("ossp-7f3a", "pässwörd ten");
+    assert.equal(ha1, sha256("admin:ossp-7f3a:pässwörd ten"));
+    assert.equal(signer.able, false);
+    signer.hold(ha1);
+    for (const nc of ["00000001", "00000002"]) {
+      const { header: signed } = signer.sign("PUT", "/api/v1/relay?a=b");
+      assert.match(signed, /^Digest username="admin", realm="ossp-7f3a", nonce="abc123", uri="\/api\/v1\/relay\?a=b"/);
+      assert.equal(of(signed, "nc"), nc);
+      const proof = sha256("PUT:/api/v1/relay?a=b");
+      const expected = sha256(`${ha1}:abc123:${nc}:${of(signed, "cnonce")}:auth:${proof}`);
+      assert.equal(of(signed, "response"), expected);
+    }
+    signer.challenge(digests.readChallenge(header.replace("abc123", "def456")));
+    assert.equal(of(signer.sign("PUT", "/").header, "nc"), "00000001");
+    signer.hold(null);
+    assert.equal(signer.sign("PUT", "/"), null);
+  });
+
+  it("is never made for another plug at the same address", () => {
+    const signer = new digests.Signer();
+    signer.challenge(digests.readChallenge(header));
+    signer.hold(digests.ha1Of("ossp-7f3a", "ten letters"));
+    signer.challenge(digests.readChallenge(header.replace("7f3a", "0000")));
+    assert.equal(signer.able, false);
+    assert.equal(signer.sign("GET", "/"), null);
+  });
+
+  it("hides a new password behind the old one", () => {
+    const signer = new digests.Signer();
+    signer.challenge(digests.readChallenge(header));
+    const [old, next] = [randomBytes(32), randomBytes(32)];
+    signer.hold(old.toString("hex"));
+    const { header: signed, mask } = signer.sign("POST", "/api/v1/password");
+    const words = `ossp-password:abc123:${of(signed, "nc")}:${of(signed, "cnonce")}`;
+    const pad = createHmac("sha256", old).update(words).digest();
+    const masked = Buffer.from(mask(next.toString("hex")), "hex");
+    assert.deepEqual(
+      masked.map((byte, n) => byte ^ pad[n]),
+      next,
+    );
+  });
+
+  it("wants a challenge that can be read", () => {
+    assert.equal(digests.readChallenge(null), null);
+    assert.equal(digests.readChallenge("Basic"), null);
+    assert.equal(digests.readChallenge(`${header}, stale=true`).stale, true);
+    assert.equal(digests.readChallenge(header).stale, false);
+  });
+});
+
+describe("a new password", () => {
+  it("is judged by its length, in characters as people count them", () => {
+    assert.match(strength(""), /At least 10/);
+    assert.match(strength("123456789"), /^1 more character needed/);
+    assert.match(strength("pässwörter"), /Long enough/);
+    assert.match(strength("correct horse battery"), /very good/);
+    assert.match(strength("123", 12), /^9 more characters/);
   });
 });

@@ -174,9 +174,9 @@ fn killed_while_it_is_set_up_it_has_its_owner_or_none() {
     eprintln!("{owned} with an owner, {free} without");
 }
 
-/// Two presses, in simulated seconds: the first is for the set-up.
+/// In simulated seconds, and long enough to be seen by a busy machine. The first press is for the set-up.
 const BUTTON: &str =
-    "[[load.heater]]\npower_w = 1000\n[[event.button]]\nat_s = 40\n[[event.button]]\nat_s = 60\n";
+    "[[load.heater]]\npower_w = 1000\n[[event.button]]\nat_s = 40\nfor_s = 0.7\nevery_s = 20\n";
 
 /// A plug that waits for its button since before it is pressed; on a machine that is too busy it is tried again.
 fn waiting_for_its_button(folder: &Folder, form: &str) -> Plug {
@@ -185,7 +185,7 @@ fn waiting_for_its_button(folder: &Folder, form: &str) -> Plug {
     let begin = Instant::now();
     loop {
         let _ = std::fs::remove_dir_all(&folder.0);
-        let more = ["--scenario", scenario.to_str().unwrap(), "--speed", "8"];
+        let more = ["--scenario", scenario.to_str().unwrap(), "--speed", "4"];
         let plug = Plug::start_bare(&folder.0, &more);
         assert_eq!(plug.json("/api/v1/setup")["button"], true);
         let offered = plug.ask("POST /api/v1/setup", "", form).unwrap();
@@ -226,10 +226,9 @@ fn a_press_finishes_the_set_up_and_does_not_switch() {
     assert!(done["uptime_s"].as_f64().unwrap() >= 40.0, "{done}");
     assert!(knows(&mut plug, PASSWORD));
     assert_eq!(plug.json("/api/v1/settings")["device"]["name"], "Heater");
-    // The second press switches again: it is the only one that did.
+    // The next press switches again: it is the first that did.
     plug.await_json("/api/v1/relay/log", |log| log["changes"][0]["source"] == "button");
-    let presses: Vec<Value> =
-        plug.changes().into_iter().filter(|change| change["source"] == "button").collect();
-    assert_eq!(presses.len(), 1, "{presses:?}");
-    assert!(presses[0]["uptime_s"].as_f64().unwrap() >= 60.0, "{presses:?}");
+    let changes = plug.changes();
+    let first = changes.iter().rfind(|change| change["source"] == "button").unwrap();
+    assert!(first["uptime_s"].as_f64().unwrap() >= 60.0, "{first}");
 }

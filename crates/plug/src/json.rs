@@ -78,7 +78,7 @@ fn hex(rest: &mut Chars<'_>) -> Option<u32> {
 /// A number's own text as a number; `None` for what is none, also for words such as `inf`.
 pub(crate) fn number(value: &str) -> Option<f64> {
     let begins = value.starts_with(|first: char| first == '-' || first.is_ascii_digit());
-    begins.then(|| value.parse::<f64>().ok()).flatten().filter(|number| number.is_finite())
+    begins.then(|| crate::number::parse(value)).flatten()
 }
 
 /// A text as a JSON string.

@@ -16,6 +16,7 @@ pub mod desk;
 mod json;
 pub mod limits;
 pub mod net;
+pub mod number;
 pub mod panel;
 pub mod platform;
 pub mod settings;

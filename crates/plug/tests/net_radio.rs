@@ -26,6 +26,9 @@ const HARDWARE: Hardware = Hardware {
     can_hold: false,
 };
 
+/// At which second, and what.
+type Happening = (u64, fn(&State));
+
 const ID: &str = "a1b2c3d4e5f6";
 
 /// Time that goes on when everybody waits.
@@ -207,7 +210,7 @@ fn play_asking(
     mood: impl Fn(u64) -> Mood,
     asks: &[u64],
 ) -> Outcome {
-    let asks: Vec<_> = asks.iter().map(|second| (*second, ask as fn(&State))).collect();
+    let asks: Vec<Happening> = asks.iter().map(|second| (*second, ask as fn(&State))).collect();
     play_with(end, known, refuse, mood, |state| own(state, AccessPointWhen::Fallback, None), &asks)
 }
 
@@ -222,7 +225,7 @@ fn play_with(
     refuse: bool,
     mood: impl Fn(u64) -> Mood,
     begin: impl Fn(&State),
-    happens: &[(u64, fn(&State))],
+    happens: &[Happening],
 ) -> Outcome {
     let mut happens = happens.iter().peekable();
     let (clock, calls) = (IdleClock::default(), RefCell::default());

@@ -12,8 +12,8 @@ mod web_support;
 
 use plug::net::{LinkState, WifiStatus};
 use plug::platform::{Address, Instant, LinkError};
-use plug::web::ROUTES;
-use serde_json::Value;
+use plug::web::{ROUTES, Who};
+use serde_json::{Value, json};
 use web_support::Plug;
 
 /// Looks at `value` the way a reader of the schema would; what it does not know, it refuses.
@@ -61,6 +61,22 @@ fn check(document: &Value, schema: &Value, value: &Value, place: &str) {
     }
 }
 
+/// How the description says who may; null is what it says for all: whoever may read.
+fn security(who: Who, path: &str) -> Value {
+    let (digest, session) = (json!({"digest": []}), json!({"session": []}));
+    let token = |scope: &str| json!({"token": [scope]});
+    match who {
+        Who::Anyone if path.starts_with("/api/") => json!([{}, digest, token("read"), session]),
+        Who::Anyone => json!([]),
+        Who::Open | Who::Read => Value::Null,
+        Who::Control => json!([digest, token("control")]),
+        Who::Admin => json!([digest, token("admin")]),
+        Who::SignIn => json!([digest]),
+        Who::SignOut => json!([session, digest]),
+        Who::Claim => json!([{}, digest, token("admin")]),
+    }
+}
+
 #[test]
 fn every_route_is_described_and_nothing_else() {
     let plug = Plug::start(1.0);
@@ -81,6 +97,8 @@ fn every_route_is_described_and_nothing_else() {
             for field in ["operationId", "summary", "responses"] {
                 assert!(!operation[field].is_null(), "{method} {} has no {field}", route.path);
             }
+            let who = route.methods.who(&method.to_uppercase()).unwrap();
+            assert_eq!(operation["security"], security(who, route.path), "{method} {}", route.path);
         }
     }
 }

@@ -61,7 +61,8 @@ fn secrets_never_come_out() {
     let plug = Plug::start(1.0);
     let secret = "correct horse";
     let first = plug.patch_settings(&[], &json!({"wifi": {"ssid": "home", "password": secret}}).to_string());
-    assert_eq!(first.json()["wifi"], json!({"ssid": "home", "password": "set"}));
+    assert_eq!(first.json()["wifi"]["ssid"], "home");
+    assert_eq!(first.json()["wifi"]["password"], "set");
     let other = plug.patch_settings(&[], "{\"wifi\":{\"password\":\"battery staple\"}}");
     // Nobody sees the difference but in the tag.
     assert_eq!(other.text(), first.text());

@@ -1,7 +1,7 @@
 // What this page knows of the plug, kept current: by the event stream, by polling when no stream is to be had, and again
 // by itself after the plug was gone.
 import { Signal } from "../lib/signal";
-import { api, EVENTS, NoAnswer } from "./client";
+import { api, denied, EVENTS, NoAnswer, Refused } from "./client";
 import { History } from "./history";
 import type { Info, LogLine, Reading, RelayStatus } from "./types";
 
@@ -11,7 +11,12 @@ export type Link =
   /** The plug answers but has no stream to spare. */
   | { state: "polling" }
   /** `retryAt` in milliseconds of the browser's clock. */
-  | { state: "gone"; retryAt: number };
+  | { state: "gone"; retryAt: number }
+  /** It answers, but tells nothing to somebody who is not signed in. */
+  | { state: "closed" };
+
+/** Who sits here: nobody knows yet, the first one ever, somebody who may read nothing, anybody, the owner. */
+export type Who = "unknown" | "first" | "out" | "anonymous" | "in";
 
 /** No event for so long on an open stream: ask whether the plug is still there. */
 const SILENCE_MS = 5000;
@@ -32,6 +37,7 @@ export class Plug {
   readonly info = new Signal<Info | null>(null);
   readonly reading = new Signal<Reading | null>(null);
   readonly relay = new Signal<RelayStatus | null>(null);
+  readonly who = new Signal<Who>("unknown");
   readonly link = new Signal<Link>({ state: "connecting" });
   /** Rises when the relay has moved: the log has a new line. */
   readonly relayChanges = new Signal(0);
@@ -52,15 +58,16 @@ export class Plug {
   #failures = 0;
   #refusals = 0;
   #probing = false;
+  #introduction: Promise<void> | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   start(): void {
-    this.#openStream();
-    void this.#introduce();
+    void this.meet();
+    denied.watch((count) => count > 0 && void this.#introduce());
     setInterval(() => this.#listenForSilence(), 1000);
     addEventListener("online", () => this.retryNow());
     addEventListener("pagehide", () => this.#closeStream());
-    addEventListener("pageshow", (event) => event.persisted && this.#openStream());
+    addEventListener("pageshow", (event) => event.persisted && void this.meet());
     document.addEventListener("visibilitychange", () => !document.hidden && this.retryNow());
   }
 
@@ -88,16 +95,46 @@ export class Plug {
     if (before && reading.uptime_s < before.uptime_s) void this.#introduce(); // It was restarted.
   }
 
-  /** Asks what this plug is and how its relay stands. */
-  async #introduce(): Promise<void> {
+  /** After somebody has signed in or out, too: asks anew, and listens if that is allowed. */
+  async meet(): Promise<void> {
+    await this.#introduce();
+    if (this.who.value === "unknown") this.#isGone();
+    else if (this.who.value !== "out" && !this.#stream) this.#openStream();
+  }
+
+  #introduce(): Promise<void> {
+    this.#introduction ??= this.#ask().finally(() => {
+      this.#introduction = undefined;
+    });
+    return this.#introduction;
+  }
+
+  /** What this plug is, who we are to it, and how its relay stands. */
+  async #ask(): Promise<void> {
     try {
       const info = await api.info();
       const known = this.info.value;
       if (known && (known.version !== info.version || known.git !== info.git)) this.updated.value = true;
       this.info.value = info;
-      this.acceptRelay(await api.relay());
+      const who = info.setup_complete === false ? "first" : await this.#whoami();
+      if (who === "out") {
+        this.#closeStream();
+        clearTimeout(this.#timer);
+        this.link.value = { state: "closed" };
+      }
+      this.who.value = who;
+      if (who !== "out") this.acceptRelay(await api.relay());
     } catch {
       // The stream or the next probe tells whether the plug is gone; both lead back here.
+    }
+  }
+
+  async #whoami(): Promise<Who> {
+    try {
+      return (await api.session()).by === "open" ? "anonymous" : "in";
+    } catch (error) {
+      if (error instanceof Refused && error.status === 401) return "out";
+      throw error;
     }
   }
 
@@ -150,11 +187,12 @@ export class Plug {
     const there = await this.#answers();
     this.#probing = false;
     if (!there) this.#isGone();
-    else if (this.link.value.state === "gone") {
+    else if (["unknown", "out"].includes(this.who.value)) {
+      if (this.link.value.state === "gone") void this.meet();
+    } else if (this.link.value.state === "gone") {
       this.#failures = 0;
       this.link.value = { state: "connecting" };
-      void this.#introduce();
-      this.#openStream();
+      void this.meet();
     } else if (streamWorked) this.#openStream();
     else {
       this.#isBack("polling");
@@ -168,6 +206,8 @@ export class Plug {
       this.#accept(await api.reading());
       return true;
     } catch (error) {
+      // Whether the stream may be opened at all must be known before.
+      if (error instanceof Refused && error.status === 401) await this.#introduce();
       return !(error instanceof NoAnswer);
     }
   }
@@ -186,7 +226,8 @@ export class Plug {
         return;
       }
       const there = await this.#answers();
-      if (this.#stream) return; // Somebody opened one meanwhile.
+      // Somebody opened one meanwhile, or is no longer let in.
+      if (this.#stream || this.who.value === "out") return;
       if (!there) {
         this.#isGone();
         return;

@@ -49,6 +49,8 @@ export interface Info {
   uptime_s: number;
   reset_reason?: string | null;
   setup_complete?: boolean;
+  /** Whether everybody may read. What follows is told only to those who may. */
+  reading?: "open" | "closed";
   time?: number | null;
   sample_rate_hz?: number;
   nominal_voltage_v?: number;
@@ -218,4 +220,33 @@ export interface RelayCommand {
   release?: true;
   cancel_retries?: true;
   for_s?: number;
+}
+
+export type Right = "read" | "control" | "admin";
+
+/** Who this browser is to the plug. */
+export interface Session {
+  right: Right | null;
+  by: "session" | "digest" | "token" | "open";
+  expires_in_s: number | null;
+}
+
+/** A plug's first minutes. */
+export interface SetupState {
+  setup_complete: boolean;
+  /** Somebody has to press the button. */
+  button?: boolean;
+  waiting?: { expires_in_s: number } | null;
+  /** In the answer to a claim that waits for the button. */
+  expires_in_s?: number;
+  proposed?: { name: string; access_point_ssid: string };
+  password_characters?: number;
+}
+
+/** A program's key, without its secret. */
+export interface Token {
+  id: number;
+  name: string;
+  scope: Right;
+  created: number | null;
 }

@@ -9,7 +9,7 @@ import { Signal } from "./signal";
 export interface Field {
   /** Where it lies in the settings, with dots. */
   path: string;
-  kind: "text" | "secret" | "number" | "seconds" | "switch" | "choice";
+  kind: "text" | "list" | "secret" | "number" | "seconds" | "switch" | "choice";
   label: string;
   help?: string;
   unit?: string;
@@ -35,13 +35,17 @@ export function take(field: Field, typed: Typed, before: Json | undefined): Take
     case "secret":
       // The plug never tells it: nothing typed leaves it as it is.
       if (typed.text !== "") return { value: typed.text };
-      return before === null ? { problem: `Type it, or choose "${field.off}".` } : { value: before ?? null };
+      return before === null && field.off !== undefined
+        ? { problem: `Type it, or choose "${field.off}".` }
+        : { value: before ?? null };
     case "number":
     case "seconds": {
       const value = Number(typed.text);
       if (typed.text.trim() !== "" && Number.isFinite(value)) return { value };
       return { problem: field.off === undefined ? "Give a number." : `Give a number, or choose "${field.off}".` };
     }
+    case "list":
+      return { value: typed.text.split(/[\s,]+/).filter(Boolean) };
     default:
       return { value: typed.text };
   }
@@ -51,6 +55,7 @@ export function take(field: Field, typed: Typed, before: Json | undefined): Take
 export function show(field: Field, value: Json | undefined): Typed {
   const off = value === null;
   if (field.kind === "secret") return { text: "", checked: false, off };
+  if (Array.isArray(value)) return { text: value.join(" "), checked: false, off };
   return { text: value === null || value === undefined ? "" : String(value), checked: value === true, off };
 }
 
@@ -112,7 +117,13 @@ export function fieldControl(field: Field): Control {
     h(
       "div",
       { class: "field-input" },
-      h("span", { class: "with-unit" }, input, field.unit && h("span", { class: "unit" }, field.unit), means),
+      h(
+        "span",
+        { class: "with-unit" },
+        field.kind === "secret" ? secretInput(input) : input,
+        field.unit && h("span", { class: "unit" }, field.unit),
+        means,
+      ),
       off &&
         h(
           "label",
@@ -156,6 +167,20 @@ export function fieldControl(field: Field): Control {
   };
 }
 
+/** A password's input with a button that shows what was typed. */
+export function secretInput(input: HTMLElement): HTMLElement {
+  const button = h("button", { type: "button", class: "small" }, "Show");
+  const show = (shown: boolean): void => {
+    setAttribute(input, "type", shown ? "text" : "password");
+    setAttribute(button, "aria-pressed", String(shown));
+  };
+  show(false);
+  button.addEventListener("click", () => show(input.getAttribute("type") === "password"));
+  const name = h("span", { class: "visually-hidden" }, " what was typed");
+  button.append(name);
+  return h("span", { class: "secret-input" }, input, button);
+}
+
 type Common = Record<string, string>;
 
 function makeInput(field: Field, common: Common): HTMLInputElement | HTMLSelectElement {
@@ -169,7 +194,7 @@ function makeInput(field: Field, common: Common): HTMLInputElement | HTMLSelectE
       return h("input", { ...common, type: "number", step: "any", inputmode: "decimal" });
     case "secret":
       return h("input", { ...common, type: "password", autocomplete: "new-password" });
-    case "text":
+    default:
       return h("input", { ...common, type: "text", autocomplete: "off", spellcheck: "false" });
   }
 }

@@ -62,7 +62,9 @@ export function differences(base: Json | undefined, wanted: Group, prefix = ""):
 export function withoutSecrets(settings: Group): Group {
   const copy = structuredClone(settings);
   // The plug says "set" instead of the password; without the word in the file, an import leaves the password alone.
-  if (isGroup(copy.wifi) && copy.wifi.password !== null) delete copy.wifi.password;
+  for (const name of ["password", "access_point_password"]) {
+    if (isGroup(copy.wifi) && copy.wifi[name] !== null) delete copy.wifi[name];
+  }
   return copy;
 }
 

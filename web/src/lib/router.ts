@@ -23,8 +23,16 @@ export function askBeforeLeaving(life: Lifetime, question: () => string | null):
   });
 }
 
-/** Shows the page of the present address in `main` and follows the address. */
-export function startRouter(pages: Page[], main: HTMLElement, onShow: (page: Page) => void): void {
+/**
+ * Shows the page of the present address in `main` and follows the address. `instead` may answer another page for a path;
+ * call the answer when it does so anew.
+ */
+export function startRouter(
+  pages: Page[],
+  main: HTMLElement,
+  onShow: (page: Page) => void,
+  instead: (path: string) => Page | undefined,
+): () => void {
   let life = new Lifetime();
   let shownAt = location.hash;
   let shown: Page | undefined;
@@ -37,8 +45,8 @@ export function startRouter(pages: Page[], main: HTMLElement, onShow: (page: Pag
   };
   const show = (byUser: boolean): void => {
     const [path = "", ...rest] = location.hash.replace(/^#\/?/, "").split("/");
-    const page = pages.find((candidate) => candidate.path === path) ?? pages[0];
-    if (!page) return;
+    const page = instead(path) ?? pages.find((candidate) => candidate.path === path) ?? pages[0];
+    if (!page || (page === shown && !byUser)) return;
     if (page === shown && rest.length > 0) {
       shownAt = location.hash;
       arrive(rest, byUser); // A place on this page: what was typed into it stays.
@@ -78,4 +86,5 @@ export function startRouter(pages: Page[], main: HTMLElement, onShow: (page: Pag
   };
   addEventListener("hashchange", () => show(true));
   show(false);
+  return () => show(false);
 }

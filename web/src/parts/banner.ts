@@ -56,7 +56,7 @@ function connection(now: number): Alert[] {
       },
     ];
   }
-  if (plug.receivedAt > 0 && now - plug.receivedAt > STALE_MS) {
+  if (link.state !== "closed" && plug.receivedAt > 0 && now - plug.receivedAt > STALE_MS) {
     const text = "It answers, but its newest reading is the one shown.";
     return [{ key: "idle", weight: "danger", title: "The plug does not measure.", text }];
   }
@@ -69,13 +69,21 @@ function connection(now: number): Alert[] {
 
 const left = (seconds: number, now: number): string => duration(seconds - (now - plug.relayAt) / 1000);
 
-/** A button that leads to the control page. */
-const toControl = (label: string): NonNullable<Alert["action"]> => ({
+/** A button that leads to a page. */
+const to = (label: string, path: string): NonNullable<Alert["action"]> => ({
   label,
   run: () => {
-    location.hash = "#/control";
+    location.hash = `#/${path}`;
   },
 });
+const toControl = (label: string): NonNullable<Alert["action"]> => to(label, "control");
+
+/** The page of the first minutes says it by itself. */
+function owner(): Alert[] {
+  if (plug.who.value !== "first" || location.hash !== "#/look") return [];
+  const text = "It can be read by everybody, and nothing can be changed until it is set up.";
+  return [{ key: "first", weight: "warn", title: "This plug has no owner.", text, action: to("Set it up", "") }];
+}
 
 function relay(now: number): Alert[] {
   const status = plug.relay.value;
@@ -115,6 +123,7 @@ function relay(now: number): Alert[] {
 }
 
 function quality(): Alert[] {
+  if (plug.who.value === "first" && location.hash !== "#/look") return []; // First things first.
   const seen = [...plug.flagSeen]
     .filter(([, at]) => plug.receivedAt - at < FLAG_MEMORY_MS)
     .map(([name]) => name)
@@ -166,7 +175,9 @@ const shown = new Map<string, { element: HTMLElement; text: string }>();
 
 function update(): void {
   const now = Date.now();
-  const alerts = [...connection(now), ...relay(now), ...quality(), ...program()].filter((a) => !dismissed.has(a.key));
+  const alerts = [...connection(now), ...owner(), ...relay(now), ...quality(), ...program()].filter(
+    (a) => !dismissed.has(a.key),
+  );
   for (const [key, { element }] of shown) {
     if (alerts.some((alert) => alert.key === key)) continue;
     element.remove();
@@ -188,6 +199,7 @@ function update(): void {
 
 export function banner(): HTMLElement {
   plug.link.watch(update);
+  plug.who.watch(update);
   plug.relay.watch(update);
   plug.updated.watch(update);
   plug.reading.watch(update);

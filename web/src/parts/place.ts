@@ -3,17 +3,10 @@ import { type Child, h, setAttribute, setText } from "../lib/dom";
 import type { Form } from "../lib/form";
 import { valueAt } from "../lib/patch";
 import type { Lifetime } from "../lib/signal";
-import { findZone, proposeZone, readZones, type Zones } from "../lib/zones";
+import { browserZone, zones } from "../lib/zonefile";
+import { findZone, proposeZone } from "../lib/zones";
 import { TIME } from "../texts/settings";
 import { groupCard } from "./groups";
-
-let known: Promise<Zones> | undefined;
-
-async function fetchZones(): Promise<Zones> {
-  const response = await fetch(ZONES_URL);
-  if (!response.ok) throw new Error();
-  return readZones((await response.json()) as Record<string, string>);
-}
 
 const text = (form: Form, path: string): string => {
   const taken = form.at(path)?.take();
@@ -27,15 +20,13 @@ export function placeCard(life: Lifetime, form: Form): HTMLElement {
   const card = groupCard(form, TIME, [proposal, names], usePosition(form));
   setAttribute(card.querySelector('[data-field="time.zone"]') as Element, "list", names.id);
 
-  known ??= fetchZones();
-  known.then(
+  zones().then(
     (zones) => {
       if (life.over) return;
       names.replaceChildren(...[...zones.keys()].map((name) => h("option", { value: name })));
       const propose = (): void => {
         if (valueAt(form.base, "time.zone") === undefined) return;
-        const browser = Intl.DateTimeFormat().resolvedOptions().timeZone;
-        const found = proposeZone(zones, browser, text(form, "time.posix"));
+        const found = proposeZone(zones, browserZone(), text(form, "time.posix"));
         setAttribute(proposal, "hidden", found === null);
         if (!found) return;
         const use = (): void => {
@@ -54,9 +45,7 @@ export function placeCard(life: Lifetime, form: Form): HTMLElement {
       card.addEventListener("input", propose);
       life.watch(form.loaded, propose);
     },
-    () => {
-      known = undefined; // It may be asked for again.
-    },
+    () => undefined, // It can be typed.
   );
   return card;
 }

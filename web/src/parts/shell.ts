@@ -1,11 +1,18 @@
 // What surrounds every page: what this plug is, the navigation, the theme, the banner.
+import { signOut } from "../api/client";
 import { plug } from "../api/plug";
 import { h, ICONS, icon, setAttribute, setText } from "../lib/dom";
 import type { Page } from "../lib/router";
 import { theme, toggleTheme } from "../lib/theme";
 import { banner } from "./banner";
 
-const LINK_WORDS = { connecting: "connecting", live: "live", polling: "every 2 s", gone: "no answer" } as const;
+const LINK_WORDS = {
+  connecting: "connecting",
+  live: "live",
+  polling: "every 2 s",
+  gone: "no answer",
+  closed: "signed out",
+} as const;
 
 function identity(): HTMLElement {
   const name = h("span", { class: "plug-name" }, "OSSP");
@@ -44,6 +51,27 @@ function themeButton(): HTMLElement {
   return button;
 }
 
+/** In or out, whichever there is to do. */
+function accountButton(): HTMLElement {
+  const act = async (): Promise<void> => {
+    if (plug.who.value !== "in") {
+      location.hash = "#/sign-in";
+      return;
+    }
+    try {
+      await signOut();
+    } finally {
+      await plug.meet();
+    }
+  };
+  const button = h("button", { type: "button", class: "small account", onclick: () => void act() });
+  plug.who.watch((who) => {
+    setText(button, who === "in" ? "Sign out" : "Sign in");
+    setAttribute(button, "hidden", who !== "in" && who !== "anonymous");
+  });
+  return button;
+}
+
 export interface Shell {
   main: HTMLElement;
   show: (page: Page) => void;
@@ -68,6 +96,10 @@ export function shell(pages: Page[]): Shell {
   };
   expand(false);
   menu.addEventListener("click", () => expand(menu.getAttribute("aria-expanded") !== "true"));
+  const nav = h("nav", { "aria-label": "Pages" }, list);
+  plug.who.watch((who) => {
+    for (const part of [nav, menu]) setAttribute(part, "hidden", who !== "in" && who !== "anonymous");
+  });
   const header = h(
     "header",
     { class: "bar" },
@@ -77,7 +109,8 @@ export function shell(pages: Page[]): Shell {
       h("button", { type: "button", class: "skip", onclick: () => main.focus() }, "Skip to the content"),
       identity(),
       linkState(),
-      h("nav", { "aria-label": "Pages" }, list),
+      nav,
+      accountButton(),
       themeButton(),
       menu,
     ),

@@ -1,6 +1,7 @@
 // Every setting in words: what it is called, what it does, its unit, and what "none" means. Ranges and defaults are the
 // plug's; it says so when it refuses one.
 import type { Field } from "../lib/form";
+import { TIME_LATER, TIME_SOURCES } from "./access";
 
 export interface FieldGroup {
   id: string;
@@ -158,6 +159,13 @@ export const TIME: FieldGroup = {
       kind: "text",
       label: "Its rules",
       help: "As a POSIX TZ string. Filled in from the name; only for zones that the list does not have it needs to be typed.",
+    },
+    {
+      path: "time.source",
+      kind: "choice",
+      label: "Who tells the time",
+      help: `${TIME_SOURCES.map(([, name, what]) => `${name}: ${what}`).join(" ")} ${TIME_LATER}`,
+      choices: TIME_SOURCES.map(([value, name]) => [value, name]),
     },
     {
       path: "time.latitude_deg",

@@ -10,6 +10,7 @@ use heapless::String;
 use metering::meter::{HalfCycle, Meter};
 use metering::units::{Amperes, Seconds, Volts, Watts};
 
+use crate::number::{Places, tenths};
 use crate::platform::{InstantLimit, InstantTrip};
 
 /// Rated current of the plug: what it opens at.
@@ -132,34 +133,47 @@ impl Trip {
     pub fn cause(&self) -> Cause {
         match *self {
             Self::OverCurrent { current, limit } => sentence(format_args!(
-                "over-current: {:.1} A in a half cycle, {:.1} A allowed",
-                current.0, limit.0
+                "over-current: {} A in a half cycle, {} A allowed",
+                tenths(current.0),
+                tenths(limit.0)
             )),
-            Self::ClippedCurrent { limit } => {
-                sentence(format_args!("over-current: beyond what can be measured, {:.1} A allowed", limit.0))
-            }
+            Self::ClippedCurrent { limit } => sentence(format_args!(
+                "over-current: beyond what can be measured, {} A allowed",
+                tenths(limit.0)
+            )),
             Self::InverseTime { current, rated } => sentence(format_args!(
-                "overload: more than {:.1} A for too long, {:.1} A at the end",
-                rated.0, current.0
+                "overload: more than {} A for too long, {} A at the end",
+                tenths(rated.0),
+                tenths(current.0)
             )),
             Self::OverPower { power, limit, lasted } => sentence(format_args!(
-                "over-power: {:.0} W, {:.0} W allowed, for {:.1} s",
-                power.0, limit.0, lasted.0
+                "over-power: {} W, {} W allowed, for {} s",
+                Places(power.0, 0),
+                Places(limit.0, 0),
+                tenths(lasted.0)
             )),
             Self::OverVoltage { voltage, limit, lasted } => sentence(format_args!(
-                "over-voltage: {:.1} V, {:.1} V allowed, for {:.1} s",
-                voltage.0, limit.0, lasted.0
+                "over-voltage: {} V, {} V allowed, for {} s",
+                tenths(voltage.0),
+                tenths(limit.0),
+                tenths(lasted.0)
             )),
             Self::UnderVoltage { voltage, limit, lasted } => sentence(format_args!(
-                "under-voltage: {:.1} V, at least {:.1} V needed, for {:.1} s",
-                voltage.0, limit.0, lasted.0
+                "under-voltage: {} V, at least {} V needed, for {} s",
+                tenths(voltage.0),
+                tenths(limit.0),
+                tenths(lasted.0)
             )),
-            Self::EnergyBudget { used_wh, budget_wh } => {
-                sentence(format_args!("energy budget: {used_wh:.1} Wh of {budget_wh:.1} Wh a day used"))
-            }
-            Self::OverTemperature { temperature_c, limit_c } => {
-                sentence(format_args!("chip too hot: {temperature_c:.1} °C, {limit_c:.1} °C allowed"))
-            }
+            Self::EnergyBudget { used_wh, budget_wh } => sentence(format_args!(
+                "energy budget: {} Wh of {} Wh a day used",
+                tenths(used_wh),
+                tenths(budget_wh)
+            )),
+            Self::OverTemperature { temperature_c, limit_c } => sentence(format_args!(
+                "chip too hot: {} °C, {} °C allowed",
+                tenths(temperature_c),
+                tenths(limit_c)
+            )),
             Self::NoSamples => sentence(format_args!("no samples: nothing would protect what is plugged in")),
             Self::StuckSensor(channel) => sentence(format_args!(
                 "stuck sensor: the {} channel stands still, nothing protects what is plugged in",

@@ -11,6 +11,7 @@
 //!
 //! Behind them come the route (404, 405), the type (415) and the body, in `site`.
 
+use alloc::boxed::Box;
 use alloc::string::String;
 use core::net::IpAddr;
 
@@ -168,8 +169,10 @@ impl<C: Clock, N: Clock, M: RawMutex> Site<'_, C, N, M> {
             peer: self.peer.address,
         };
         let (clock, state) = (self.plug.clock, self.plug.state);
-        let now = clock.now();
-        let say = |text: &str| state.put_log(clock.time_of_day(), now.since_start().as_secs_f64(), text);
+        // Nonces, sessions and waits are in the client's time.
+        let now = self.plug.network_clock.now();
+        let say =
+            |text: &str| state.put_log(clock.time_of_day(), clock.now().since_start().as_secs_f64(), text);
         match state.access.judge(&presented, now, say) {
             Verdict::Nobody => Ok(None),
             Verdict::Known(credential) => Ok(Some(credential)),
@@ -191,8 +194,8 @@ impl<C: Clock, N: Clock, M: RawMutex> Site<'_, C, N, M> {
             // A browser that wants a page would open a dialog of its own, with the password in its keeping.
             let page = headers.get("accept").is_some_and(|value| contains(value.as_raw(), b"text/html"));
             if hidden || !page {
-                let challenge = self.plug.state.access.challenge(self.plug.clock.now(), stale);
-                reply.lines.extra = Some(Extra::Challenge { hidden, challenge });
+                let challenge = self.plug.state.access.challenge(self.plug.network_clock.now(), stale);
+                reply.lines.extra = Some(Box::new(Extra::Challenge { hidden, challenge }));
             }
         }
         reply

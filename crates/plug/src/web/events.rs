@@ -19,9 +19,11 @@ use super::doors::Caller;
 use super::problem::Problem;
 use super::reply::{Budget, Draft, FIRST_HEADER, Lines};
 use super::site::Site;
+use crate::access::{By, Ha1, SESSION_LIFE};
 use crate::core::claims::RelayStatus;
 use crate::limits;
 use crate::platform::{Clock, Instant};
+use crate::settings::schema::Reading;
 use crate::state::State;
 
 type Changes<'a> = Receiver<'a, NoopRawMutex, u32, { limits::LISTENERS }>;
@@ -38,18 +40,42 @@ pub(super) struct Seat<'a> {
     /// Each event takes its room of it only while it is written: an open page leaves the room to other answers.
     budget: &'a Budget,
     caller: Caller,
+    /// Whose plug it was when the stream began.
+    owner: Option<Ha1>,
+    /// When it began.
+    since: Instant,
 }
 
 impl<'a> Seat<'a> {
     /// # Errors
     /// All places are taken.
-    pub(super) fn take(state: &'a State, budget: &'a Budget, caller: &Caller) -> Result<Self, Problem> {
+    pub(super) fn take(
+        state: &'a State,
+        budget: &'a Budget,
+        caller: &Caller,
+        now: Instant,
+    ) -> Result<Self, Problem> {
         if state.streams.get() >= limits::EVENT_STREAMS {
             return Err(Problem::TooManyStreams);
         }
         let changes = state.changed.receiver().ok_or(Problem::TooManyStreams)?;
         state.streams.set(state.streams.get() + 1);
-        Ok(Self { state, changes, budget, caller: *caller })
+        let owner = state.access.kept().ha1;
+        Ok(Self { state, changes, budget, caller: *caller, owner, since: now })
+    }
+}
+
+impl Seat<'_> {
+    /// Whether who came in would be let in again: a stream outlives passwords and tokens otherwise.
+    fn is_welcome(&self, now: Instant) -> bool {
+        let access = &self.state.access;
+        let open = !access.has_owner() || self.state.settings.borrow().access.reading == Reading::Open;
+        let known = match self.caller.known.map(|known| known.by) {
+            None => open,
+            Some(By::Token(number)) => access.kept().tokens.iter().any(|token| token.id == number),
+            Some(By::Session | By::Digest) => access.kept().ha1 == self.owner,
+        };
+        known && now.since(self.since) < SESSION_LIFE
     }
 }
 
@@ -173,7 +199,7 @@ impl<C: Clock, N: Clock, M: RawMutex> CustomBody for Stream<'_, '_, C, N, M> {
         // Lines that were written before this client came are not news.
         self.sent.log = self.site.plug.state.log.borrow().back().map(|line| line.sequence);
         writer.write_all(b"retry: 2000\n\n").await?;
-        loop {
+        while self.seat.is_welcome(clock.now()) {
             while let Some(news) = self.news() {
                 self.site.exchange.extend(clock.now().after(limits::ANSWER_TIMEOUT));
                 // Without room now, it comes with the next change.
@@ -191,6 +217,7 @@ impl<C: Clock, N: Clock, M: RawMutex> CustomBody for Stream<'_, '_, C, N, M> {
                 writer.flush().await?;
             }
         }
+        Ok(())
     }
 }
 

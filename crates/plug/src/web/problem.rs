@@ -8,6 +8,7 @@ use picoserve::response::StatusCode;
 use serde::Serialize;
 
 use crate::core::claims::DelayReason;
+use crate::number::tenths;
 
 /// Longest message: the longest sentence below with a name in it.
 const MESSAGE: usize = 192;
@@ -217,8 +218,8 @@ impl Problem {
             Self::BadParameter { name, wanted } => write!(text, "The parameter {name} must be {wanted}."),
             Self::RepeatedField { name } => write!(text, "Give the field {name} only once."),
             Self::TooSoon { wait, why } => {
-                let (seconds, why) = (wait.as_secs_f64(), too_soon(*why));
-                write!(text, "It can be switched on in {seconds:.1} s: {why}.")
+                let (seconds, why) = (tenths(wait.as_secs_f64()), too_soon(*why));
+                write!(text, "It can be switched on in {seconds} s: {why}.")
             }
             Self::TooManyAttempts { wait } => {
                 let seconds = wait.as_millis().div_ceil(1000);

@@ -5,6 +5,7 @@ use core::time::Duration;
 use super::json;
 use super::problem::{Name, Problem};
 use crate::core::claims::{RelayCommand, Source, Wish};
+use crate::number;
 
 /// Shortest and longest `for_s`: longer than the relay needs to move, at most a week.
 const FOR_S: core::ops::RangeInclusive<f64> = 0.1..=604_800.0;
@@ -77,7 +78,7 @@ fn duration(name: &'static str, value: &str) -> Result<Option<Duration>, Problem
     }
     let wrong = Problem::BadField { name, wanted: "a number of seconds from 0.1 to 604800" };
     // The text is JSON, so nothing but a number begins with a digit; words such as `inf` never get here.
-    let seconds = value.starts_with(|first: char| first.is_ascii_digit()).then(|| value.parse::<f64>().ok());
+    let seconds = value.starts_with(|first: char| first.is_ascii_digit()).then(|| number::parse(value));
     match seconds.flatten().filter(|seconds| FOR_S.contains(seconds)) {
         Some(seconds) => Duration::try_from_secs_f64(seconds).map(Some).map_err(|_| wrong),
         None => Err(wrong),

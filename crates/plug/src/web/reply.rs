@@ -1,5 +1,6 @@
 //! Answers: what they carry, and the one place where they and the headers common to all are written.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::cell::Cell;
 use core::fmt::Write as _;
@@ -188,7 +189,7 @@ impl<'a> Reply<'a> {
     pub(super) fn to_the_page() -> Self {
         let mut reply = Self::new(HTML, Body::Fixed(&[]));
         reply.status = StatusCode::new(302);
-        reply.lines.extra = Some(Extra::Home);
+        reply.lines.extra = Some(Box::new(Extra::Home));
         reply
     }
 
@@ -220,7 +221,8 @@ pub(super) struct Lines {
     pub(super) etag: Option<u64>,
     pub(super) retry_after: Option<u32>,
     pub(super) allow: Option<Methods>,
-    pub(super) extra: Option<Extra>,
+    /// On the heap: all others are small, and each worker has room for one.
+    pub(super) extra: Option<Box<Extra>>,
 }
 
 /// A line that few answers have.

@@ -60,13 +60,13 @@ impl Who {
     pub const fn words(self) -> &'static str {
         match self {
             Self::Anyone => "anyone",
-            Self::Open => "read, or anyone where reading is open",
+            Self::Open => "open",
             Self::Read => "read",
             Self::Control => "control",
             Self::Admin => "admin",
-            Self::SignIn => "the password",
-            Self::SignOut => "its session, or the password",
-            Self::Claim => "anyone without an owner",
+            Self::SignIn => "Digest",
+            Self::SignOut => "its cookie, or Digest",
+            Self::Claim => "anyone while there is no owner, then admin",
         }
     }
 }

@@ -1,5 +1,7 @@
 //! `/api/v1/session`: who the caller is, signing in, signing out.
 
+use alloc::boxed::Box;
+
 use embassy_sync::blocking_mutex::raw::RawMutex;
 use picoserve::io::Read;
 use picoserve::request::{RequestBodyConnection, RequestParts};
@@ -69,7 +71,7 @@ pub(super) async fn sign_in<'a, C: Clock, N: Clock, M: RawMutex, R: Read>(
     let page = SignedInPage { right: Right::Admin, expires_in_s: SESSION_LIFE.as_secs() };
     // Without room for an answer no session is opened: nobody would have its cookie.
     let mut reply = Reply::json(site.budget, ANSWER, &page)?;
-    reply.lines.extra = Some(Extra::Cookie(access.sign_in(site.plug.clock.now())));
+    reply.lines.extra = Some(Box::new(Extra::Cookie(access.sign_in(site.plug.network_clock.now()))));
     Ok(reply)
 }
 
@@ -81,14 +83,14 @@ pub(super) fn sign_out<'a, C: Clock, N: Clock, M: RawMutex>(
     let mut reply = Reply::json(site.budget, ANSWER, &SignedOutPage { signed_out: true })?;
     let cookie = parts.headers().get("cookie");
     let ended = site.plug.state.access.sign_out(cookie.as_ref().map(|value| value.as_raw()));
-    reply.lines.extra = Some(Extra::Cookie(ended));
+    reply.lines.extra = Some(Box::new(Extra::Cookie(ended)));
     Ok(reply)
 }
 
 /// Whole seconds that the session of the request lasts yet.
 fn left<C: Clock, N: Clock, M: RawMutex>(site: &Site<'_, C, N, M>, parts: &RequestParts<'_>) -> Option<u64> {
     let cookie = parts.headers().get("cookie")?;
-    let left = site.plug.state.access.session_left(Some(cookie.as_raw()), site.plug.clock.now());
+    let left = site.plug.state.access.session_left(Some(cookie.as_raw()), site.plug.network_clock.now());
     left.map(|left| left.as_secs())
 }
 

@@ -140,7 +140,8 @@ impl<'a, C: Clock, N: Clock, M: RawMutex> Site<'a, C, N, M> {
             Handler::Harmonics => api::harmonics(self),
             Handler::Calibration => api::calibration(self),
             Handler::Events => {
-                return Seat::take(self.plug.state, self.budget, caller).map(Outcome::Events);
+                let now = self.plug.network_clock.now();
+                return Seat::take(self.plug.state, self.budget, caller, now).map(Outcome::Events);
             }
             Handler::Waveform => waveform::waveform(self, parts).await,
             Handler::Relay if parts.method() == "PUT" => self.switch(parts, body).await,

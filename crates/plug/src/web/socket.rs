@@ -261,9 +261,14 @@ impl<R: Read> Read for ReadHalf<'_, R> {
             return Ok(0);
         }
         let read = if self.exchange.is_idle() {
+            self.stay.set_idle(true);
             match select(self.inner.read(buffer), self.stay.crowded()).await {
-                Either::First(read) => read,
+                Either::First(read) => {
+                    self.stay.set_idle(false);
+                    read
+                }
                 Either::Second(()) => {
+                    self.stay.leave();
                     self.exchange.end();
                     return Ok(0);
                 }

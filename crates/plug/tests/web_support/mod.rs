@@ -115,11 +115,12 @@ impl platform::Clock for TestClock {
     }
 }
 
-/// Sockets as a shell makes them (without Nagle's delay); every third `accept` fails.
+/// Sockets as a shell makes them (without Nagle's delay); every third `accept` fails where it shall.
 pub(crate) struct Door {
     listener: Async<TcpListener>,
     calls: Cell<u32>,
     by_access_point: bool,
+    fails: bool,
 }
 
 impl edge_nal::TcpAccept for Door {
@@ -128,7 +129,7 @@ impl edge_nal::TcpAccept for Door {
 
     async fn accept(&self) -> Result<(SocketAddr, Self::Socket<'_>), Self::Error> {
         self.calls.set(self.calls.get() + 1);
-        if self.calls.get().is_multiple_of(3) {
+        if self.fails && self.calls.get().is_multiple_of(3) {
             return Err(std::io::ErrorKind::ConnectionAborted.into());
         }
         let (stream, peer) = self.listener.accept().await?;
@@ -177,6 +178,8 @@ pub(crate) struct Inside {
     pub(crate) link: Link<NoopRawMutex>,
     /// The plug's time.
     pub(crate) clock: TestClock,
+    /// That of its clients: how long secrets are good.
+    pub(crate) network_clock: TestClock,
     started: Instant,
     /// The core answers nothing while this holds.
     pub(crate) core_stalled: Cell<bool>,
@@ -191,6 +194,14 @@ pub(crate) struct Inside {
     pub(crate) kept: RefCell<Option<Kept>>,
     /// Questions that were asked of it.
     pub(crate) asked: RefCell<Vec<Query>>,
+}
+
+impl Inside {
+    /// Lets time pass at once, for the plug and its clients. Whoever sleeps does not notice.
+    pub(crate) fn put_forward(&self, by: Duration) {
+        self.clock.put_forward(by);
+        self.network_clock.put_forward(by);
+    }
 }
 
 /// What the flash keeps, all of it newest first.
@@ -236,32 +247,43 @@ pub(crate) struct Plug {
 impl Plug {
     /// Starts one with an owner; its time-outs run `speed` times as fast as the wall clock.
     pub(crate) fn start(speed: f64) -> Self {
-        Self::start_as(speed, Some(owner()), false)
+        Self::start_as(speed, Some(owner()), false, false)
     }
 
     /// Starts one that belongs to nobody yet.
     pub(crate) fn start_fresh() -> Self {
-        Self::start_as(1.0, Some(Owner::new()), false)
+        Self::start_as(1.0, Some(Owner::new()), false, false)
+    }
+
+    /// The same, with a button that somebody can press.
+    pub(crate) fn start_fresh_with_button() -> Self {
+        Self::start_as(1.0, Some(Owner::new()), false, true)
     }
 
     /// Starts one whose clients all come by its access point.
     pub(crate) fn start_as_access_point() -> Self {
-        Self::start_as(1.0, Some(owner()), true)
+        Self::start_as(1.0, Some(owner()), true, false)
     }
 
     /// Starts one that cannot read who owns it.
     pub(crate) fn start_closed() -> Self {
-        Self::start_as(1.0, None, false)
+        Self::start_as(1.0, None, false, false)
     }
 
-    fn start_as(speed: f64, owner: Option<Owner>, by_access_point: bool) -> Self {
+    /// Starts one whose time-outs hardly ever come, for tests that fill it.
+    pub(crate) fn start_patient() -> Self {
+        Self::start_as(0.02, Some(owner()), false, false)
+    }
+
+    fn start_as(speed: f64, owner: Option<Owner>, by_access_point: bool, confirms_setup: bool) -> Self {
         let (tasks, inbox) = mpsc::channel::<Task>();
         let (tell, told) = mpsc::channel();
         std::thread::spawn(move || {
             let listener = Async::<TcpListener>::bind(([127, 0, 0, 1], 0)).unwrap();
             tell.send(listener.get_ref().local_addr().unwrap()).unwrap();
-            let door = Door { listener, calls: Cell::new(0), by_access_point };
-            async_io::block_on(run(&door, speed, owner, &inbox));
+            // A rest after a failure would take as long as all else.
+            let door = Door { listener, calls: Cell::new(0), by_access_point, fails: speed >= 1.0 };
+            async_io::block_on(run(&door, speed, owner, confirms_setup, &inbox));
         });
         Self { address: told.recv().unwrap(), tasks }
     }
@@ -342,7 +364,7 @@ impl Plug {
     pub(crate) fn session(&self) -> String {
         let cookie = self.inside(|inside| {
             use platform::Clock;
-            inside.state.access.sign_in(inside.clock.now()).to_string()
+            inside.state.access.sign_in(inside.network_clock.now()).to_string()
         });
         format!("Cookie: {}", cookie.split(';').next().unwrap())
     }
@@ -378,11 +400,18 @@ impl Plug {
     }
 }
 
-async fn run(door: &Door, speed: f64, owner: Option<Owner>, inbox: &mpsc::Receiver<Task>) {
+async fn run(
+    door: &Door,
+    speed: f64,
+    owner: Option<Owner>,
+    confirms_setup: bool,
+    inbox: &mpsc::Receiver<Task>,
+) {
     let inside = Inside {
         state: State::new(status(false, 0), calibration()),
         link: Link::new(),
         clock: TestClock::new(1.0),
+        network_clock: TestClock::new(speed),
         started: Instant::now(),
         core_stalled: Cell::new(false),
         locked_out: Cell::new(false),
@@ -392,13 +421,13 @@ async fn run(door: &Door, speed: f64, owner: Option<Owner>, inbox: &mpsc::Receiv
         kept: RefCell::default(),
         asked: RefCell::default(),
     };
-    let basis = basis();
+    let mut basis = basis();
+    basis.hardware.confirms_setup = confirms_setup;
     inside.state.access.open(owner.ok_or(plug::access::Unreadable), &identity().id, [7; 32]);
-    let network_clock = TestClock::new(speed);
     let (identity, front_end) = (identity(), front_end());
     let web = plug::web::Plug {
         clock: &inside.clock,
-        network_clock: &network_clock,
+        network_clock: &inside.network_clock,
         state: &inside.state,
         link: &inside.link,
         identity: &identity,
@@ -423,8 +452,8 @@ async fn run(door: &Door, speed: f64, owner: Option<Owner>, inbox: &mpsc::Receiv
     let serve = async {
         plug::web::serve(door, &web).await;
     };
-    let keep_stored = or(keep_settings(&inside, &basis), keep_access(&inside));
-    or(tasks, or(or(serve, keep_stored), or(core(&inside), keep(&inside)))).await;
+    let stores = or(keep_settings(&inside, &basis), keep_owner(&inside));
+    or(tasks, or(or(serve, stores), or(core(&inside), keep(&inside)))).await;
 }
 
 /// Reads the settings and stores changes of them.
@@ -438,10 +467,13 @@ async fn keep_settings(inside: &Inside, basis: &Basis) {
     .await;
 }
 
-/// Stores changes of who may do what.
-async fn keep_access(inside: &Inside) {
-    let flash = RamFlash { bytes: vec![0xff; 8 * 4096], state: &inside.flash };
-    access::run(&mut AccessStore::new(flash), &inside.state).await;
+/// Stores who owns the plug, and grants claims.
+async fn keep_owner(inside: &Inside) {
+    let mut store = AccessStore::new(RamFlash { bytes: vec![0xff; 8 * 4096], state: &inside.flash });
+    or(async { access::run(&mut store, &inside.state).await }, async {
+        access::setup::run(&inside.state, |line| inside.state.put_log(None, 0.0, line)).await
+    })
+    .await;
 }
 
 /// Answers what only the flash knows.

@@ -127,8 +127,13 @@ impl Machine for VirtMachine {
 }
 
 /// What this machine has and can.
-const HARDWARE: Hardware =
-    Hardware { maximum_current_a: DEFAULT_LIMIT.0, has_button: false, confirms_setup: false, has_led: false, can_hold: false };
+const HARDWARE: Hardware = Hardware {
+    maximum_current_a: DEFAULT_LIMIT.0,
+    has_button: false,
+    confirms_setup: false,
+    has_led: false,
+    can_hold: false,
+};
 
 /// Always the same: what runs here is compared with what runs elsewhere, and there are no secrets.
 struct NoChance;

@@ -42,6 +42,7 @@ pub use self::types::{
 };
 use self::words::{Prompt, Why, Words, text};
 use crate::core::Moment;
+use crate::number::tenths;
 use crate::platform::Instant;
 use crate::settings::schema::{ManualUntil, RelaySettings};
 
@@ -386,8 +387,8 @@ impl Claims {
                 text(format_args!("{prompt}waits ({}); {words}", words::delay(reason)))
             }
             Some(Delay { until: Some(until), reason }) => text(format_args!(
-                "{prompt}waits {:.1} s ({}); {words}",
-                until.since(now.instant).as_secs_f64(),
+                "{prompt}waits {} s ({}); {words}",
+                tenths(until.since(now.instant).as_secs_f64()),
                 words::delay(reason)
             )),
         };

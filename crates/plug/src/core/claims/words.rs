@@ -4,6 +4,7 @@ use core::fmt::{self, Display, Formatter, Write};
 use core::time::Duration;
 
 use super::types::{Cause, DelayReason};
+use crate::number::tenths;
 
 /// What a claim is there for. The words are made when somebody asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,10 +59,10 @@ impl Display for Words<'_> {
             Why::Idle => write!(to, "{on} when idle"),
             Why::Hand(None) => write!(to, "switched {on} by hand"),
             Why::Hand(Some(duration)) => {
-                write!(to, "switched {on} by hand for {:.1} s", duration.as_secs_f64())
+                write!(to, "switched {on} by hand for {} s", tenths(duration.as_secs_f64()))
             }
             Why::Inching(duration) => {
-                write!(to, "switched {on} by hand for {:.1} s (inching)", duration.as_secs_f64())
+                write!(to, "switched {on} by hand for {} s (inching)", tenths(duration.as_secs_f64()))
             }
             Why::Rearmed => write!(to, "re-armed by hand; still {on}"),
             Why::BeforeTheTime => write!(to, "{on} by hand, as before that"),
@@ -100,7 +101,7 @@ impl Display for Prompt {
             Self::TimeOver => to.write_str("the time asked for is over; "),
             Self::Released => to.write_str("released by hand; "),
             Self::Idle { below_w, after } => {
-                write!(to, "under {below_w:.1} W for {:.1} s; ", after.as_secs_f64())
+                write!(to, "under {} W for {} s; ", tenths(*below_w), tenths(after.as_secs_f64()))
             }
             Self::Lifted => to.write_str("no longer locked out; "),
             Self::Retry => to.write_str("tries again after a trip; "),

@@ -67,6 +67,7 @@ use self::voltage::Voltage;
 use self::weld::Weld;
 use crate::core::Moment;
 use crate::core::protection::{Cause, Trip, sentence};
+use crate::number::Places;
 use crate::platform::Instant;
 use crate::settings::schema::{Hardware, ProtectionSettings};
 
@@ -371,5 +372,8 @@ impl Guard {
 }
 
 fn welded(current: Amperes) -> Cause {
-    sentence(format_args!("welded: commanded off, and {:.2} A flow all the same; pull the plug", current.0))
+    sentence(format_args!(
+        "welded: commanded off, and {} A flow all the same; pull the plug",
+        Places(current.0, 2)
+    ))
 }

@@ -1,0 +1,292 @@
+// The first minutes of a plug: one form that makes somebody its owner, the button that confirms it, and signed in.
+import { api, Refused, signIn } from "../api/client";
+import { plug } from "../api/plug";
+import type { Json, SetupState } from "../api/types";
+import { h, setAttribute, setText } from "../lib/dom";
+import { type Field, Form } from "../lib/form";
+import { duration, withUnit } from "../lib/format";
+import { valueAt } from "../lib/patch";
+import type { Lifetime } from "../lib/signal";
+import { browserZone, zones } from "../lib/zonefile";
+import { findZone } from "../lib/zones";
+import { userName } from "../parts/signin";
+import { LEAST, strength, TIME_LATER, TIME_SOURCES } from "../texts/access";
+
+const WHO: Field[] = [
+  { path: "name", kind: "text", label: "Name", help: "What people call this plug." },
+  {
+    path: "password",
+    kind: "secret",
+    label: "Owner's password",
+    help: "Whoever has it may do everything. Only a factory reset helps those who forget it.",
+  },
+  { path: "again", kind: "secret", label: "The same again" },
+];
+const NETWORK: Field[] = [
+  {
+    path: "wifi.ssid",
+    kind: "text",
+    label: "Wi-Fi network",
+    help: "Its name (SSID). Empty: the plug stays on its own access point.",
+  },
+  { path: "wifi.password", kind: "secret", label: "Its password", help: "Empty for an open network." },
+  {
+    path: "access_point_password",
+    kind: "secret",
+    label: "Password of the plug's own access point",
+    help: "8 to 63 characters. Empty: the owner's password.",
+  },
+];
+const TIME: Field[] = [
+  { path: "time.zone", kind: "text", label: "Time zone", help: "Proposed by this browser." },
+  {
+    path: "time.source",
+    kind: "choice",
+    label: "Who tells the time",
+    choices: TIME_SOURCES.map(([value, name]) => [value, name]),
+  },
+];
+
+/** What the plug measures, while nobody owns it yet. */
+function liveLine(life: Lifetime): HTMLElement {
+  const numbers = h("strong");
+  life.watch(plug.reading, (reading) => {
+    if (!reading) return;
+    const { active_power_w: power, voltage_v: voltage, current_a: current } = reading;
+    setText(numbers, [withUnit(power, "W"), withUnit(voltage, "V"), withUnit(current, "A")].join(" · "));
+  });
+  return h(
+    "p",
+    { class: "setup-live" },
+    "It measures already: ",
+    numbers,
+    ". ",
+    h("a", { href: "#/look" }, "Look at the readings"),
+  );
+}
+
+function fields(form: Form, id: string, title: string, rows: Field[], ...after: Node[]): HTMLElement {
+  return h(
+    "section",
+    { "class": "card settings", "aria-labelledby": id },
+    h("h2", { id }, title),
+    h("div", { class: "fields" }, ...form.rows(rows)),
+    ...after,
+  );
+}
+
+/** What was typed, as the plug wants it. */
+function wish(form: Form, hasRadio: boolean, posix: (zone: string) => string | undefined): { [name: string]: Json } {
+  const value = (path: string): string => {
+    const taken = form.at(path)?.take();
+    return taken && "value" in taken ? String(taken.value ?? "") : "";
+  };
+  const zone = value("time.zone");
+  const rules = posix(zone);
+  return {
+    password: value("password"),
+    ...(value("name") && { name: value("name") }),
+    ...(value("access_point_password") && { access_point_password: value("access_point_password") }),
+    ...(hasRadio &&
+      value("wifi.ssid") && { wifi: { ssid: value("wifi.ssid"), password: value("wifi.password") || null } }),
+    time: { ...(rules && { zone, posix: rules }), source: value("time.source") },
+  };
+}
+
+export async function setupPage(life: Lifetime): Promise<Node> {
+  const state = await api.setup();
+  const hasRadio = plug.info.value?.board !== "virtual";
+  const least = state.password_characters ?? LEAST;
+  const table = await zones().catch(() => new Map<string, string>());
+  const form = new Form();
+  const page = h("div", { class: "narrow setup" });
+  const problem = h("p", { class: "problem", role: "alert" });
+  const submit = h("button", { type: "submit" }, "Make this plug mine");
+
+  const hint = h("p", { class: "hint", role: "status" }, strength("", least));
+  const names = h("datalist", { id: "zones" }, ...[...table.keys()].map((name) => h("option", { value: name })));
+  const goesOut = h("p", { class: "hint", role: "status" });
+  const element = h(
+    "form",
+    { novalidate: true },
+    userName(),
+    fields(form, "owner-title", "You", WHO),
+    fields(form, "network-title", hasRadio ? "Network" : "Access point", hasRadio ? NETWORK : NETWORK.slice(2)),
+    fields(form, "time-title", "Time", TIME, names, goesOut),
+    problem,
+    h("p", { class: "tools" }, submit),
+    h(
+      "p",
+      { class: "hint" },
+      state.button
+        ? "Then press the button of the plug, so that it knows you are beside it."
+        : "This plug has no button in reach: it is yours at once.",
+    ),
+  );
+  form.load({
+    name: state.proposed?.name ?? "",
+    password: "",
+    again: "",
+    access_point_password: "",
+    wifi: { ssid: "", password: "" },
+    time: { zone: findZone(table, browserZone())?.zone ?? "", source: "none" },
+  });
+  const input = (path: string): HTMLInputElement => element.querySelector(`[data-field="${path}"]`) as HTMLInputElement;
+  input("password").closest(".field")?.querySelector(".field-input")?.append(hint);
+  input("password").addEventListener("input", () => setText(hint, strength(input("password").value, least)));
+  setAttribute(input("time.zone"), "list", names.id);
+  const explain = (): void => {
+    const source = TIME_SOURCES.find(([value]) => value === input("time.source").value);
+    setText(goesOut, `${source?.[2] ?? ""} ${TIME_LATER}`);
+  };
+  input("time.source").addEventListener("change", explain);
+  explain();
+
+  /** What can be seen to be wrong without the plug. */
+  const wrong = (): { field: string; message: string }[] => {
+    const { value } = input("password");
+    if ([...value].length < least) return [{ field: "password", message: strength(value, least) }];
+    if (value !== input("again").value) return [{ field: "again", message: "These two are not the same." }];
+    const zone = input("time.zone").value;
+    if (zone && !table.has(zone)) return [{ field: "time.zone", message: "Not in the list; empty: UTC." }];
+    return [];
+  };
+  element.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    for (const control of form.controls) control.clear();
+    setText(problem, "");
+    if (form.refuse(wrong()).length > 0 || element.querySelector("[aria-invalid]")) return;
+    setAttribute(submit, "disabled", true);
+    try {
+      const asked = wish(form, hasRadio, (zone) => table.get(zone));
+      const answer = await api.claim(asked);
+      const finish = (): void => void finished(page, String(asked.password), String(valueAt(asked, "wifi.ssid") ?? ""));
+      if (answer?.setup_complete) finish();
+      else waitForButton(life, page, element, answer, finish);
+    } catch (error) {
+      // By the settings' names, where the plug asked those.
+      const fields = (error instanceof Refused ? error.fields : []).map((one) => ({
+        ...one,
+        field: one.field.replace(/^(device|wifi)\.(?=name|access_point)/, ""),
+      }));
+      const rest = form.refuse(fields);
+      const more = rest.map((one) => ` ${one.field}: ${one.message}.`).join("");
+      setText(problem, `${(error as Error).message}${more}`);
+      if (error instanceof Refused && error.code === "already_set_up") void plug.meet();
+    } finally {
+      setAttribute(submit, "disabled", false);
+    }
+  });
+  page.append(
+    h("h1", {}, "Make this plug yours"),
+    liveLine(life),
+    h(
+      "div",
+      { class: "alert warn" },
+      h(
+        "p",
+        {},
+        h("strong", {}, "Do this now. "),
+        "A new plug has a password that everybody can look up, so anyone nearby could claim it before you. With your own password that ends.",
+      ),
+    ),
+    element,
+  );
+  return page;
+}
+
+/** The claim lies with the plug; somebody who can touch it confirms it. */
+function waitForButton(
+  life: Lifetime,
+  page: HTMLElement,
+  element: HTMLElement,
+  answer: SetupState | null,
+  finish: () => void,
+): void {
+  const count = h("strong", { "class": "countdown", "aria-hidden": "true" });
+  const problem = h("p", { class: "problem", role: "alert" });
+  const back = (why: string): void => {
+    clearInterval(timer);
+    card.replaceWith(element);
+    setText(element.querySelector(".problem") as Element, why);
+  };
+  const card = h(
+    "section",
+    { "class": "card press", "aria-labelledby": "press-title", "tabindex": -1 },
+    h("h2", { id: "press-title" }, "Now press the button of the plug"),
+    h("p", {}, "Once, shortly, the button on its housing. The socket does not switch with this press."),
+    h("p", {}, count),
+    problem,
+    h(
+      "p",
+      { class: "tools" },
+      h("button", { type: "button", class: "small", onclick: () => back("") }, "Back to the form"),
+    ),
+  );
+  let until = Date.now() + (answer?.expires_in_s ?? 120) * 1000;
+  let busy = false;
+  const ask = async (): Promise<void> => {
+    const { setup_complete: complete, waiting } = await api.setup();
+    if (life.over || !card.isConnected) return;
+    if (complete) {
+      clearInterval(timer);
+      finish();
+    } else if (waiting) until = Date.now() + waiting.expires_in_s * 1000;
+    else back("Nobody pressed the button in time. Send it again, and press it then.");
+  };
+  const timer = setInterval(() => {
+    setText(count, `${duration(Math.max(0, Math.ceil((until - Date.now()) / 1000)))} left`);
+    if (busy) return;
+    busy = true;
+    ask()
+      .then(
+        () => setText(problem, ""),
+        (error: Error) => setText(problem, error.message),
+      )
+      .finally(() => {
+        busy = false;
+      });
+  }, 1000);
+  life.add(() => clearInterval(timer));
+  element.replaceWith(card);
+  card.focus();
+  page.scrollIntoView();
+}
+
+/** It has an owner now: in, and on. */
+async function finished(page: HTMLElement, password: string, network: string): Promise<void> {
+  const go = async (): Promise<void> => {
+    history.replaceState(null, "", "#/");
+    await plug.meet();
+  };
+  try {
+    await signIn(password);
+  } catch {
+    await go(); // The page to sign in says what is wrong.
+    return;
+  }
+  if (network === "") {
+    await go();
+    return;
+  }
+  const restart = (): void =>
+    void api.restart().then(
+      () => setText(note, "It restarts. Look for it in that network."),
+      () => go(),
+    );
+  const note = h("p", { role: "status" }, `It joins ${network} at its next start, and leaves its access point then.`);
+  const card = h(
+    "section",
+    { "class": "card press", "aria-labelledby": "done-title", "tabindex": -1 },
+    h("h2", { id: "done-title" }, "This plug is yours"),
+    note,
+    h(
+      "p",
+      { class: "tools" },
+      h("button", { type: "button", onclick: restart }, "Restart it now"),
+      h("button", { type: "button", class: "small", onclick: () => void go() }, "Later"),
+    ),
+  );
+  page.replaceChildren(card);
+  card.focus();
+}

@@ -1,0 +1,89 @@
+// Who may do what, and where the time comes from, in words.
+import type { FieldGroup } from "./settings";
+
+/** Value, name, and what would go out. */
+export const TIME_SOURCES: [string, string, string][] = [
+  [
+    "none",
+    "Nobody",
+    "Nothing goes out. The plug does not know the time, so the schedule waits and days are not told apart.",
+  ],
+  ["browser", "This page, while it is open", "Nothing leaves your network: the browser tells the plug its own time."],
+  [
+    "dhcp",
+    "A time server that your router names",
+    "The plug asks the server that your router names; often that is the router.",
+  ],
+  [
+    "ntp",
+    "Time servers on the Internet",
+    "The plug asks servers of pool.ntp.org: those who run them see your address, and that something there wants the time.",
+  ],
+  ["server", "A program, by the API", "Nothing goes out: a program of yours tells the time."],
+];
+export const TIME_LATER = "The plug keeps this choice; it acts on it from a later version on.";
+
+export const ACCESS: FieldGroup = {
+  id: "who",
+  title: "Who may do what",
+  what: "Whoever has the owner's password may do everything. Programs have tokens of their own.",
+  fields: [
+    {
+      path: "access.reading",
+      kind: "choice",
+      label: "Who may read",
+      help: "Open: everybody in your network sees the readings, the relay, the energy and the log without a password, which tells a lot of who lives there. Settings and changes need the password in any case.",
+      choices: [
+        ["closed", "only who is signed in"],
+        ["open", "everybody in the network"],
+      ],
+    },
+    {
+      path: "access.hosts",
+      kind: "list",
+      label: "Further host names",
+      help: "Under which it may be called besides its address and its own name, for a proxy. At most four, with spaces between.",
+    },
+  ],
+};
+
+export const ACCESS_POINT: FieldGroup = {
+  id: "access-point",
+  title: "Its own access point",
+  what: "Taken at the next start.",
+  fields: [
+    {
+      path: "wifi.access_point",
+      kind: "choice",
+      label: "It opens",
+      help: "A long press of the button opens it in any case.",
+      choices: [
+        ["fallback", "when it cannot join a network"],
+        ["button", "by the button only"],
+      ],
+    },
+    {
+      path: "wifi.access_point_ssid",
+      kind: "text",
+      label: "Network",
+      help: "Its name. Empty: OSSP- and the end of the plug's identity.",
+    },
+    {
+      path: "wifi.access_point_password",
+      kind: "secret",
+      label: "Password",
+      help: "8 to 63 characters. It has the owner's from the set-up, unless another was given.",
+    },
+  ],
+};
+
+/** A password has at least so many characters, unless the plug says otherwise. */
+export const LEAST = 10;
+
+/** By length alone: everything else that a page can tell of a password misleads. */
+export function strength(password: string, least = LEAST): string {
+  const more = least - [...password].length;
+  if (password === "") return `At least ${least} characters; four random words are good.`;
+  if (more > 0) return `${more} more ${more === 1 ? "character" : "characters"} needed.`;
+  return more > -4 ? "Long enough. Longer is better." : more > -10 ? "A good length." : "A very good length.";
+}
