@@ -311,7 +311,10 @@ impl Bench {
         let serve = async {
             plug::web::serve(&door, &web).await;
         };
-        self.run(&clock, join4(serve, join(self.keep_settings(), self.keep_access()), self.core(), self.keep()));
+        self.run(
+            &clock,
+            join4(serve, join(self.keep_settings(), self.keep_access()), self.core(), self.keep()),
+        );
         self.wire.got.take()
     }
 
