@@ -421,9 +421,9 @@ describe("a plug with a button", { skip: SKIP }, () => {
       await picture(page, "setup-button-phone");
       if (isMock) await ask("mock?press=1");
       await page.getByRole("heading", { name: "This plug is yours" }).waitFor({ timeout: 60_000 });
-      await page.getByText("It joins home at its next start").waitFor();
+      await page.getByText("In a few seconds it joins home").waitFor();
       await picture(page, "setup-done-phone");
-      await button(page, "Later").click();
+      await button(page, "Go on").click();
       await live(page);
       await signedIn(page);
       await own();

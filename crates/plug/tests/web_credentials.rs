@@ -37,6 +37,9 @@ fn a_challenge_goes_where_no_dialog_opens() {
         let hidden = script.header("OSSP-Challenge").unwrap();
         assert!(hidden.starts_with("realm=\"ossp-ab12cd34ef56\", qop=\"auth\""), "{hidden}");
     }
+    // A browser's own stream cannot say that it is the page's.
+    let stream = ask(&["Accept: text/event-stream"]);
+    assert!(stream.header("WWW-Authenticate").is_none() && stream.header("OSSP-Challenge").is_some());
 }
 
 #[test]

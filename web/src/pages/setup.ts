@@ -270,30 +270,36 @@ async function finished(page: HTMLElement, password: string, network: string): P
   try {
     await signIn(password);
   } catch {
-    await go(); // The page to sign in says what is wrong.
+    ending(
+      page,
+      "The plug has an owner now",
+      "The password that you chose is not the one: somebody else claimed it before you. If that was nobody you know, hold its button for 10 s, which resets it, and begin again.",
+      "Sign in",
+      go,
+    );
     return;
   }
   if (network === "") {
     await go();
     return;
   }
-  const restart = (): void =>
-    void api.restart().then(
-      () => setText(note, "It restarts. Look for it in that network."),
-      () => go(),
-    );
-  const note = h("p", { role: "status" }, `It joins ${network} at its next start, and leaves its access point then.`);
+  ending(
+    page,
+    "This plug is yours",
+    `In a few seconds it joins ${network} and its access point takes the new name and password, so this page may stop. Connect to ${network} again and open the plug's address there, which your router shows. If it cannot join, its access point stays.`,
+    "Go on",
+    go,
+  );
+}
+
+/** The last words of the form. */
+function ending(page: HTMLElement, title: string, words: string, label: string, go: () => Promise<void>): void {
   const card = h(
     "section",
     { "class": "card press", "aria-labelledby": "done-title", "tabindex": -1 },
-    h("h2", { id: "done-title" }, "This plug is yours"),
-    note,
-    h(
-      "p",
-      { class: "tools" },
-      h("button", { type: "button", onclick: restart }, "Restart it now"),
-      h("button", { type: "button", class: "small", onclick: () => void go() }, "Later"),
-    ),
+    h("h2", { id: "done-title" }, title),
+    h("p", { role: "status" }, words),
+    h("p", { class: "tools" }, h("button", { type: "button", onclick: () => void go() }, label)),
   );
   page.replaceChildren(card);
   card.focus();

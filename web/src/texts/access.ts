@@ -50,7 +50,7 @@ export const ACCESS: FieldGroup = {
 export const ACCESS_POINT: FieldGroup = {
   id: "access-point",
   title: "Its own access point",
-  what: "Taken at the next start.",
+  what: "Taken some seconds after it is stored; whoever is on it joins anew.",
   fields: [
     {
       path: "wifi.access_point",
@@ -83,7 +83,7 @@ export const LEAST = 10;
 /** By length alone: everything else that a page can tell of a password misleads. */
 export function strength(password: string, least = LEAST): string {
   const more = least - [...password].length;
-  if (password === "") return `At least ${least} characters; four random words are good.`;
+  if (password === "") return `At least ${least} characters; six random words are good.`;
   if (more > 0) return `${more} more ${more === 1 ? "character" : "characters"} needed.`;
   return more > -4 ? "Long enough. Longer is better." : more > -10 ? "A good length." : "A very good length.";
 }

@@ -130,7 +130,7 @@ export const RELAY: FieldGroup = {
 export const WIFI: FieldGroup = {
   id: "wifi",
   title: "Wi-Fi",
-  what: "Taken at the next start. If the plug cannot join, it opens an access point of its own.",
+  what: "Taken some seconds after it is stored. If the plug cannot join, it opens an access point of its own.",
   fields: [
     { path: "wifi.ssid", kind: "text", label: "Network", help: "Its name (SSID). Empty: none." },
     {

@@ -192,9 +192,12 @@ impl<C: Clock, N: Clock, M: RawMutex> Site<'_, C, N, M> {
         let mut reply = Reply::from(problem);
         if let Some(stale) = stale {
             let headers = parts.headers();
-            let hidden = headers.get("x-requested-with").is_some_and(|value| value.as_raw() == b"ossp");
+            let accepts = |kind| headers.get("accept").is_some_and(|value| contains(value.as_raw(), kind));
+            // A browser's own stream of events cannot say that it is the page's.
+            let hidden = headers.get("x-requested-with").is_some_and(|value| value.as_raw() == b"ossp")
+                || accepts(b"text/event-stream");
             // A browser that wants a page would open a dialog of its own, with the password in its keeping.
-            let page = headers.get("accept").is_some_and(|value| contains(value.as_raw(), b"text/html"));
+            let page = accepts(b"text/html");
             if hidden || !page {
                 let challenge = self.plug.state.access.challenge(self.plug.network_clock.now(), stale);
                 reply.lines.extra = Some(Box::new(Extra::Challenge { hidden, challenge }));
