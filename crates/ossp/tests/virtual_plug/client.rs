@@ -32,7 +32,7 @@ impl Client {
         Self::new(address, self.knows.clone())
     }
 
-    /// Asks, and asks again if the answer is a challenge that can be met.
+    /// Asks with what is known; with a challenge got before, or anew where that one is stale.
     ///
     /// # Errors
     /// If the plug is gone.
@@ -42,15 +42,17 @@ impl Client {
             Knows::Nothing => once(""),
             Knows::Token(token) => once(&format!("Authorization: Bearer {token}\r\n")),
             Knows::Password(password) => {
-                let known = self.proof(head);
-                let answer = once(known.as_deref().unwrap_or_default())?;
-                let Some(signer) = (answer.status == 401).then(|| signer(&answer, password)).flatten() else {
+                if self.signer.lock().unwrap().is_none() {
+                    // Signing in wants a proof whatever else is open; a plug without an owner has no challenge.
+                    let challenge = ask(&self.address, "POST /api/v1/session", "", "{}")?;
+                    *self.signer.lock().unwrap() = signer(&challenge, password);
+                }
+                let answer = once(&self.proof(head).unwrap_or_default())?;
+                if !stale(&answer) {
                     return Ok(answer);
-                };
-                // Another refusal is the answer: the password is wrong.
-                let again = known.is_none() || stale(&answer);
-                self.signer.lock().unwrap().replace(signer);
-                if again { once(&self.proof(head).unwrap_or_default()) } else { Ok(answer) }
+                }
+                *self.signer.lock().unwrap() = signer(&answer, password);
+                once(&self.proof(head).unwrap_or_default())
             }
         }
     }

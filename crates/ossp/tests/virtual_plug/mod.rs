@@ -1,6 +1,12 @@
 //! The program as its user meets it: started on a state folder, asked over the network, ended in any way.
 #![allow(dead_code, missing_docs, unreachable_pub, reason = "each test file uses what it needs")]
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests may fail loudly")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "tests may fail loudly"
+)]
 
 pub mod client;
 #[path = "../../../plug/tests/web_support/digest.rs"]
