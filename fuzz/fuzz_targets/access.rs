@@ -6,12 +6,16 @@ use futures_lite::future::block_on;
 use libfuzzer_sys::fuzz_target;
 use ossp::sim::flash::SimFlash;
 use plug::access::AccessStore;
-use sequential_storage::cache::Cache;
-use sequential_storage::map::{MapConfig, MapStorage};
 
-/// One for the log of erases, three for the map.
+/// Two of each half: the second is never used.
 const SECTORS: usize = 4;
 const SECTOR: usize = 4096;
+/// Where the two halves begin.
+const HALVES: [usize; 2] = [0, 2 * SECTOR];
+/// What a half begins with if it holds.
+const COMMITTED: u64 = 0x9c35_e8d2_6a87_4d1b;
+/// Longest text that is stored.
+const MOST: usize = 1280;
 /// Ends the text: in no text.
 const END: u8 = 0xff;
 
@@ -27,22 +31,35 @@ fuzz_target!(|input: &[u8]| {
     }
     let mut store = AccessStore::new(flash);
     let Ok(kept) = block_on(store.load()) else { return };
-    if noise.len() < 6 && stored.len() <= 1280 {
+    if noise.len() < 6 && stored.len() <= MOST {
         assert!(stored.starts_with(b"ossp-access 1\n"));
     }
     block_on(store.save(&kept)).expect("what was understood has room");
     assert_eq!(block_on(store.load()), Ok(kept));
 });
 
-/// A flash in which this text is stored, as the plug stores it.
+/// A flash in which this text is stored, as the plug stores it; the whole one is in either half.
 fn with(text: &[u8]) -> SimFlash {
-    let mut small = SimFlash::new(SECTORS - 1, 1);
-    let end = ((SECTORS - 1) * SECTOR) as u32;
-    let config = MapConfig::try_new(0..end).expect("whole sectors");
-    let mut map: MapStorage<u8, _, _> = MapStorage::new(&mut small, config, Cache::new_uncached());
-    // What is too long is not stored.
-    let _ = block_on(map.store_item(&mut [0; SECTOR], &1, &text));
     let mut flash = SimFlash::new(SECTORS, 1);
-    flash.bytes()[SECTOR..].copy_from_slice(small.bytes());
+    // What is too long is cut.
+    let text = &text[..text.len().min(MOST)];
+    let mut record = b"oac\x01".to_vec();
+    record.extend(1_u32.to_le_bytes());
+    record.extend((text.len() as u32).to_le_bytes());
+    let mut padded = text.to_vec();
+    padded.resize(text.len().next_multiple_of(4), 0);
+    let sum = crc(&[&record[..], &padded].concat());
+    record.extend(sum.to_le_bytes());
+    record.extend(padded);
+    let at = HALVES[text.len() % 2];
+    flash.bytes()[at..at + 8].copy_from_slice(&COMMITTED.to_le_bytes());
+    flash.bytes()[at + 8..at + 8 + record.len()].copy_from_slice(&record);
     flash
+}
+
+/// CRC-32 as in ZIP, bit by bit.
+fn crc(bytes: &[u8]) -> u32 {
+    !bytes.iter().fold(u32::MAX, |crc, byte| {
+        (0..8).fold(crc ^ u32::from(*byte), |crc, _| (crc >> 1) ^ (0xedb8_8320 & (crc & 1).wrapping_neg()))
+    })
 }

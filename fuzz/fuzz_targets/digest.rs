@@ -52,7 +52,8 @@ fn answer(challenge: &str, cnonce: &[u8]) -> Vec<u8> {
     let digits = |bytes: &[u8]| Hex(&Sha256::digest(bytes)).to_string();
     let who = digits(format!("admin:ossp-{ID}:{PASSWORD}").as_bytes());
     let what = digits(b"GET:/api/v1/reading");
-    let text = [format!("{who}:{nonce}:00000001:").as_bytes(), cnonce, format!(":auth:{what}").as_bytes()].concat();
+    let text =
+        [format!("{who}:{nonce}:00000001:").as_bytes(), cnonce, format!(":auth:{what}").as_bytes()].concat();
     let before = format!(
         "Digest username=\"admin\", realm=\"ossp-{ID}\", uri=\"/api/v1/reading\", nonce=\"{nonce}\", nc=00000001, \
          qop=auth, algorithm=SHA-256, response=\"{}\", cnonce=\"",

@@ -1,4 +1,5 @@
-//! Who may do what in the flash: one item of a map, so that a power cut leaves the old or the new, never a mixture.
+//! Who may do what in the flash: one text in two halves ([`crate::storage::halves`]), so that a power cut leaves the old
+//! or the new, and what is damaged closes the plug: it is not nobody's, and no old password comes back.
 
 use core::fmt::Write;
 
@@ -7,30 +8,25 @@ use heapless::String;
 
 use super::kept::{Kept, Token, Unreadable};
 use crate::state::State;
-use crate::storage::careful::Careful;
-use crate::storage::item::{SaveError, fetch, put};
-
-/// Longest text that is stored: all tokens with the longest names have some 1,200 bytes.
-pub(super) const STORED_MOST: usize = 1280;
+use crate::storage::halves::Halves;
+use crate::storage::item::SaveError;
 
 /// Reads and writes it; one task has it.
-pub struct AccessStore<F>(Careful<F>);
+pub struct AccessStore<F>(Halves<F>);
 
 impl<F: NorFlash> AccessStore<F> {
-    /// A store in a flash of at least three sectors (see [`crate::storage::layout::ACCESS`]).
+    /// A store in a flash of at least two sectors (see [`crate::storage::layout::ACCESS`]).
     pub const fn new(flash: F) -> Self {
-        Self(Careful::new(flash))
+        Self(Halves::new(flash))
     }
 
-    /// Reads what is stored: nobody's if nothing ever was. Dropping the future is a power cut.
+    /// Reads what is stored: nobody's if nothing ever was. Finishes a change that a power cut has interrupted. Dropping the future is a power cut.
     ///
     /// # Errors
     /// Something is there that cannot be read or understood.
     pub async fn load(&mut self) -> Result<Kept, Unreadable> {
         let mut kept = Ok(Kept::new());
-        fetch(&mut self.0, STORED_MOST, &mut |bytes| kept = Kept::read(bytes))
-            .await
-            .map_err(|_| Unreadable)?;
+        self.0.load(&mut |bytes| kept = Kept::read(bytes)).await.map_err(|_| Unreadable)?;
         kept
     }
 
@@ -40,7 +36,7 @@ impl<F: NorFlash> AccessStore<F> {
     /// # Errors
     /// Why it did not work; the old holds.
     pub async fn save(&mut self, kept: &Kept) -> Result<(), SaveError> {
-        put(&mut self.0, STORED_MOST, &|out: &mut dyn Write| kept.write(out)).await
+        self.0.save(&|out: &mut dyn Write| kept.write(out)).await
     }
 }
 

@@ -313,7 +313,7 @@ fn the_longest_there_can_be_has_room() {
         kept.tokens.push(Token { id, name, scope, created, hash: [255; 32] }).unwrap();
     }
     assert_eq!(Kept::read(text(&kept).as_bytes()), Ok(kept.clone()));
-    assert!(text(&kept).len() <= store::STORED_MOST, "{}", text(&kept).len());
+    assert!(text(&kept).len() <= crate::storage::halves::MOST, "{}", text(&kept).len());
 }
 
 #[test]

@@ -1,5 +1,5 @@
 //! One item of a map in a flash of its own, so that a power cut leaves the old or the new one, never a mixture: how
-//! settings, calibration and keys are kept.
+//! settings and calibration are kept.
 
 use alloc::vec::Vec;
 use core::fmt::{self, Display, Formatter, Write};
@@ -62,7 +62,11 @@ fn whole<F: NorFlash>(flash: &mut F) -> Option<Map<'_, F>> {
 
 /// Memory for key and value, in whole words of any flash, for as long as it is needed.
 fn buffer(most: usize) -> Option<Vec<u8>> {
-    let length = (1 + most).next_multiple_of(32);
+    memory((1 + most).next_multiple_of(32))
+}
+
+/// Memory for as long as it is needed.
+pub(crate) fn memory(length: usize) -> Option<Vec<u8>> {
     let mut buffer = Vec::new();
     buffer.try_reserve_exact(length).ok()?;
     buffer.resize(length, 0);
@@ -125,28 +129,36 @@ async fn write<F: NorFlash>(
     }
 }
 
-struct Item<'t>(Text<'t>);
+/// A text that is to be stored.
+pub(crate) struct Item<'t>(pub(crate) Text<'t>);
 
 impl Item<'_> {
-    fn length(&self) -> usize {
+    /// Its length in bytes.
+    pub(crate) fn length(&self) -> usize {
         let mut length = Length(0);
         // A counter has room for everything.
         let _ = (self.0)(&mut length);
         length.0
     }
 
-    fn is(&self, bytes: &[u8]) -> bool {
+    /// Whether `bytes` are this text.
+    pub(crate) fn is(&self, bytes: &[u8]) -> bool {
         let mut compare = Compare(bytes);
         (self.0)(&mut compare).is_ok() && compare.0.is_empty()
+    }
+
+    /// Puts it at the beginning of `buffer`; its length, if there is room.
+    pub(crate) fn write(&self, buffer: &mut [u8]) -> Option<usize> {
+        let room = buffer.len();
+        let mut slice = Slice(buffer);
+        (self.0)(&mut slice).ok()?;
+        Some(room - slice.0.len())
     }
 }
 
 impl<'a> Value<'a> for Item<'_> {
     fn serialize_into(&self, buffer: &mut [u8]) -> Result<usize, SerializationError> {
-        let room = buffer.len();
-        let mut slice = Slice(buffer);
-        (self.0)(&mut slice).map_err(|_| SerializationError::BufferTooSmall)?;
-        Ok(room - slice.0.len())
+        self.write(buffer).ok_or(SerializationError::BufferTooSmall)
     }
 
     fn deserialize_from(_: &'a [u8]) -> Result<(Self, usize), SerializationError> {

@@ -7,6 +7,7 @@ pub mod archive;
 pub mod budget;
 pub mod careful;
 mod code;
+pub(crate) mod halves;
 pub(crate) mod item;
 pub mod journal;
 pub mod keeper;
