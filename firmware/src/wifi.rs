@@ -84,6 +84,14 @@ impl EspWifi {
         self.controller.set_power_saving(PowerSaveMode::None).map_err(|_| LinkError::Radio)
     }
 
+    /// With or without an access point the driver starts anew, and has to be told to join again what was joined. Where
+    /// that fails, `lost` tells it.
+    async fn join_again(&mut self, joined: bool) {
+        if joined {
+            let _ = self.connect().await;
+        }
+    }
+
     async fn connect(&mut self) -> Result<Address, LinkError> {
         self.controller.connect_async().await.map_err(|error| match error {
             ConnectionError::Failed(info) => reason(info.reason),
@@ -136,11 +144,13 @@ impl Wifi for EspWifi {
             .with_max_connections(STATIONS)
             .with_authentication(authentication(network)?);
         self.own = Some(own);
+        let joined = self.controller.is_connected();
         let opened = self.configure();
         if opened.is_err() {
             self.own = None;
         }
         self.listener.set_active(ACCESS_POINT, opened.is_ok());
+        self.join_again(joined).await;
         opened
     }
 
@@ -149,11 +159,7 @@ impl Wifi for EspWifi {
         self.listener.set_active(ACCESS_POINT, false);
         self.own = None;
         self.configure()?;
-        if joined {
-            // The driver starts anew as a station alone and has to be told to join again. Where that fails, `lost`
-            // tells it: the access point is closed all the same.
-            let _ = self.connect().await;
-        }
+        self.join_again(joined).await;
         Ok(())
     }
 }

@@ -88,8 +88,8 @@ pub const SCAN_TIMEOUT: Duration = Duration::from_secs(10);
 pub const ADDRESS_TIMEOUT: Duration = Duration::from_secs(20);
 /// How long joining may take as a whole: the password's key (3 s on a small chip), a few attempts, and the address.
 pub const JOIN_TIMEOUT: Duration = Duration::from_secs(40);
-/// How long leaving a network and opening the access point may take: a driver does it in milliseconds. Closing it may
-/// take as long as joining: the ESP32's driver starts anew for it and joins again.
+/// How long leaving a network may take: a driver does it in milliseconds. Opening and closing the access point may take as
+/// long as joining: the ESP32's driver starts anew for it and joins again.
 pub const RADIO_TIMEOUT: Duration = Duration::from_secs(5);
 /// First wait after a network was not joined: a router that restarts is worth asking again soon.
 pub const RETRY_FIRST: Duration = Duration::from_secs(5);

@@ -199,11 +199,11 @@ struct Radio<'a, W, C> {
 
 impl<W: Wifi, C: Clock> Radio<'_, W, C> {
     async fn access_point(&mut self, open: bool, own: &Credentials) -> Result<(), LinkError> {
-        let (clock, late) = (self.clock, LinkError::Radio);
+        let (clock, limit, late) = (self.clock, limits::JOIN_TIMEOUT, LinkError::Radio);
         if open {
-            bounded(clock, limits::RADIO_TIMEOUT, late, self.wifi.open_access_point(own)).await
+            bounded(clock, limit, late, self.wifi.open_access_point(own)).await
         } else {
-            bounded(clock, limits::JOIN_TIMEOUT, late, self.wifi.close_access_point()).await
+            bounded(clock, limit, late, self.wifi.close_access_point()).await
         }
     }
 
