@@ -266,6 +266,23 @@ fn neither_does_one_after_a_power_cut() {
 }
 
 #[test]
+fn a_half_whose_erase_has_just_begun_is_no_damaged_one() {
+    let [first, second, _] = history();
+    let before = after(std::slice::from_ref(&first), 4);
+    // The erase of the other half is the last.
+    let (cut, stored) = saved_until(before.clone(), steps_of(&before, &second) - 4, &second);
+    assert!(stored);
+    // One bit that came up, or some of them.
+    for bit in 0..128 * 8 {
+        let mut flash = cut.clone();
+        for bit in (bit..128 * 8).step_by(1 + bit) {
+            flash.bytes()[bit / 8] |= 1 << (bit % 8);
+        }
+        assert_eq!(found(&flash).as_ref(), Ok(&second), "bit {bit}");
+    }
+}
+
+#[test]
 fn what_is_not_ours_is_not_nobodys() {
     let [first, ..] = history();
     for byte in (0..=0xfe).step_by(0x11).chain([0xfe]) {
