@@ -17,7 +17,7 @@ usage: ./ci.sh [VERB...]
   virt     the plug as a riscv32 program in QEMU, driven from outside, and its instructions a sample pair
   web      the page's types, format and unit tests; the committed output is current
   browser  the page in Debian's Chromium, driven against the real program
-  fuzz     every fuzz target for FUZZ_SECONDS (15)
+  fuzz     every fuzz target for FUZZ_SECONDS (20)
   bench    pairs a second through the meter (not part of the default)
   install  what the other verbs need and a bare Debian lacks (apt, npm, cargo; not part of the default)
   long     what takes longer: 100 000 power cuts, 100 kills, more random cases, five minutes in QEMU, fuzzing for an hour each
@@ -77,7 +77,7 @@ cargo_fuzz() {
 }
 
 fuzz() {
-  local seconds=${FUZZ_SECONDS:-15} target
+  local seconds=${FUZZ_SECONDS:-20} target
   cargo_fuzz build
   for target in $(cd fuzz && cargo_fuzz list); do
     say "fuzz $target for $seconds s"

@@ -35,7 +35,7 @@ fn the_last_free_worker_is_for_getting_in() {
     let mut client: digest::Client = plug.challenge();
     let held = take(&plug, limits::WEB_WORKERS - 1);
     let ask = |method: &str, path: &str, header: &str| plug.ask_plainly(method, path, &[header], "");
-    for path in ["/", "/app.js", "/api/v1/info", "/favicon.svg"] {
+    for path in ["/", "/app.js", "/api/v1/info", "/api/v1/session", "/favicon.svg"] {
         let answer = ask("GET", path, &bearer(READ));
         assert_eq!((answer.status, answer.header("Connection")), (200, Some("close")), "{path}");
     }

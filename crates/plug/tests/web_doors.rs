@@ -47,13 +47,22 @@ enum Caller {
     Basic,
     UnknownToken,
     ExpiredCookie,
+    WrongDigest,
+    ReplayedDigest,
     Cookie,
     Digest,
     Token(Right),
 }
 
 impl Caller {
-    const WITHOUT: [Self; 4] = [Self::Nobody, Self::Basic, Self::UnknownToken, Self::ExpiredCookie];
+    const WITHOUT: [Self; 6] = [
+        Self::Nobody,
+        Self::Basic,
+        Self::UnknownToken,
+        Self::ExpiredCookie,
+        Self::WrongDigest,
+        Self::ReplayedDigest,
+    ];
     const WITH: [Self; 5] = [
         Self::Cookie,
         Self::Token(Right::Read),
@@ -64,7 +73,7 @@ impl Caller {
 
     /// Whether it shows something wrong, and not only nothing.
     const fn is_wrong(self) -> bool {
-        matches!(self, Self::Basic | Self::UnknownToken)
+        matches!(self, Self::Basic | Self::UnknownToken | Self::WrongDigest | Self::ReplayedDigest)
     }
 
     fn may(self, right: Right) -> bool {
@@ -135,7 +144,17 @@ struct Visitor<'a> {
 
 impl<'a> Visitor<'a> {
     fn new(plug: &'a Plug, caller: Caller) -> Self {
-        let digest = (caller == Caller::Digest).then(|| plug.challenge());
+        let digest = match caller {
+            Caller::Digest => Some(plug.challenge()),
+            Caller::WrongDigest => Some(plug.challenge_for("correct horse buttery")),
+            Caller::ReplayedDigest => {
+                let mut client = plug.challenge();
+                let first = client.header("GET", "/api/v1/session");
+                assert_eq!(plug.ask_plainly("GET", "/api/v1/session", &[&first], "").status, 200);
+                Some(client)
+            }
+            _ => None,
+        };
         let cookie = match caller {
             Caller::Cookie | Caller::ExpiredCookie => plug.session(),
             _ => String::new(),
@@ -155,7 +174,9 @@ impl<'a> Visitor<'a> {
             Caller::Token(Right::Read) => bearer(READ),
             Caller::Token(Right::Control) => bearer(CONTROL),
             Caller::Token(Right::Admin) => bearer(ADMIN),
-            Caller::Digest => self.digest.as_mut().unwrap().header(method, path),
+            Caller::Digest | Caller::WrongDigest => self.digest.as_mut().unwrap().header(method, path),
+            // Made for this very request, but its count was used already.
+            Caller::ReplayedDigest => self.digest.as_ref().unwrap().header_again(method, path),
         }
     }
 
@@ -219,7 +240,7 @@ fn try_everything(plug: &Plug, caller: Caller, open: bool) {
                 continue;
             }
             // A wrong token each time would be too many soon.
-            if caller.is_wrong() {
+            if matches!(caller, Caller::UnknownToken | Caller::WrongDigest) {
                 plug.inside(|inside| inside.put_forward(Duration::from_secs(901)));
             }
             let answer = visitor.ask(method, &path);
@@ -320,6 +341,29 @@ fn a_wrong_name_or_page_is_refused_before_all_else() {
         }
         let _ = route;
     }
+}
+
+#[test]
+fn what_is_too_long_or_no_request_gets_nowhere() {
+    let plug = Plug::start(1.0);
+    let long = format!("X-Long: {}", "x".repeat(plug::limits::REQUEST_HEAD));
+    let refused: [(&str, &str, u16); 5] = [
+        (&long, NO_BODY, 431),
+        ("Content-Length: x", "X-Nothing: 1", 400),
+        ("Content-Length: 5", "Content-Length: 6", 400),
+        ("Transfer-Encoding: chunked", "X-Nothing: 1", 411),
+        (" folded: 1", NO_BODY, 400),
+    ];
+    for (_, path) in paths() {
+        for method in METHODS {
+            for (one, other, status) in refused {
+                let token = bearer(ADMIN);
+                let answer = plug.ask_plainly(method, &path, &[&token, one, other], "");
+                assert_eq!(answer.status, status, "{method} {path} {one:.20}");
+            }
+        }
+    }
+    assert!(plug.inside(|inside| inside.link.commands.is_empty()));
 }
 
 #[test]

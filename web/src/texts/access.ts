@@ -32,7 +32,7 @@ export const ACCESS: FieldGroup = {
       path: "access.reading",
       kind: "choice",
       label: "Who may read",
-      help: "Open: everybody in your network sees the readings, the relay, the energy and the log without a password, which tells a lot of who lives there. Settings and changes need the password in any case.",
+      help: "Open: everybody in your network sees the readings, the relay with its log and the energy without a password, which tells a lot of who lives there. Settings and changes need the password in any case.",
       choices: [
         ["closed", "only who is signed in"],
         ["open", "everybody in the network"],

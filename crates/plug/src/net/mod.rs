@@ -199,12 +199,10 @@ struct Radio<'a, W, C> {
 
 impl<W: Wifi, C: Clock> Radio<'_, W, C> {
     async fn access_point(&mut self, open: bool, own: &Credentials) -> Result<(), LinkError> {
-        let (clock, limit, late) = (self.clock, limits::JOIN_TIMEOUT, LinkError::Radio);
-        if open {
-            bounded(clock, limit, late, self.wifi.open_access_point(own)).await
-        } else {
-            bounded(clock, limit, late, self.wifi.close_access_point()).await
-        }
+        let change = async {
+            if open { self.wifi.open_access_point(own).await } else { self.wifi.close_access_point().await }
+        };
+        bounded(self.clock, limits::JOIN_TIMEOUT, LinkError::Radio, change).await
     }
 
     async fn join(&mut self, known: Option<&Credentials>) -> Result<Address, LinkError> {

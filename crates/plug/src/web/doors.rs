@@ -48,6 +48,9 @@ pub(super) struct Peer {
     pub(super) by_access_point: bool,
 }
 
+/// Where somebody signs in.
+const SESSION: &str = "/api/v1/session";
+
 /// What the first doors found.
 pub(super) enum Entry {
     /// Go on.
@@ -100,9 +103,9 @@ pub(super) fn who(route: Option<&Route>, path: &str, method: &str) -> Who {
     }
 }
 
-/// Whether the last free worker serves this: what somebody needs to get in.
-pub(super) fn is_served_by_the_last(who: Who) -> bool {
-    matches!(who, Who::Anyone | Who::SignIn | Who::SignOut | Who::Claim)
+/// Whether the last free worker serves this: what somebody needs to get in, and the page to ask who is.
+pub(super) fn is_served_by_the_last(who: Who, path: &str) -> bool {
+    matches!(who, Who::Anyone | Who::SignIn | Who::SignOut | Who::Claim) || path == SESSION
 }
 
 impl<C: Clock, N: Clock, M: RawMutex> Site<'_, C, N, M> {

@@ -225,7 +225,7 @@ impl Problem {
             }
             Self::TooManyAttempts { wait } => {
                 let seconds = wait.as_millis().div_ceil(1000);
-                write!(text, "Too many wrong passwords came from your address; try again in {seconds} s.")
+                write!(text, "There were too many wrong passwords; try again in {seconds} s.")
             }
             _ => text.write_str(self.fixed_message()),
         };

@@ -109,7 +109,7 @@ impl<'a, C: Clock, N: Clock, M: RawMutex> Site<'a, C, N, M> {
         let (path, method) = (path(parts), parts.method());
         let route = find(path);
         let who = doors::who(route, path, method);
-        if self.stay.is_the_last() && !doors::is_served_by_the_last(who) {
+        if self.stay.is_the_last() && !doors::is_served_by_the_last(who, path) {
             return Err(Problem::Busy);
         }
         let caller = self.admit(who, path, parts)?;

@@ -355,9 +355,14 @@ impl Plug {
 
     /// The challenge of a 401.
     pub(crate) fn challenge(&self) -> digest::Client {
+        self.challenge_for(PASSWORD)
+    }
+
+    /// The same for somebody who takes this for the password.
+    pub(crate) fn challenge_for(&self, password: &str) -> digest::Client {
         let refused = self.ask_plainly("GET", "/api/v1/settings", &[], "");
         assert_eq!(refused.status, 401, "{refused:?}");
-        digest::Client::new(refused.header("WWW-Authenticate").unwrap(), PASSWORD)
+        digest::Client::new(refused.header("WWW-Authenticate").unwrap(), password)
     }
 
     /// A new session's cookie, as a browser sends it.
