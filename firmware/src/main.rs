@@ -27,6 +27,8 @@ mod slots;
 mod temperature;
 mod wifi;
 
+use alloc::boxed::Box;
+
 use embassy_executor::Spawner;
 use embassy_sync::mutex::Mutex;
 use esp_hal::clock::CpuClock;
@@ -89,7 +91,8 @@ async fn main(spawner: Spawner) {
     let starts = match data {
         Some(part) => {
             let flash = Mutex::new(Some(EspFlash { flash, part }));
-            starts::count(Region::new(&flash, layout::STARTS), start.reason, &start.detail).await
+            // On the heap: what stands here takes its memory for good.
+            Box::pin(starts::count(Region::new(&flash, layout::STARTS), start.reason, &start.detail)).await
         }
         None => Starts { trouble: Some(starts::Trouble::Flash), ..Starts::default() },
     };

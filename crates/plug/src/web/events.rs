@@ -1,6 +1,8 @@
 //! `GET /api/v1/events`: server-sent events. A stream that is late skips windows (its numbers show it); it never
 //! holds up the others or the measuring.
 
+use alloc::boxed::Box;
+
 use core::fmt::Write as _;
 
 use embassy_futures::select::{Either, select};
@@ -89,10 +91,10 @@ pub(super) async fn send<C: Clock, N: Clock, M: RawMutex, R: Read, W: ResponseWr
     let connection = connection.finalize().await?;
     let lines = Lines { close: true, ..Lines::new() };
     let first = lines.first();
-    let stream = Stream { site, seat, sent: Sent::default(), head_only };
+    let stream = Box::new(Stream { site, seat, sent: Sent::default(), head_only });
     let sent = CustomResponse::build(StatusCode::new(200))
         .with_header("Content-Type", format_args!("text/event-stream\r\n{first}: {lines}"))
-        .with_body(stream)
+        .with_body(Flow(stream))
         .write_to(connection, writer)
         .await;
     // Its end is all that tells the client that it is over. (Earlier, picoserve would take it for the client's.)
@@ -185,18 +187,21 @@ enum News {
     Log,
 }
 
-impl<C: Clock, N: Clock, M: RawMutex> CustomBody for Stream<'_, '_, C, N, M> {
-    async fn write_response_body<W: Write>(self, writer: W) -> Result<(), W::Error> {
-        if self.head_only {
+/// The stream as a body. On the heap, and its future apart: what answers hands both on by value, several times, and each
+/// copy takes its memory.
+struct Flow<'s, 'a, C, N, M: RawMutex>(Box<Stream<'s, 'a, C, N, M>>);
+
+impl<C: Clock, N: Clock, M: RawMutex> CustomBody for Flow<'_, '_, C, N, M> {
+    async fn write_response_body<W: Write>(mut self, writer: W) -> Result<(), W::Error> {
+        if self.0.head_only {
             return Ok(());
         }
-        // Apart: what answers hands the whole future on by value, several times, and each copy lies on the stack.
-        apart(|| self.flow(writer)).await
+        apart(|| self.0.flow(writer)).await
     }
 }
 
 impl<C: Clock, N: Clock, M: RawMutex> Stream<'_, '_, C, N, M> {
-    async fn flow<W: Write>(mut self, mut writer: W) -> Result<(), W::Error> {
+    async fn flow<W: Write>(&mut self, mut writer: W) -> Result<(), W::Error> {
         let clock = self.site.plug.network_clock;
         // Lines that were written before this client came are not news.
         self.sent.log = self.site.plug.state.log.borrow().back().map(|line| line.sequence);

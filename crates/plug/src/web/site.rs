@@ -71,7 +71,8 @@ impl<C: Clock, N: Clock, M: RawMutex> PathRouterService for Site<'_, C, N, M> {
                 reply.head_only |= head_only;
                 reply.lines.close = self.exchange.has_ended();
                 self.exchange.join_head_and_body();
-                reply.send(body_connection, writer).await
+                // Also apart, since a worker whose client is silent needs nothing of it.
+                apart(|| reply.send(body_connection, writer)).await
             }
             Outcome::Events(seat) => {
                 // Most workers never have a stream: its future (2 KB) is not part of theirs.
