@@ -7,8 +7,21 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
-import { ask, askJson, close, DESKTOP, live, looking, noSidewaysScroll, open, own, owner } from "./harness.mjs";
+import {
+  ask,
+  askBare,
+  askJson,
+  close,
+  DESKTOP,
+  live,
+  looking,
+  noSidewaysScroll,
+  open,
+  own,
+  owner,
+} from "./harness.mjs";
 import { contrast, password as PASSWORD, PHONE, PICTURES, pageUrl, url } from "./harness.mjs";
+import { askSigned } from "./owner.mjs";
 
 const SKIP = Boolean(process.env.OSSP_URL) && "OSSP_URL is given";
 const NEW_PASSWORD = "quite another four words";
@@ -52,6 +65,13 @@ const nameless = (page) =>
   );
 
 after(close);
+
+/** As another browser would: with the password, since no token may. */
+async function changePassword(from, to) {
+  const body = { password: to };
+  const answer = await askSigned(askBare, "/api/v1/password", { method: "POST", body, password: from });
+  assert.equal(answer.status, 200, answer.body);
+}
 
 describe("a plug without an owner", { skip: SKIP }, () => {
   before(() => open({ fresh: true }));
@@ -338,8 +358,7 @@ describe("the owner", { skip: SKIP }, () => {
       await live(page);
       const { on } = await askJson("api/v1/relay");
       await page.waitForSelector(`#relay-switch[aria-checked="${on}"]`);
-      const answer = await ask("api/v1/password", "POST", { password: PASSWORD });
-      assert.equal(answer.status, 200, answer.text);
+      await changePassword(NEW_PASSWORD, PASSWORD);
       await page.getByRole("switch", { name: "Socket" }).click();
       await page.getByRole("dialog").waitFor();
       await signIn(page);
@@ -351,7 +370,7 @@ describe("the owner", { skip: SKIP }, () => {
   it("who is out because of that is asked at every address, and then sees what is live again", () =>
     looking("ended", { allowConsole: true }, async (page) => {
       await live(page);
-      await ask("api/v1/password", "POST", { password: NEW_PASSWORD });
+      await changePassword(PASSWORD, NEW_PASSWORD);
       // Its stream may end at once, or go on until it asks for anything else.
       await page.evaluate(() => {
         location.hash = "#/energy";
