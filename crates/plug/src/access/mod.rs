@@ -131,7 +131,7 @@ pub enum Verdict {
 /// The only user.
 const USER: &[u8] = b"admin";
 /// The path of the session: a cookie may end it.
-const SESSION: &str = "/api/v1/session";
+pub(crate) const SESSION_PATH: &str = "/api/v1/session";
 
 /// Everything about it. Lives in [`crate::state::State`]; borrows never cross an `await`.
 pub struct Access {
@@ -233,7 +233,7 @@ impl Access {
         let path = presented.target.split('?').next();
         let enough = match presented.method {
             "GET" | "HEAD" => true,
-            "DELETE" => path == Some(SESSION),
+            "DELETE" => path == Some(SESSION_PATH),
             _ => false,
         };
         match self.session_left(presented.cookie, now) {

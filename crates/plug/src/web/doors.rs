@@ -23,7 +23,7 @@ use super::problem::Problem;
 use super::reply::{Extra, Reply};
 use super::routes::{Route, Who};
 use super::site::Site;
-use crate::access::{By, Credential, Presented, Right, Verdict};
+use crate::access::{By, Credential, Presented, Right, SESSION_PATH, Verdict};
 use crate::platform::Clock;
 use crate::settings::schema::Reading;
 use crate::state::State;
@@ -47,9 +47,6 @@ pub(super) struct Peer {
     /// Whether it came by the plug's own access point.
     pub(super) by_access_point: bool,
 }
-
-/// Where somebody signs in.
-const SESSION: &str = "/api/v1/session";
 
 /// What the first doors found.
 pub(super) enum Entry {
@@ -105,7 +102,7 @@ pub(super) fn who(route: Option<&Route>, path: &str, method: &str) -> Who {
 
 /// Whether the last free worker serves this: what somebody needs to get in, and the page to ask who is.
 pub(super) fn is_served_by_the_last(who: Who, path: &str) -> bool {
-    matches!(who, Who::Anyone | Who::SignIn | Who::SignOut | Who::Claim) || path == SESSION
+    matches!(who, Who::Anyone | Who::SignIn | Who::SignOut | Who::Claim) || path == SESSION_PATH
 }
 
 impl<C: Clock, N: Clock, M: RawMutex> Site<'_, C, N, M> {

@@ -3,6 +3,7 @@
 
 use super::assets::Asset;
 use super::control::Order;
+use crate::access::SESSION_PATH;
 
 /// What is done at an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -201,7 +202,7 @@ pub const ROUTES: &[Route] = &[
     route("/api/v1/identify", POST_CONTROL, Handler::Control(Order::Identify), "lets the light blink"),
     route("/api/v1/setup", SETUP, Handler::Setup, "the first minutes: claiming the plug"),
     route("/api/v1/settings", SETTINGS, Handler::Settings, "all that a person can set"),
-    route("/api/v1/session", SESSION, Handler::Session, "who the caller is; signs in and out"),
+    route(SESSION_PATH, SESSION, Handler::Session, "who the caller is; signs in and out"),
     route("/api/v1/password", PASSWORD, Handler::Password, "sets another password"),
     route("/api/v1/tokens", TOKENS, Handler::Tokens, "what programs show instead of the password"),
     route("/api/v1/tokens/{number}", DELETE_ADMIN, Handler::Token, "one of them"),
