@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use plug::access::SESSION_LIFE;
 use serde_json::json;
-use web_support::{Plug, READ, bearer};
+use web_support::{Plug, READ, bearer, until};
 
 const JSON: &str = "Content-Type: application/json";
 const NOBODY: &str = "X-Nothing: 1";
@@ -29,17 +29,6 @@ fn stream(plug: &Plug, header: &str) -> TcpStream {
     let begin = until(&mut stream, "event: relay");
     assert!(begin.starts_with("HTTP/1.1 200 ") && begin.contains("\r\nConnection: close\r\n"), "{begin}");
     stream
-}
-
-/// What comes until `text` does; it must come.
-fn until(stream: &mut TcpStream, text: &str) -> String {
-    let mut all = String::new();
-    while !all.contains(text) {
-        let mut byte = [0];
-        stream.read_exact(&mut byte).unwrap_or_else(|error| panic!("{error} before {text}: {all}"));
-        all.push(byte[0].into());
-    }
-    all
 }
 
 /// The stream ends, with nothing of what was measured since.

@@ -15,7 +15,7 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 use plug::limits;
-use web_support::{ADMIN, Plug, READ, bearer, digest, read_response, signed};
+use web_support::{ADMIN, Plug, READ, bearer, digest, read_response, signed, until};
 
 /// Takes so many workers: each waits for the rest of a request.
 fn take(plug: &Plug, workers: usize) -> Vec<TcpStream> {
@@ -81,17 +81,6 @@ fn stream(plug: &Plug, header: &str) -> TcpStream {
     stream.write_all(head.as_bytes()).unwrap();
     until(&mut stream, "event: relay");
     stream
-}
-
-/// What comes until `text` does; it must come.
-fn until(stream: &mut TcpStream, text: &str) -> String {
-    let mut all = String::new();
-    while !all.contains(text) {
-        let mut byte = [0];
-        stream.read_exact(&mut byte).unwrap_or_else(|error| panic!("{error} before {text}: {all}"));
-        all.push(byte[0].into());
-    }
-    all
 }
 
 #[test]

@@ -939,3 +939,14 @@ pub(crate) fn read_response(stream: &mut TcpStream, head_only: bool) -> Option<R
     }
     Some(response)
 }
+
+/// What comes until `text` does; it must come.
+pub(crate) fn until(stream: &mut TcpStream, text: &str) -> String {
+    let mut all = String::new();
+    while !all.contains(text) {
+        let mut byte = [0];
+        stream.read_exact(&mut byte).unwrap_or_else(|error| panic!("{error} before {text}: {all}"));
+        all.push(byte[0].into());
+    }
+    all
+}
