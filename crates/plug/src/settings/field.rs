@@ -76,6 +76,7 @@ pub(super) enum Kind {
     /// True only where the hardware can; the phrase says what it must be otherwise.
     FlagIf(Place<bool>, fn(&Hardware) -> bool, &'static str),
     Whole(Place<u8>, Range),
+    WholeSeconds(Place<u16>, Range),
     Number(Place<f64>, Range),
     MaybeNumber(Place<Option<f64>>, Range),
     Seconds(Place<Duration>, Range),
@@ -181,6 +182,14 @@ impl Field {
                 }
                 place.put(settings, number as u8);
             }
+            Kind::WholeSeconds(place, range) => {
+                let wanted = range.wanted("a whole number of seconds", false, hardware);
+                let number = number(value, wanted)?;
+                if number != libm::trunc(number) {
+                    return Err(wanted);
+                }
+                place.put(settings, number as u16);
+            }
             Kind::Number(place, range) => {
                 place.put(settings, number(value, range.wanted("a number", false, hardware))?);
             }
@@ -215,6 +224,7 @@ impl Field {
         match &self.kind {
             Kind::Flag(place) | Kind::FlagIf(place, ..) => write!(out, "{}", place.get(settings)),
             Kind::Whole(place, _) => write!(out, "{}", place.get(settings)),
+            Kind::WholeSeconds(place, _) => write!(out, "{}", place.get(settings)),
             Kind::Number(place, _) => write!(out, "{}", Number(place.get(settings))),
             Kind::MaybeNumber(place, _) => write_number(place.get(settings), out),
             Kind::Seconds(place, _) => write!(out, "{}", Number(place.get(settings).as_secs_f64())),
@@ -240,6 +250,7 @@ impl Field {
         match &self.kind {
             Kind::Flag(place) | Kind::FlagIf(place, ..) => place.same(one, other),
             Kind::Whole(place, _) => place.same(one, other),
+            Kind::WholeSeconds(place, _) => place.same(one, other),
             Kind::Number(place, _) => place.same(one, other),
             Kind::MaybeNumber(place, _) => place.same(one, other),
             Kind::Seconds(place, _) => place.same(one, other),
@@ -257,6 +268,7 @@ impl Field {
         match &self.kind {
             Kind::Flag(place) | Kind::FlagIf(place, ..) => place.copy(from, to),
             Kind::Whole(place, _) => place.copy(from, to),
+            Kind::WholeSeconds(place, _) => place.copy(from, to),
             Kind::Number(place, _) => place.copy(from, to),
             Kind::MaybeNumber(place, _) => place.copy(from, to),
             Kind::Seconds(place, _) => place.copy(from, to),

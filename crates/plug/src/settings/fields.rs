@@ -8,8 +8,8 @@ use super::field::{Field, Kind, Most, Place, Range};
 use super::schema::{AccessPointWhen, ManualUntil, PowerOn, Reading, Settings, TimeSource};
 
 /// Names of the sections, in the order in which they are written.
-pub(super) const SECTIONS: [&str; 8] =
-    ["device", "wifi", "access", "relay", "schedule", "protection", CALIBRATION, "time"];
+pub(super) const SECTIONS: [&str; 9] =
+    ["device", "wifi", "access", "relay", "schedule", "protection", CALIBRATION, "time", "history"];
 /// The section with a table of its own.
 pub(super) const CALIBRATION: &str = "calibration";
 
@@ -46,7 +46,7 @@ pub(super) fn find(section: &str, name: &str) -> Option<(usize, &'static Field)>
 }
 
 /// All fields but the calibration's, section by section.
-pub(super) static FIELDS: [Field; 44] = [
+pub(super) static FIELDS: [Field; 45] = [
     field(
         "device",
         "name",
@@ -256,6 +256,7 @@ pub(super) static FIELDS: [Field; 44] = [
     ),
     field("time", "latitude_deg", Kind::MaybeNumber(at!(time.latitude_deg), range(-90.0, 90.0))),
     field("time", "longitude_deg", Kind::MaybeNumber(at!(time.longitude_deg), range(-180.0, 180.0))),
+    field("history", "interval_s", Kind::WholeSeconds(at!(history.interval_s), range(1.0, HOUR_S))),
 ];
 
 const WPA2_PASSWORD: &str =
