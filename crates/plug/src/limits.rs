@@ -153,3 +153,5 @@ pub const ENERGY_ROWS: usize = 62;
 pub const CHIP_TEMPERATURE_INTERVAL: Duration = Duration::from_secs(1);
 /// How long a restart waits for the relay, and for the newest energy to be kept: an erase may be under way.
 pub const FLUSH_PATIENCE: Duration = Duration::from_secs(2);
+/// Rows of the history that wait for the flash, at one a second: erases of other stores on the same chip, and of its own.
+pub const HISTORY_QUEUE: usize = 6;
