@@ -24,4 +24,5 @@ pub mod starts;
 pub mod state;
 pub mod storage;
 pub mod update;
+pub mod uplink;
 pub mod web;

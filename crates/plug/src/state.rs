@@ -27,6 +27,7 @@ use crate::storage::archive::Archive;
 use crate::storage::meter_id::MeterId;
 use crate::storage::totals::Totals;
 use crate::update::Image;
+use crate::uplink::Uplink;
 
 /// Lives in `run_rest`, on one executor: no locks, borrows never cross an `await`.
 pub struct State {
@@ -82,6 +83,8 @@ pub struct State {
     pub setup: Setup,
     /// Somebody wants the access point.
     pub access_point_wanted: Signal<NoopRawMutex, ()>,
+    /// The way to Emoncms.
+    pub uplink: Uplink,
 }
 
 /// What a window leaves on the meter.
@@ -146,6 +149,7 @@ impl State {
             restart: Signal::new(),
             setup: Setup::new(),
             access_point_wanted: Signal::new(),
+            uplink: Uplink::new(),
         }
     }
 
