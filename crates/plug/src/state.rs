@@ -19,6 +19,7 @@ use crate::core::civil::Zone;
 use crate::core::claims::{RelayChange, RelayStatus};
 use crate::core::guard::ProtectionStatus;
 use crate::desk::Desk;
+use crate::ledger::Ledger;
 use crate::limits;
 use crate::net::WifiStatus;
 use crate::panel::Panel;
@@ -82,6 +83,8 @@ pub struct State {
     pub setup: Setup,
     /// Somebody wants the access point.
     pub access_point_wanted: Signal<NoopRawMutex, ()>,
+    /// What left the plug.
+    pub ledger: RefCell<Ledger>,
 }
 
 /// What a window leaves on the meter.
@@ -146,6 +149,7 @@ impl State {
             restart: Signal::new(),
             setup: Setup::new(),
             access_point_wanted: Signal::new(),
+            ledger: RefCell::new(Ledger::new()),
         }
     }
 
