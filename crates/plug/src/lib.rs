@@ -23,5 +23,6 @@ pub mod settings;
 pub mod starts;
 pub mod state;
 pub mod storage;
+pub mod timekeeping;
 pub mod update;
 pub mod web;
