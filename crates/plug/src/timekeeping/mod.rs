@@ -17,7 +17,7 @@ use core::cell::RefCell;
 use embassy_sync::blocking_mutex::raw::NoopRawMutex;
 use embassy_sync::signal::Signal;
 
-pub use keeper::{Quality, Timekeeper, Verdict};
+pub use keeper::{Doubt, Quality, Timekeeper, Verdict};
 pub use wall_clock::{Offset, WallClock};
 
 use crate::platform::Instant;
