@@ -85,10 +85,7 @@ fn what_is_known_less_well_does_not_replace_what_is_known_well() {
     // Beyond what both know of themselves one of them is wrong: the newer one is believed.
     assert_eq!(keeper.handle(says(Source::Ntp, 70.0, 1.25, 1.0)), Verdict::Moved(1.25));
     // What was known well grows old.
-    assert_eq!(
-        keeper.handle(says(Source::Ntp, 70.0 + 86_400.0, 1.0, 4.0)),
-        Verdict::Moved(-0.10000000000000009)
-    );
+    assert_eq!(keeper.handle(says(Source::Ntp, 70.0 + 86_400.0, 1.0, 4.0)), Verdict::Moved(-0.25));
 }
 
 #[test]
