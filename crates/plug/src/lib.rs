@@ -14,6 +14,7 @@ pub mod core;
 pub mod defaults;
 pub mod desk;
 mod json;
+pub mod ledger;
 pub mod limits;
 pub mod net;
 pub mod number;

@@ -19,6 +19,7 @@ use crate::core::civil::Zone;
 use crate::core::claims::{RelayChange, RelayStatus};
 use crate::core::guard::ProtectionStatus;
 use crate::desk::Desk;
+use crate::ledger::Ledger;
 use crate::limits;
 use crate::net::WifiStatus;
 use crate::panel::Panel;
@@ -85,6 +86,8 @@ pub struct State {
     pub access_point_wanted: Signal<NoopRawMutex, ()>,
     /// What is believed of the time of day.
     pub timekeeping: Timekeeping,
+    /// What left the plug.
+    pub ledger: RefCell<Ledger>,
 }
 
 /// What a window leaves on the meter.
@@ -150,6 +153,7 @@ impl State {
             setup: Setup::new(),
             access_point_wanted: Signal::new(),
             timekeeping: Timekeeping::new(),
+            ledger: RefCell::new(Ledger::new()),
         }
     }
 
