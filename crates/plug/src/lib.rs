@@ -26,4 +26,5 @@ pub mod state;
 pub mod storage;
 pub mod timekeeping;
 pub mod update;
+pub mod uplink;
 pub mod web;

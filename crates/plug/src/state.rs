@@ -29,6 +29,7 @@ use crate::storage::meter_id::MeterId;
 use crate::storage::totals::Totals;
 use crate::timekeeping::{Answer, Timekeeping, Verdict};
 use crate::update::Image;
+use crate::uplink::Uplink;
 
 /// Lives in `run_rest`, on one executor: no locks, borrows never cross an `await`.
 pub struct State {
@@ -88,6 +89,8 @@ pub struct State {
     pub timekeeping: Timekeeping,
     /// What left the plug.
     pub ledger: RefCell<Ledger>,
+    /// The way to Emoncms.
+    pub uplink: Uplink,
 }
 
 /// What a window leaves on the meter.
@@ -154,6 +157,7 @@ impl State {
             access_point_wanted: Signal::new(),
             timekeeping: Timekeeping::new(),
             ledger: RefCell::new(Ledger::new()),
+            uplink: Uplink::new(),
         }
     }
 

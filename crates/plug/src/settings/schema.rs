@@ -6,6 +6,7 @@ use core::time::Duration;
 use heapless::{String, Vec};
 use metering::calibration::Calibration;
 
+use super::emoncms::EmoncmsSettings;
 use crate::platform::{Credentials, Ssid};
 
 /// Version of the schema; a migration brings older ones here.
@@ -44,6 +45,8 @@ pub struct Settings {
     pub calibration: CalibrationSettings,
     /// Local time and place.
     pub time: TimeSettings,
+    /// Where readings go.
+    pub emoncms: EmoncmsSettings,
 }
 
 /// `device`.
