@@ -6,6 +6,7 @@ use core::time::Duration;
 use heapless::{String, Vec};
 use metering::calibration::Calibration;
 
+use super::emoncms::EmoncmsSettings;
 use crate::platform::{Credentials, Ssid};
 
 /// Version of the schema; a migration brings older ones here.
@@ -46,6 +47,8 @@ pub struct Settings {
     pub time: TimeSettings,
     /// The log of what was measured.
     pub history: HistorySettings,
+    /// Where readings go.
+    pub emoncms: EmoncmsSettings,
 }
 
 /// `device`.
