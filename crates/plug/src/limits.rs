@@ -175,3 +175,5 @@ pub const OUTSIDE_HOST: usize = 253;
 pub const LEDGER_CONNECTIONS: usize = 100;
 /// What the ledger keeps of a body: one packet, some ten rows.
 pub const LEDGER_BODY: usize = 1024;
+/// How often a restart looks whether the history has taken its last row: writing it takes a few milliseconds.
+pub const HISTORY_LOOK: Duration = Duration::from_millis(20);
