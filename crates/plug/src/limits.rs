@@ -173,6 +173,8 @@ pub const OUTSIDE_HOST: usize = 253;
 pub const DOWNLOAD_TIMEOUT: Duration = Duration::from_secs(600);
 /// What of such an answer is made at once: most of a packet.
 pub const DOWNLOAD_PIECE: usize = 1280;
+/// Steps in one answer of the history, empty ones too: more than three weeks at 10 s.
+pub const HISTORY_STEPS: u32 = 300_000;
 /// Destinations in the ledger: Emoncms, its test and three time servers, each with the lookup of its name, and as many again
 /// from before the settings changed.
 pub const LEDGER_DESTINATIONS: usize = 16;

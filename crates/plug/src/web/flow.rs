@@ -1,6 +1,8 @@
 //! Answers that come in pieces, since nobody can say beforehand how long they are, and they may be longer than the memory:
 //! chunked (RFC 9112 §7.1), so that a client sees whether it has all of it.
 
+use alloc::boxed::Box;
+
 use embassy_sync::blocking_mutex::raw::RawMutex;
 use picoserve::ResponseSent;
 use picoserve::io::{Read, Write};
@@ -8,6 +10,7 @@ use picoserve::request::RequestBodyConnection;
 use picoserve::response::chunked::{ChunkWriter, ChunkedResponse, Chunks, ChunksWritten};
 use picoserve::response::{IntoResponse, Response, ResponseWriter, StatusCode};
 
+use super::history::HistoryPage;
 use super::ledger::LedgerPage;
 use super::reply::{Draft, JSON, Lines};
 use super::site::Site;
@@ -20,6 +23,7 @@ pub(super) const FRAGMENT: usize = 640;
 /// What is asked for.
 pub(super) enum Flow {
     Ledger(LedgerPage),
+    History(Box<HistoryPage>),
 }
 
 /// What became of a step.
@@ -37,6 +41,7 @@ impl Flow {
     fn content_type(&self) -> &'static str {
         match self {
             Self::Ledger(_) => JSON,
+            Self::History(page) => page.content_type(),
         }
     }
 
@@ -50,6 +55,7 @@ impl Flow {
         while draft.room() >= FRAGMENT {
             let step = match self {
                 Self::Ledger(page) => page.step(site.plug, draft),
+                Self::History(page) => page.step(site, draft).await,
             };
             if step != Step::More {
                 return step;

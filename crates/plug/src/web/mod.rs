@@ -13,6 +13,7 @@ mod energy;
 mod events;
 mod flow;
 mod gate;
+mod history;
 mod host;
 mod keys;
 mod ledger;

@@ -24,8 +24,8 @@ use super::routes::{Handler, Route, find};
 use super::socket::Exchange;
 use super::trips::{self, TripRecording};
 use super::{
-    Plug, api, assets, control, energy, events, metrics, password, relay_log, relay_request, session,
-    settings, setup, tokens, waveform, wifi,
+    Plug, api, assets, control, energy, events, history, metrics, password, relay_log, relay_request,
+    session, settings, setup, tokens, waveform, wifi,
 };
 use crate::apart::apart;
 use crate::core::claims::Wish;
@@ -174,6 +174,10 @@ impl<'a, C: Clock, N: Clock, M: RawMutex> Site<'a, C, N, M> {
             }
             Handler::Wifi => wifi::wifi(self),
             Handler::Ledger => return self.flow(Flow::Ledger(LedgerPage::new())),
+            Handler::History => {
+                let page = Box::pin(history::history(self, parts)).await?;
+                return self.flow(Flow::History(page));
+            }
             Handler::OpenApi => Ok(api::openapi()),
             Handler::Metrics => metrics::metrics(self),
             Handler::Page(asset) => Ok(assets::page(self.tags, asset, parts)),
