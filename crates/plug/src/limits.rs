@@ -171,7 +171,22 @@ pub const OUTSIDE_CLOSE: Duration = Duration::from_secs(1);
 pub const OUTSIDE_DATAGRAM: Duration = Duration::from_secs(3);
 /// Longest name of a host (RFC 1035 §2.3.4).
 pub const OUTSIDE_HOST: usize = 253;
-/// Connections in the ledger: 17 minutes of posts every 10 s; each takes some 50 bytes.
+/// How long an answer may take that comes in pieces: all rows of the history are 3 MB, on a bad Wi-Fi at 5 KB a second.
+pub const DOWNLOAD_TIMEOUT: Duration = Duration::from_secs(600);
+/// What of such an answer is made at once: most of a packet.
+pub const DOWNLOAD_PIECE: usize = 1280;
+/// Steps in one answer of the history, empty ones too: more than three weeks at 10 s.
+pub const HISTORY_STEPS: u32 = 300_000;
+/// Destinations in the ledger: Emoncms, its test and three time servers, each with the lookup of its name, and as many again
+/// from before the settings changed.
+pub const LEDGER_DESTINATIONS: usize = 16;
+/// Hours of each of them: a week.
+pub const LEDGER_HOURS: u16 = 7 * 24;
+/// Hours of all of them together, 14 bytes each (7 KB): three destinations that are contacted in every hour of a week.
+pub const LEDGER_ALL_HOURS: usize = 3 * LEDGER_HOURS as usize;
+/// Connections in the ledger: 17 minutes of posts every 10 s; 28 bytes each on the chip (2.8 KB).
 pub const LEDGER_CONNECTIONS: usize = 100;
+/// Bodies in the ledger: enough to see that they are all of a kind.
+pub const LEDGER_BODIES: usize = 5;
 /// What the ledger keeps of a body: one packet, some ten rows.
 pub const LEDGER_BODY: usize = 1024;
