@@ -10,6 +10,8 @@
 
 pub mod date;
 mod keeper;
+pub mod ntp;
+pub mod servers;
 mod wall_clock;
 
 use core::cell::RefCell;
