@@ -1,9 +1,9 @@
 //! NTP, as a client that asks once (RFC 5905 §14; the modes of RFC 4330): a request of 48 bytes, and what is believed of
 //! the answer.
 //!
-//! Our own rather than the crate `sntpc`: that one puts its own time into the request, so that whoever does not see the
-//! request can guess what an answer has to repeat, and it looks neither at the root's distance nor at what a kiss of death
-//! says. It is a hundred lines.
+//! Our own rather than the crate `sntpc`: there the time that the client puts into the request is its clock, from which
+//! way and era are computed afterwards. A plug without the time has none but its uptime, which is guessed easily and
+//! nobody's business; here it is chance, and the way is measured beside it. And what is left is this page.
 
 use core::time::Duration;
 
