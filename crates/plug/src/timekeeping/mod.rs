@@ -8,6 +8,7 @@
 //! Glossary: an *answer* is what somebody says the time is; the *offset* is Unix time less the time since the start; a
 //! *step* is an answer that differs from what is held by more than an hour, and is *doubted* until others agree.
 
+pub mod asker;
 pub mod date;
 mod keeper;
 pub mod ntp;
