@@ -12,8 +12,18 @@ use super::schema::{AccessPointWhen, ManualUntil, PowerOn, Reading, Settings, Ti
 use crate::timekeeping::servers::are_servers;
 
 /// Names of the sections, in the order in which they are written.
-pub(super) const SECTIONS: [&str; 9] =
-    ["device", "wifi", "access", "relay", "schedule", "protection", CALIBRATION, "time", "emoncms"];
+pub(super) const SECTIONS: [&str; 10] = [
+    "device",
+    "wifi",
+    "access",
+    "relay",
+    "schedule",
+    "protection",
+    CALIBRATION,
+    "time",
+    "history",
+    "emoncms",
+];
 /// The section with a table of its own.
 pub(super) const CALIBRATION: &str = "calibration";
 
@@ -70,7 +80,7 @@ pub(super) fn find(section: &str, name: &str) -> Option<(usize, &'static Field)>
 }
 
 /// All fields but the calibration's, section by section.
-pub(super) static FIELDS: [Field; 66] = [
+pub(super) static FIELDS: [Field; 67] = [
     field(
         "device",
         "name",
@@ -291,6 +301,7 @@ pub(super) static FIELDS: [Field; 66] = [
                      most 96 characters",
         },
     ),
+    field("history", "interval_s", Kind::WholeSeconds(at!(history.interval_s), range(1.0, HOUR_S))),
     field("emoncms", "enabled", Kind::Flag(at!(emoncms.enabled))),
     field(
         "emoncms",

@@ -46,6 +46,8 @@ pub struct Settings {
     pub calibration: CalibrationSettings,
     /// Local time and place.
     pub time: TimeSettings,
+    /// The log of what was measured.
+    pub history: HistorySettings,
     /// Where readings go.
     pub emoncms: EmoncmsSettings,
 }
@@ -348,6 +350,19 @@ impl Default for TimeSettings {
             longitude_deg: None,
             ntp_servers: Box::from("pool.ntp.org"),
         }
+    }
+}
+
+/// `history`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HistorySettings {
+    /// `interval_s`: how long a row of the log is; 1 to 3600.
+    pub interval_s: u16,
+}
+
+impl Default for HistorySettings {
+    fn default() -> Self {
+        Self { interval_s: 10 }
     }
 }
 
