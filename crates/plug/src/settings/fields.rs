@@ -265,7 +265,7 @@ pub(super) static FIELDS: [Field; 67] = [
                     _ => TimeSource::Server,
                 }
             },
-            words: &["none", "dhcp", "ntp", "browser", "server"],
+            words: &TimeSource::WORDS,
         },
     ),
     field(

@@ -323,6 +323,17 @@ pub enum TimeSource {
     Server,
 }
 
+impl TimeSource {
+    /// The words, in the order of the values.
+    pub(super) const WORDS: [&str; 5] = ["none", "dhcp", "ntp", "browser", "server"];
+
+    /// As JSON has it.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        Self::WORDS.get(self as usize).copied().unwrap_or("")
+    }
+}
+
 /// `time`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TimeSettings {

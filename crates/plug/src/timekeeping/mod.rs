@@ -25,6 +25,7 @@ use embassy_sync::blocking_mutex::raw::NoopRawMutex;
 use embassy_sync::signal::Signal;
 
 pub use chance::SEED;
+pub(crate) use keeper::AGREEING;
 pub use keeper::{Doubt, Quality, Timekeeper, Verdict};
 pub use task::{ask, publish};
 pub use wall_clock::{Offset, WallClock};

@@ -129,6 +129,7 @@ pub(super) enum Handler {
     Tokens,
     Token,
     Setup,
+    Time,
     Wifi,
     OpenApi,
     Metrics,
@@ -156,6 +157,7 @@ const READ: &[(Method, Who)] = &[(Method::Get, Who::Read)];
 const POST_CONTROL: &[(Method, Who)] = &[(Method::Post, Who::Control)];
 const POST_ADMIN: &[(Method, Who)] = &[(Method::Post, Who::Admin)];
 const RELAY: &[(Method, Who)] = &[(Method::Get, Who::Open), (Method::Put, Who::Control)];
+const TIME: &[(Method, Who)] = &[(Method::Get, Who::Read), (Method::Post, Who::Control)];
 const SETTINGS: &[(Method, Who)] = &[(Method::Get, Who::Read), (Method::Patch, Who::Admin)];
 
 const SESSION: &[(Method, Who)] =
@@ -206,6 +208,7 @@ pub const ROUTES: &[Route] = &[
     route("/api/v1/password", PASSWORD, Handler::Password, "sets another password"),
     route("/api/v1/tokens", TOKENS, Handler::Tokens, "what programs show instead of the password"),
     route("/api/v1/tokens/{number}", DELETE_ADMIN, Handler::Token, "one of them"),
+    route("/api/v1/time", TIME, Handler::Time, "the time of day, who said it and how sure it is; saying it"),
     route("/api/v1/wifi", READ, Handler::Wifi, "the radio: which network, how well, why not"),
     route("/api/v1/openapi.json", READ_OPEN, Handler::OpenApi, "this interface, for machines"),
     route("/metrics", READ_OPEN, Handler::Metrics, "the numbers, for Prometheus"),

@@ -23,7 +23,7 @@ use super::socket::Exchange;
 use super::trips::{self, TripRecording};
 use super::{
     Plug, api, assets, control, energy, events, metrics, password, relay_log, relay_request, session,
-    settings, setup, tokens, waveform, wifi,
+    settings, setup, time, tokens, waveform, wifi,
 };
 use crate::apart::apart;
 use crate::core::claims::Wish;
@@ -167,6 +167,8 @@ impl<'a, C: Clock, N: Clock, M: RawMutex> Site<'a, C, N, M> {
                 Box::pin(self.keys(route.handler, caller, parts, body)).await
             }
             Handler::Wifi => wifi::wifi(self),
+            Handler::Time if parts.method() == "POST" => Box::pin(time::tell(self, parts, body)).await,
+            Handler::Time => time::show(self, None),
             Handler::OpenApi => Ok(api::openapi()),
             Handler::Metrics => metrics::metrics(self),
             Handler::Page(asset) => Ok(assets::page(self.tags, asset, parts)),
