@@ -190,3 +190,16 @@ pub const LEDGER_CONNECTIONS: usize = 100;
 pub const LEDGER_BODIES: usize = 5;
 /// What the ledger keeps of a body: one packet, some ten rows.
 pub const LEDGER_BODY: usize = 1024;
+/// How often a time server is asked: the crystal is 0.2 s off after an hour at the worst, and RFC 4330 §10 wants no more
+/// than a question a minute.
+pub const TIME_POLL: Duration = Duration::from_secs(3600);
+/// The first question comes within that, by chance: plugs of a street start together after a power cut.
+pub const TIME_FIRST: Duration = Duration::from_secs(2);
+/// First pause after a question that was of no use: the least of RFC 4330 §10.
+pub const TIME_RETRY: Duration = Duration::from_secs(15);
+/// Pause before the next server is asked about a step that the one before wants: NTP's shortest usual interval.
+pub const TIME_DOUBT: Duration = Duration::from_secs(64);
+/// Longest pause for a server that wants fewer questions: it may be meant for a moment only.
+pub const TIME_SLOWEST: Duration = Duration::from_secs(86_400);
+/// How often the settings and the network are looked at for where the time comes from: nobody waits for it longer.
+pub const TIME_LOOK: Duration = Duration::from_secs(2);
