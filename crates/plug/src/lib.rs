@@ -24,6 +24,7 @@ pub mod settings;
 pub mod starts;
 pub mod state;
 pub mod storage;
+pub mod timekeeping;
 pub mod update;
 pub mod uplink;
 pub mod web;

@@ -27,6 +27,7 @@ use crate::settings::{self, Basis, Settings};
 use crate::storage::archive::Archive;
 use crate::storage::meter_id::MeterId;
 use crate::storage::totals::Totals;
+use crate::timekeeping::{Answer, Timekeeping, Verdict};
 use crate::update::Image;
 use crate::uplink::Uplink;
 
@@ -88,6 +89,12 @@ pub struct State {
     pub uplink: Uplink,
     /// What left the plug.
     pub ledger: RefCell<Ledger>,
+    /// What is believed of the time of day.
+    pub timekeeping: Timekeeping,
+    /// What left the plug.
+    pub ledger: RefCell<Ledger>,
+    /// The way to Emoncms.
+    pub uplink: Uplink,
 }
 
 /// What a window leaves on the meter.
@@ -154,6 +161,9 @@ impl State {
             access_point_wanted: Signal::new(),
             uplink: Uplink::new(),
             ledger: RefCell::new(Ledger::new()),
+            timekeeping: Timekeeping::new(),
+            ledger: RefCell::new(Ledger::new()),
+            uplink: Uplink::new(),
         }
     }
 
@@ -189,6 +199,13 @@ impl State {
     #[must_use]
     pub fn totals(&self) -> Option<Totals> {
         self.reading.borrow().as_ref().map(Totals::of)
+    }
+
+    /// Takes what somebody says the time is. What was taken holds for everybody a moment later.
+    pub fn offer_time(&self, answer: Answer) -> Verdict {
+        let verdict = self.timekeeping.keeper.borrow_mut().handle(answer);
+        self.timekeeping.changed.signal(());
+        verdict
     }
 
     /// Takes how protection stands.
