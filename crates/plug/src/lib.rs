@@ -13,6 +13,7 @@ pub mod board;
 pub mod core;
 pub mod defaults;
 pub mod desk;
+pub mod history;
 mod json;
 pub mod ledger;
 pub mod limits;

@@ -11,8 +11,8 @@ use super::field::{Field, Kind, Most, Place, Range};
 use super::schema::{AccessPointWhen, ManualUntil, PowerOn, Reading, Settings, TimeSource};
 
 /// Names of the sections, in the order in which they are written.
-pub(super) const SECTIONS: [&str; 9] =
-    ["device", "wifi", "access", "relay", "schedule", "protection", CALIBRATION, "time", "emoncms"];
+pub(super) const SECTIONS: [&str; 10] =
+    ["device", "wifi", "access", "relay", "schedule", "protection", CALIBRATION, "time", "history", "emoncms"];
 /// The section with a table of its own.
 pub(super) const CALIBRATION: &str = "calibration";
 
@@ -69,7 +69,7 @@ pub(super) fn find(section: &str, name: &str) -> Option<(usize, &'static Field)>
 }
 
 /// All fields but the calibration's, section by section.
-pub(super) static FIELDS: [Field; 65] = [
+pub(super) static FIELDS: [Field; 66] = [
     field(
         "device",
         "name",
@@ -279,6 +279,7 @@ pub(super) static FIELDS: [Field; 65] = [
     ),
     field("time", "latitude_deg", Kind::MaybeNumber(at!(time.latitude_deg), range(-90.0, 90.0))),
     field("time", "longitude_deg", Kind::MaybeNumber(at!(time.longitude_deg), range(-180.0, 180.0))),
+    field("history", "interval_s", Kind::WholeSeconds(at!(history.interval_s), range(1.0, HOUR_S))),
     field("emoncms", "enabled", Kind::Flag(at!(emoncms.enabled))),
     field(
         "emoncms",

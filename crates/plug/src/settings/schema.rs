@@ -47,6 +47,8 @@ pub struct Settings {
     pub time: TimeSettings,
     /// Where readings go.
     pub emoncms: EmoncmsSettings,
+    /// The log of what was measured.
+    pub history: HistorySettings,
 }
 
 /// `device`.
@@ -344,6 +346,19 @@ impl Default for TimeSettings {
             latitude_deg: None,
             longitude_deg: None,
         }
+    }
+}
+
+/// `history`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HistorySettings {
+    /// `interval_s`: how long a row of the log is; 1 to 3600.
+    pub interval_s: u16,
+}
+
+impl Default for HistorySettings {
+    fn default() -> Self {
+        Self { interval_s: 10 }
     }
 }
 
