@@ -91,10 +91,6 @@ pub struct State {
     pub ledger: RefCell<Ledger>,
     /// What is believed of the time of day.
     pub timekeeping: Timekeeping,
-    /// What left the plug.
-    pub ledger: RefCell<Ledger>,
-    /// The way to Emoncms.
-    pub uplink: Uplink,
 }
 
 /// What a window leaves on the meter.
@@ -162,8 +158,6 @@ impl State {
             uplink: Uplink::new(),
             ledger: RefCell::new(Ledger::new()),
             timekeeping: Timekeeping::new(),
-            ledger: RefCell::new(Ledger::new()),
-            uplink: Uplink::new(),
         }
     }
 
