@@ -85,12 +85,12 @@ pub struct State {
     pub setup: Setup,
     /// Somebody wants the access point.
     pub access_point_wanted: Signal<NoopRawMutex, ()>,
-    /// The way to Emoncms.
-    pub uplink: Uplink,
-    /// What left the plug.
-    pub ledger: RefCell<Ledger>,
     /// What is believed of the time of day.
     pub timekeeping: Timekeeping,
+    /// What left the plug.
+    pub ledger: RefCell<Ledger>,
+    /// The way to Emoncms.
+    pub uplink: Uplink,
 }
 
 /// What a window leaves on the meter.
@@ -155,9 +155,9 @@ impl State {
             restart: Signal::new(),
             setup: Setup::new(),
             access_point_wanted: Signal::new(),
-            uplink: Uplink::new(),
-            ledger: RefCell::new(Ledger::new()),
             timekeeping: Timekeeping::new(),
+            ledger: RefCell::new(Ledger::new()),
+            uplink: Uplink::new(),
         }
     }
 

@@ -11,8 +11,18 @@ use super::field::{Field, Kind, Most, Place, Range};
 use super::schema::{AccessPointWhen, ManualUntil, PowerOn, Reading, Settings, TimeSource};
 
 /// Names of the sections, in the order in which they are written.
-pub(super) const SECTIONS: [&str; 10] =
-    ["device", "wifi", "access", "relay", "schedule", "protection", CALIBRATION, "time", "history", "emoncms"];
+pub(super) const SECTIONS: [&str; 10] = [
+    "device",
+    "wifi",
+    "access",
+    "relay",
+    "schedule",
+    "protection",
+    CALIBRATION,
+    "time",
+    "history",
+    "emoncms",
+];
 /// The section with a table of its own.
 pub(super) const CALIBRATION: &str = "calibration";
 

@@ -45,10 +45,10 @@ pub struct Settings {
     pub calibration: CalibrationSettings,
     /// Local time and place.
     pub time: TimeSettings,
-    /// Where readings go.
-    pub emoncms: EmoncmsSettings,
     /// The log of what was measured.
     pub history: HistorySettings,
+    /// Where readings go.
+    pub emoncms: EmoncmsSettings,
 }
 
 /// `device`.
