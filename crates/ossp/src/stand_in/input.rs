@@ -115,7 +115,7 @@ pub fn bulk(account: &mut Account, fields: &Fields, body: &[u8], now: f64) -> Ou
     let rows = match Json::parse(&data) {
         Some(Json::List(rows)) if !rows.is_empty() => rows,
         None | Some(Json::Null | Json::Bool(false) | Json::List(_)) => return refused(NO_JSON),
-        Some(Json::Number(number)) if number == 0.0 => return refused(NO_JSON),
+        Some(Json::Number(0.0)) => return refused(NO_JSON),
         Some(Json::Text(text)) if text.is_empty() => return refused(NO_JSON),
         Some(_) => return Outcome::Fatal,
     };

@@ -115,8 +115,8 @@ impl<'de> Visitor<'de> for AnyJson {
 pub fn leading_number(text: &str) -> f64 {
     let text = text.trim_start();
     let ends = text.char_indices().map(|(at, c)| at + c.len_utf8());
-    let numbers = ends.filter_map(|end| text.get(..end).filter(|part| plain_number(part)));
-    numbers.last().and_then(|part| part.parse().ok()).unwrap_or(0.0)
+    let mut numbers = ends.filter_map(|end| text.get(..end).filter(|part| plain_number(part)));
+    numbers.next_back().and_then(|part| part.parse().ok()).unwrap_or(0.0)
 }
 
 /// Digits, a point, an exponent: what `parse` takes besides (`inf`, `nan`) is none to PHP.
