@@ -30,8 +30,8 @@ use plug::storage::region::Shared;
 
 use crate::failure::Failure;
 use crate::host::{
-    DATA_PARTITION, Erasing, FileFlash, FileSlots, Listener, Pc, PcRandom, RealClock, SimButton, SimLed,
-    Simulated, SimulatedClock, SlowFlash, StateFolder,
+    DATA_PARTITION, Erasing, FileFlash, FileSlots, Listener, Pc, PcNetwork, PcRandom, RealClock, SimButton,
+    SimLed, Simulated, SimulatedClock, SlowFlash, StateFolder,
 };
 use crate::owner::{self, Owner};
 use crate::sim::Scenario;
@@ -237,6 +237,7 @@ impl<'a> Parts for PcParts<'a> {
     type Random = PcRandom;
     type Wifi = NoWifi;
     type Udp = NoopNet;
+    type Net = PcNetwork;
     type Slots = FileSlots;
     type Button = SimButton;
     type Led = SimLed;
@@ -286,6 +287,7 @@ impl Run<'_> {
             known: None,
             own: &factory_access_point(),
             access_point_udp: None,
+            net: Some(&PcNetwork::default()),
             slots: slots.as_mut(),
             button: SimButton::new(simulated.clone(), clock.clone()),
             led: SimLed::default(),

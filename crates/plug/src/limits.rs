@@ -153,3 +153,23 @@ pub const ENERGY_ROWS: usize = 62;
 pub const CHIP_TEMPERATURE_INTERVAL: Duration = Duration::from_secs(1);
 /// How long a restart waits for the relay, and for the newest energy to be kept: an erase may be under way.
 pub const FLUSH_PATIENCE: Duration = Duration::from_secs(2);
+/// How long the name server may take: two questions of a resolver that is asked twice (5 s each, resolv.conf(5)).
+pub const OUTSIDE_LOOKUP: Duration = Duration::from_secs(10);
+/// How long an address that was looked up holds: most posts come every 10 s, and a name server need not hear of each.
+pub const OUTSIDE_ADDRESS_KEPT: Duration = Duration::from_secs(600);
+/// How long connecting may take: the first packet again after 1, 2 and 4 s (RFC 6298).
+pub const OUTSIDE_CONNECT: Duration = Duration::from_secs(10);
+/// How long an outbound connection may stand still: Emoncms takes 2 s for a large post, on a slow machine some times that.
+pub const OUTSIDE_SILENCE: Duration = Duration::from_secs(15);
+/// How long an outbound connection may take as a whole: a server that sends a byte every ten seconds does not stand still.
+pub const OUTSIDE_CONNECTION: Duration = Duration::from_secs(60);
+/// How long an outbound connection's end may take: one round trip around the world, twice.
+pub const OUTSIDE_CLOSE: Duration = Duration::from_secs(1);
+/// How long the answer to a datagram may take: time servers that need longer are of no use.
+pub const OUTSIDE_DATAGRAM: Duration = Duration::from_secs(3);
+/// Longest name of a host (RFC 1035 §2.3.4).
+pub const OUTSIDE_HOST: usize = 253;
+/// Connections in the ledger: 17 minutes of posts every 10 s; each takes some 50 bytes.
+pub const LEDGER_CONNECTIONS: usize = 100;
+/// What the ledger keeps of a body: one packet, some ten rows.
+pub const LEDGER_BODY: usize = 1024;

@@ -19,6 +19,7 @@ use crate::core::civil::Zone;
 use crate::core::claims::{RelayChange, RelayStatus};
 use crate::core::guard::ProtectionStatus;
 use crate::desk::Desk;
+use crate::ledger::Ledger;
 use crate::limits;
 use crate::net::WifiStatus;
 use crate::panel::Panel;
@@ -26,7 +27,9 @@ use crate::settings::{self, Basis, Settings};
 use crate::storage::archive::Archive;
 use crate::storage::meter_id::MeterId;
 use crate::storage::totals::Totals;
+use crate::timekeeping::{Answer, Timekeeping, Verdict};
 use crate::update::Image;
+use crate::uplink::Uplink;
 
 /// Lives in `run_rest`, on one executor: no locks, borrows never cross an `await`.
 pub struct State {
@@ -82,6 +85,12 @@ pub struct State {
     pub setup: Setup,
     /// Somebody wants the access point.
     pub access_point_wanted: Signal<NoopRawMutex, ()>,
+    /// What is believed of the time of day.
+    pub timekeeping: Timekeeping,
+    /// What left the plug.
+    pub ledger: RefCell<Ledger>,
+    /// The way to Emoncms.
+    pub uplink: Uplink,
 }
 
 /// What a window leaves on the meter.
@@ -146,6 +155,9 @@ impl State {
             restart: Signal::new(),
             setup: Setup::new(),
             access_point_wanted: Signal::new(),
+            timekeeping: Timekeeping::new(),
+            ledger: RefCell::new(Ledger::new()),
+            uplink: Uplink::new(),
         }
     }
 
@@ -181,6 +193,13 @@ impl State {
     #[must_use]
     pub fn totals(&self) -> Option<Totals> {
         self.reading.borrow().as_ref().map(Totals::of)
+    }
+
+    /// Takes what somebody says the time is. What was taken holds for everybody a moment later.
+    pub fn offer_time(&self, answer: Answer) -> Verdict {
+        let verdict = self.timekeeping.keeper.borrow_mut().handle(answer);
+        self.timekeeping.changed.signal(());
+        verdict
     }
 
     /// Takes how protection stands.

@@ -5,9 +5,11 @@ import type {
   CalibrationPage,
   Energy,
   Harmonics,
+  HistoryPage,
   Info,
   Json,
   Kept,
+  Ledger,
   Protection,
   Reading,
   RelayChange,
@@ -16,8 +18,11 @@ import type {
   Right,
   Session,
   SetupState,
+  TimeState,
   Token,
   Trip,
+  Uplink,
+  UplinkTest,
 } from "./types";
 
 const TIMEOUT_MS = 5000;
@@ -27,6 +32,10 @@ const CHANGE_TIMEOUT_MS = 10_000;
 const MOST_BUSY = 4;
 const SESSION = "/api/v1/session";
 const TOKENS = "/api/v1/tokens";
+const TIME = "/api/v1/time";
+const LEDGER = "/api/v1/ledger";
+/** The plug waits for a server that may not answer. */
+const OUTSIDE_TIMEOUT_MS = 60_000;
 
 /** A field of the settings that was refused. */
 export interface RefusedField {
@@ -68,6 +77,7 @@ interface Request {
   /** As JSON; made anew for each try, because a new password is hidden behind that try's signature. */
   body?: (signature: Signature | null) => unknown;
   headers?: Record<string, string>;
+  timeout?: number;
 }
 
 export const signer = new Signer();
@@ -87,9 +97,9 @@ function ask(): Promise<boolean> {
   return asking;
 }
 
-async function send({ method, path, body, headers }: Request, signature: Signature | null): Promise<Answer> {
+async function send({ method, path, body, headers, timeout }: Request, signature: Signature | null): Promise<Answer> {
   const abort = new AbortController();
-  const timer = setTimeout(() => abort.abort(), method === "GET" ? TIMEOUT_MS : CHANGE_TIMEOUT_MS);
+  const timer = setTimeout(() => abort.abort(), timeout ?? (method === "GET" ? TIMEOUT_MS : CHANGE_TIMEOUT_MS));
   try {
     const response = await fetch(path, {
       method,
@@ -233,8 +243,9 @@ function change(
   path: string,
   body?: (signature: Signature | null) => unknown,
   headers: Record<string, string> = {},
+  timeout?: number,
 ): Promise<Answer> {
-  const what = { method, path, headers, ...(body && { body }) };
+  const what = { method, path, headers, ...(body && { body }), ...(timeout && { timeout }) };
   return request(
     what,
     (...at) => signer.sign(...at),
@@ -257,6 +268,18 @@ export const waveformPath = (cycles: number): string => `/api/v1/waveform?cycles
 export const tripPath = (number: number): string => `/api/v1/trips/${number}/waveform`;
 const SETTINGS = "/api/v1/settings";
 
+/** Rows of the log over a span, in Unix seconds or, with `boot`, in seconds since that start; JSON unless `format` says CSV. */
+export function historyPath(span: {
+  start: number;
+  end: number;
+  step?: number;
+  boot?: number;
+  format?: string;
+}): string {
+  const query = Object.entries(span).map(([name, value]) => `${name}=${value}`);
+  return `/api/v1/history?${query.join("&")}`;
+}
+
 export const api = {
   info: () => readJson<Info>("/api/v1/info"),
   reading: () => readJson<Reading>("/api/v1/reading"),
@@ -270,6 +293,20 @@ export const api = {
   tripWaveform: async (number: number) => (await read(tripPath(number))).text,
   protection: () => readJson<Protection>("/api/v1/protection"),
   energy: () => readJson<Energy>("/api/v1/energy"),
+  history: (path: string) => readJson<HistoryPage>(path),
+  uplink: () => readJson<Uplink>("/api/v1/uplink"),
+  testUplink: async () =>
+    parsed<UplinkTest>(await change("POST", "/api/v1/uplink/test", () => ({}), {}, OUTSIDE_TIMEOUT_MS)),
+  /** Takes the password, as tokens do. */
+  ledger: async () => JSON.parse((await change("GET", LEDGER)).text) as Ledger,
+  time: () => readJson<TimeState>(TIME),
+  /** Tells the time, if this page holds what it takes; asks nobody for the password. */
+  tellTime: () =>
+    request(
+      { method: "POST", path: TIME, body: () => ({ time: Date.now() / 1000 }) },
+      (...at) => signer.sign(...at),
+      async () => false,
+    ),
   calibration: () => readJson<CalibrationPage>("/api/v1/calibration"),
   settings: async () => kept(await read(SETTINGS, true)),
   /** Takes a JSON merge patch (RFC 7396); with a tag only if these are still the settings. Answers the new ones. */

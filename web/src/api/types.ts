@@ -250,3 +250,102 @@ export interface Token {
   scope: Right;
   created: number | null;
 }
+
+/** Rows over steps, oldest first; a step without a row is a row of nulls but for its time. */
+export interface HistoryPage {
+  step_s: number;
+  columns: string[];
+  rows: (number | boolean | null)[][];
+  /** Starts of the plug that never learned the time: their rows have no place here. */
+  unplaced?: { boot: number; from_uptime_s: number; to_uptime_s: number; rows: number }[];
+}
+
+/** How the sending to Emoncms stands. */
+export interface Uplink {
+  configured: boolean;
+  enabled: boolean;
+  transport: "encrypted" | "plain";
+  url: string;
+  node: string;
+  state: string;
+  last_success: number | null;
+  last_error: { time: number | null; code: string; message: string; server_said?: string | null } | null;
+  queued: number;
+  oldest_queued: number | null;
+  newest_queued: number | null;
+  dropped: number;
+  set_aside: number;
+  rate_rows_per_s: number | null;
+  catch_up_s: number | null;
+  next_attempt_s: number | null;
+  cursor: number | null;
+  conflict: Json;
+  interval_s: number;
+  send_every_s: number;
+  sent_rows: number;
+}
+
+/** One real request to Emoncms, as it went out and what came back. */
+export interface UplinkTest {
+  sent: {
+    method: string;
+    url: string;
+    headers: Record<string, string>;
+    body: string;
+    plaintext?: string | null;
+  } | null;
+  received: { status: number; headers: Record<string, string>; body: string } | null;
+  verdict: { ok: boolean; code: string; message: string };
+  took_s: number | null;
+}
+
+/** What left the plug since it started. */
+export interface Ledger {
+  since_uptime_s: number;
+  destinations: Destination[];
+  connections: Connection[];
+  bodies: (Connection & { body: string })[];
+}
+
+export interface Destination {
+  host: string;
+  port: number;
+  purpose: string;
+  setting: string | null;
+  why: string;
+  hours: LedgerHour[];
+}
+
+export interface LedgerHour {
+  /** Start of the hour; without a clock it is counted from the start of the plug. */
+  time?: number | null;
+  uptime_s?: number | null;
+  count: number;
+  failed: number;
+  bytes_out: number;
+  bytes_in: number;
+}
+
+export interface Connection {
+  time: number | null;
+  uptime_s: number;
+  host: string;
+  port: number;
+  purpose: string;
+  result: string;
+  bytes_out: number;
+  bytes_in: number;
+  took_s: number | null;
+}
+
+/** What the plug knows of the time of day. */
+export interface TimeState {
+  time: number | null;
+  /** Who may tell it: the setting. */
+  source: string;
+  /** Who told it last. */
+  from?: string | null;
+  uncertainty_s: number | null;
+  /** How long ago that was. */
+  age_s: number | null;
+}

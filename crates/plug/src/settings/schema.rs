@@ -6,6 +6,7 @@ use core::time::Duration;
 use heapless::{String, Vec};
 use metering::calibration::Calibration;
 
+use super::emoncms::EmoncmsSettings;
 use crate::platform::{Credentials, Ssid};
 
 /// Version of the schema; a migration brings older ones here.
@@ -44,6 +45,10 @@ pub struct Settings {
     pub calibration: CalibrationSettings,
     /// Local time and place.
     pub time: TimeSettings,
+    /// The log of what was measured.
+    pub history: HistorySettings,
+    /// Where readings go.
+    pub emoncms: EmoncmsSettings,
 }
 
 /// `device`.
@@ -341,6 +346,19 @@ impl Default for TimeSettings {
             latitude_deg: None,
             longitude_deg: None,
         }
+    }
+}
+
+/// `history`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HistorySettings {
+    /// `interval_s`: how long a row of the log is; 1 to 3600.
+    pub interval_s: u16,
+}
+
+impl Default for HistorySettings {
+    fn default() -> Self {
+        Self { interval_s: 10 }
     }
 }
 

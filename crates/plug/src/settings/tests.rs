@@ -102,7 +102,8 @@ fn everything() -> Value {
             "phase_deg": -1.5, "phase_uncertainty_deg": 0.1, "current_noise_floor_a": 0.02,
             "date": 1_794_000_000_u64, "reference": "lamp of 60 W"
         },
-        "time": {"source": "dhcp", "zone": "Europe/Berlin", "posix": "CET-1CEST,M3.5.0,M10.5.0/3", "latitude_deg": -52.5, "longitude_deg": 13.4}
+        "time": {"source": "dhcp", "zone": "Europe/Berlin", "posix": "CET-1CEST,M3.5.0,M10.5.0/3", "latitude_deg": -52.5, "longitude_deg": 13.4},
+        "history": {"interval_s": 3600}
     })
 }
 
@@ -185,7 +186,7 @@ fn ranges_are_kept_at_both_ends() {
     };
     for field in &FIELDS {
         let (range, whole) = match &field.kind {
-            Kind::Whole(_, range) => (range, true),
+            Kind::Whole(_, range) | Kind::WholeSeconds(_, range) => (range, true),
             Kind::Number(_, range) | Kind::MaybeNumber(_, range) => (range, false),
             Kind::Seconds(_, range) | Kind::MaybeSeconds(_, range) => (range, false),
             _ => continue,
@@ -514,7 +515,8 @@ fn the_description_has_the_same_ranges() {
         assert!(!described.is_null(), "{}.{}", field.section, field.name);
         let (range, or_null) = match &field.kind {
             Kind::MaybeNumber(_, range) | Kind::MaybeSeconds(_, range) => (range, true),
-            Kind::Whole(_, range) | Kind::Number(_, range) | Kind::Seconds(_, range) => (range, false),
+            Kind::Whole(_, range) | Kind::WholeSeconds(_, range) => (range, false),
+            Kind::Number(_, range) | Kind::Seconds(_, range) => (range, false),
             Kind::Choice { words, .. } => {
                 assert_eq!(described["enum"], json!(words));
                 continue;

@@ -232,6 +232,7 @@ impl Kept {
             }),
             Query::Days => Found::Rows(self.days.clone()),
             Query::Months => Found::Rows(self.months.clone()),
+            _ => Found::Nothing,
         }
     }
 }

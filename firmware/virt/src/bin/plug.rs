@@ -153,6 +153,7 @@ impl Parts for VirtParts {
     type Random = NoChance;
     type Wifi = NoWifi;
     type Udp = NoopNet;
+    type Net = NoopNet;
     type Slots = NoSlots;
     type Button = NoButton;
     type Led = NoLed;
@@ -219,6 +220,7 @@ async fn application(stack: Stack<'static>) -> ! {
         known: None,
         own: &own,
         access_point_udp: None,
+        net: None,
         slots: None,
         button: NoButton,
         led: NoLed,
