@@ -6,6 +6,7 @@ import type { Lifetime } from "../lib/signal";
 import { browserZone, zones } from "../lib/zonefile";
 import { findZone, proposeZone } from "../lib/zones";
 import { TIME } from "../texts/settings";
+import { clockLine } from "./clock";
 import { groupCard } from "./groups";
 
 const text = (form: Form, path: string): string => {
@@ -17,7 +18,7 @@ const text = (form: Form, path: string): string => {
 export function placeCard(life: Lifetime, form: Form): HTMLElement {
   const proposal = h("p", { class: "proposal", hidden: true });
   const names = h("datalist", { id: "zones" });
-  const card = groupCard(form, TIME, [proposal, names], usePosition(form));
+  const card = groupCard(form, TIME, [clockLine(life, form.loaded), proposal, names], usePosition(form));
   setAttribute(card.querySelector('[data-field="time.zone"]') as Element, "list", names.id);
 
   zones().then(
