@@ -223,13 +223,15 @@ export class Report {
   /** Nothing, while nothing is configured. */
   ledger(uptime) {
     const { enabled, url } = this.settings.current.emoncms;
-    const since = { since_uptime_s: 0 };
-    if (!enabled || !url) return { ...since, destinations: [], connections: [], bodies: [] };
+    const since = { since: Date.now() / 1000 - uptime, since_uptime_s: 0, uptime_s: uptime };
+    const total = { count: 0, failed: 0, bytes_out: 0, bytes_in: 0 };
+    if (!enabled || !url) return { ...since, total, destinations: [], connections: [], bodies: [] };
     const hour = Math.floor(Date.now() / 3.6e6) * HOUR_S;
     const { hostname, port } = new URL(url);
     const where = { host: hostname, port: Number(port || 80), purpose: "emoncms" };
     const hours = Array.from({ length: 90 }, (_, n) => ({
       time: hour - n * HOUR_S,
+      uptime_s: 4 * 86_400 - n * HOUR_S,
       count: 360,
       failed: n > 20 && n < 26 ? 360 : n % 17 === 3 ? 40 : 0,
       bytes_out: 122_000 + 900 * n,
@@ -239,7 +241,7 @@ export class Report {
       ...where,
       time: Date.now() / 1000 - 10 * n,
       uptime_s: uptime - 10 * n,
-      result: n % 7 === 5 ? "no_answer" : "ok",
+      result: n % 7 === 5 ? "timed_out" : "ok",
       bytes_out: 338,
       bytes_in: n % 7 === 5 ? 0 : 171,
       took_s: 0.09,
@@ -247,20 +249,24 @@ export class Report {
     const why = "sends the measured rows to Emoncms";
     return {
       ...since,
+      // As if it had run for four days.
+      uptime_s: 4 * 86_400,
+      total: { count: 32_000, failed: 2400, bytes_out: 1.1e7, bytes_in: 5e6 },
       destinations: [
         { ...where, setting: "emoncms.enabled", why, hours },
         {
-          host: "192.168.1.1",
+          host: hostname,
           port: 53,
           purpose: "dns",
           setting: "emoncms.enabled",
-          why: "asks for the address of the server",
+          why: "asks the network's name server for the address of this host",
           hours: hours.slice(0, 3).map((hour) => ({ ...hour, count: 2, failed: 0, bytes_out: 66, bytes_in: 98 })),
         },
       ],
       connections: Array.from({ length: 40 }, (_, n) => one(n)),
       bodies: Array.from({ length: 3 }, (_, n) => ({
         ...one(n),
+        cut: false,
         body: `data=[[${hour + 10 * n},"ossp-7f3a",{"power":1992.1,"energy":1193967}]]&time=0`,
       })),
     };

@@ -13,14 +13,12 @@ export interface Bar {
   hour: LedgerHour;
 }
 
-const at = ({ time, uptime_s: uptime }: LedgerHour): number => time ?? uptime ?? 0;
-
-/** `now`: the hour that is running, as the hours count. */
-export function bars(hours: LedgerHour[], now: number): Bar[] {
+/** `uptime` in seconds: now. */
+export function bars(hours: LedgerHour[], uptime: number): Bar[] {
   const most = Math.max(1, ...hours.map(({ count }) => count));
   return hours
     .map((hour) => ({
-      ago: Math.round((now - at(hour)) / 3600),
+      ago: Math.floor(uptime / 3600) - Math.floor(hour.uptime_s / 3600),
       height: hour.count / most,
       failed: hour.count > 0 ? hour.failed / hour.count : 0,
       hour,

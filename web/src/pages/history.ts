@@ -132,7 +132,7 @@ export function historyPage(life: Lifetime): Node {
     const { step, time } = past;
     const gaps = unmeasured(past);
     const imported = energyOf(past);
-    setText(title, `${when(span.start, span)} to ${when(span.end, span)}`);
+    setText(title, `${when(span.start, span)} to ${end === null ? "now" : when(span.end, span)}`);
     setText(
       note,
       [
@@ -150,7 +150,7 @@ export function historyPage(life: Lifetime): Node {
       link.download = `${plug.info.value?.id ?? "ossp"}-history.${format}`;
     }
     setAttribute(slider, "max", Math.max(0, time.length - 1));
-    show(Math.min(picked ?? time.length - 1, time.length - 1));
+    show(Math.min(picked ?? newestOf(past), time.length - 1));
     setText(secondTitle, second === "energy" ? "Energy since the left end" : LOOKS[second].label);
     setAttribute(later, "disabled", end === null);
     setAttribute(back, "hidden", end === null && length === chosen && boot === undefined);
@@ -333,6 +333,13 @@ export function historyPage(life: Lifetime): Node {
     ),
     unplaced,
   );
+}
+
+/** The last row that is there; the one after it may still be in the making. */
+function newestOf({ time, of }: Past): number {
+  let n = time.length - 1;
+  while (n > 0 && (of.active_power_w?.[n] ?? null) === null) n--;
+  return n;
 }
 
 /** Imported between the first and the last row in sight. */

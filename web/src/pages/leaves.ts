@@ -1,6 +1,5 @@
 // What leaves this plug: every destination with its reason, the last connections, and what was in them.
 import { api, signer } from "../api/client";
-import { plug } from "../api/plug";
 import type { Connection, Destination, Ledger } from "../api/types";
 import { h, setAttribute, setText } from "../lib/dom";
 import { decimal, duration, momentOrUptime } from "../lib/format";
@@ -10,10 +9,13 @@ import { purposeText, settingPlace } from "../texts/report";
 
 const SVG = "http://www.w3.org/2000/svg";
 const TALL = 36;
+/** Connections in sight; the rest on demand. */
+const AT_ONCE = 10;
 const HEAD = ["Time", "To", "For", "Result", "Out", "In", "Took"];
 
 const plain = (name: string): string => name.replaceAll("_", " ");
-const place = ({ host, port }: { host: string; port: number }): string => `${host}:${port}`;
+const place = ({ host, port, purpose }: { host: string; port: number; purpose: string }): string =>
+  purpose === "dns" ? host : `${host}:${port}`;
 const times = (count: number): string => `${decimal(count, 0)} ${count === 1 ? "time" : "times"}`;
 
 function draw(tag: string, attributes: Record<string, string | number>): SVGElement {
@@ -23,7 +25,7 @@ function draw(tag: string, attributes: Record<string, string | number>): SVGElem
 }
 
 /** Seven days of hours, the newest at the right. */
-function hourBars({ hours, host }: Destination, now: number): SVGElement {
+function hourBars({ hours, host }: Destination, uptime: number): SVGElement {
   const picture = draw("svg", {
     "viewBox": `0 0 ${HOURS * 3} ${TALL}`,
     "preserveAspectRatio": "none",
@@ -31,7 +33,7 @@ function hourBars({ hours, host }: Destination, now: number): SVGElement {
     "role": "img",
     "aria-label": `${host}: connections by the hour over the last seven days`,
   });
-  for (const bar of bars(hours, now)) {
+  for (const bar of bars(hours, uptime)) {
     const tall = Math.max(2, bar.height * TALL);
     const failed = tall * bar.failed;
     const x = (HOURS - 1 - bar.ago) * 3;
@@ -41,7 +43,7 @@ function hourBars({ hours, host }: Destination, now: number): SVGElement {
   return picture;
 }
 
-function destination(one: Destination, now: number): Node {
+function destination(one: Destination, uptime: number): Node {
   const { count, failed, out, in: back } = sumOf(one.hours);
   return h(
     "li",
@@ -54,7 +56,7 @@ function destination(one: Destination, now: number): Node {
       one.setting ? h("a", { href: settingPlace(one.setting) }, h("code", {}, one.setting)) : "nothing that is set",
       `. ${times(count)}${failed > 0 ? `, ${decimal(failed, 0)} of them failed` : ""}; ${bytes(out)} out, ${bytes(back)} back.`,
     ),
-    hourBars(one, now),
+    hourBars(one, uptime),
   );
 }
 
@@ -71,8 +73,31 @@ function connection(one: Connection): Node {
   return h("tr", {}, ...cells.map(([label, content]) => h("td", { "data-label": label }, content)));
 }
 
-function ledgerCards({ destinations, connections, bodies }: Ledger, uptime: number, now: number): Node[] {
-  if (destinations.length === 0 && connections.length === 0) {
+function connectionsCard(connections: Connection[]): Node {
+  const newest = [...connections].sort((a, b) => b.uptime_s - a.uptime_s);
+  const rows = h("tbody", {}, ...newest.slice(0, AT_ONCE).map(connection));
+  const all = (): void => {
+    rows.append(...newest.slice(AT_ONCE).map(connection));
+    more.remove();
+  };
+  const more = h("button", { type: "button", class: "small", onclick: all }, `Show all ${newest.length}`);
+  return h(
+    "section",
+    { "class": "card log", "aria-labelledby": "connections-title" },
+    h("h2", { id: "connections-title" }, "The last connections"),
+    h(
+      "table",
+      { class: "stacks" },
+      h("thead", {}, h("tr", {}, ...HEAD.map((text) => h("th", { scope: "col" }, text)))),
+      rows,
+    ),
+    newest.length > AT_ONCE && h("p", { class: "tools" }, more),
+  );
+}
+
+function ledgerCards(ledger: Ledger): Node[] {
+  const { destinations, connections, bodies, uptime_s: uptime } = ledger;
+  if (ledger.total.count === 0) {
     const since = `since it was started ${duration(uptime)} ago`;
     return [
       h(
@@ -93,19 +118,15 @@ function ledgerCards({ destinations, connections, bodies }: Ledger, uptime: numb
       { "class": "card", "aria-labelledby": "where-title" },
       h("h2", { id: "where-title" }, "Where to, and why"),
       h("p", { class: "hint" }, "A bar is an hour, the last one at the right end of seven days; red is what failed."),
-      h("ul", { class: "plain-list leaves" }, ...destinations.map((one) => destination(one, now))),
+      h("ul", { class: "plain-list leaves" }, ...destinations.map((one) => destination(one, uptime))),
+      (ledger.forgotten_destinations ?? 0) > 0 &&
+        h(
+          "p",
+          { class: "hint" },
+          `${ledger.forgotten_destinations} older destinations are forgotten: there is room for 16.`,
+        ),
     ),
-    h(
-      "section",
-      { "class": "card log", "aria-labelledby": "connections-title" },
-      h("h2", { id: "connections-title" }, "The last connections"),
-      h(
-        "table",
-        { class: "stacks" },
-        h("thead", {}, h("tr", {}, ...HEAD.map((text) => h("th", { scope: "col" }, text)))),
-        h("tbody", {}, ...connections.map(connection)),
-      ),
-    ),
+    connectionsCard(connections),
     h(
       "section",
       { "class": "card settings", "aria-labelledby": "bodies-title" },
@@ -121,7 +142,7 @@ const body = (one: Ledger["bodies"][number]): Node =>
     "details",
     { class: "as-table" },
     h("summary", {}, `${momentOrUptime(one.time, one.uptime_s)}, to ${place(one)}`),
-    h("pre", { class: "raw", tabindex: 0 }, one.body),
+    h("pre", { class: "raw", tabindex: 0 }, one.cut ? `${one.body}…` : one.body),
   );
 
 export function leavesPage(life: Lifetime): Node {
@@ -135,11 +156,8 @@ export function leavesPage(life: Lifetime): Node {
     try {
       const ledger = await api.ledger();
       if (life.over) return;
-      const { uptime_s: uptime = 0, time = null } = plug.reading.value ?? plug.info.value ?? {};
-      found.replaceChildren(
-        ...ledgerCards(ledger, uptime - ledger.since_uptime_s, Math.floor((time ?? uptime) / 3600) * 3600),
-      );
-      setText(note, `Counted since the plug was started, ${duration(uptime - ledger.since_uptime_s)} ago.`);
+      found.replaceChildren(...ledgerCards(ledger));
+      setText(note, `Counted since the plug was started, ${duration(ledger.uptime_s)} ago.`);
       setText(show, "Look again");
     } catch (error) {
       setText(note, "");

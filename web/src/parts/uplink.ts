@@ -48,18 +48,22 @@ export function uplinkFacts(uplink: Uplink): [string, Child][] {
 
 /** Of the rows that waited when this page first saw it, how many went. */
 function progress(): { node: HTMLElement; show: (uplink: Uplink) => void } {
-  const bar = h("progress", { max: 1, value: 0 });
-  const node = h("div", { class: "catching-up", hidden: true }, bar);
+  const fill = h("i");
+  const node = h(
+    "div",
+    { "class": "meter", "role": "progressbar", "aria-label": "Catching up", "aria-valuemin": 0, "aria-valuemax": 100 },
+    fill,
+  );
   let most = 0;
   return {
     node,
-    show({ state, queued, catch_up_s: left }) {
+    show({ state, queued }) {
       const busy = state === "catching_up";
       most = busy ? Math.max(most, queued) : 0;
       setAttribute(node, "hidden", !busy);
-      if (!busy) return;
-      bar.value = most > 0 ? 1 - queued / most : 0;
-      setAttribute(bar, "aria-label", `Catching up: ${rows(queued)} to go${left ? `, ${duration(left)}` : ""}`);
+      const done = most > 0 ? Math.round(100 * (1 - queued / most)) : 0;
+      setAttribute(node, "aria-valuenow", done);
+      fill.style.width = `${done}%`;
     },
   };
 }

@@ -30,6 +30,9 @@ export const TIME_SOURCES: [string, string, string][] = [
   ],
 ];
 
+/** What a source means, and what goes out for it. */
+export const timeSource = (value: string): string => TIME_SOURCES.find(([source]) => source === value)?.[2] ?? "";
+
 const ORIGINS: Record<string, string> = {
   browser: "a browser",
   dhcp: "the time server that the router names",

@@ -31,7 +31,6 @@ export const EMONCMS: FieldGroup = {
       kind: "secret",
       label: "Write key",
       help: "32 characters, from “My Account” in Emoncms. Not the read key. The plug never tells it; leave it empty to keep the one it has.",
-      off: "None",
     },
     {
       path: "emoncms.transport",
@@ -39,7 +38,7 @@ export const EMONCMS: FieldGroup = {
       label: "Transport",
       help: "Encrypted is Emoncms’ own way: AES-128 with the write key, which itself never leaves.",
       choices: [
-        ["encrypted", "encrypted"],
+        ["encrypted", "encrypted (better)"],
         ["plain", "plain"],
       ],
     },
@@ -48,7 +47,7 @@ export const EMONCMS: FieldGroup = {
       kind: "number",
       label: "User id",
       help: "A number: Emoncms shows it on “My Account”. Without it the server cannot tell whose key to decrypt with.",
-      off: "None: with plain only",
+      blank: true,
     },
   ],
 };
@@ -59,6 +58,12 @@ export const EMONCMS_MORE: FieldGroup = {
   title: "What to send, and how often",
   what: "Empty names are not sent. If a value does not exist, it is left out of its row.",
   fields: [
+    {
+      path: "emoncms.read_key",
+      kind: "secret",
+      label: "Read key",
+      help: "With plain only: after a pause the plug asks the server for its newest row. It asks with this key where it has it, else with the write key.",
+    },
     {
       path: "emoncms.interval_s",
       kind: "seconds",

@@ -179,7 +179,6 @@ export const TIME: FieldGroup = {
       path: "time.source",
       kind: "choice",
       label: "Who tells the time",
-      help: `${TIME_SOURCES.map(([, name, what]) => `${name}: ${what}`).join(" ")}`,
       choices: TIME_SOURCES.map(([value, name]) => [value, name]),
     },
     {
