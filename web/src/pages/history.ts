@@ -64,30 +64,129 @@ export function pointFacts(past: Past, n: number, span: Span): [string, string][
   ];
 }
 
+/** Starts of the plug whose rows have no place in the picture. */
+function bootsCard(boots: Unplaced[], look: (boot: number) => void): HTMLElement {
+  const row = ({ boot, rows, from_uptime_s: from, to_uptime_s: to }: Unplaced): Node =>
+    h(
+      "li",
+      {},
+      h("strong", {}, `Start ${boot}`),
+      h("span", { class: "hint" }, `${rows} rows, ${duration(from)} to ${duration(to)} after it`),
+      h(
+        "button",
+        { "type": "button", "class": "small", "aria-label": `Look at start ${boot}`, "onclick": () => look(boot) },
+        "Look",
+      ),
+    );
+  return h(
+    "section",
+    { "class": "card", "aria-labelledby": "unplaced-title" },
+    h("h2", { id: "unplaced-title" }, "Rows without a time"),
+    h(
+      "p",
+      { class: "hint" },
+      "The plug did not know the time in these starts, so nobody can say when this was. The rows stay, and are never sent anywhere. ",
+      h("a", { href: "#/settings/time" }, "Who tells the plug the time?"),
+    ),
+    h("ul", { class: "tokens" }, ...boots.map(row)),
+  );
+}
+
+interface Reader {
+  slider: HTMLInputElement;
+  readout: HTMLElement;
+  card: HTMLElement;
+  show: (past: Past, span: Span, n: number) => void;
+}
+
+/** What reads single points: a slider, a line beside it, and all there is to say. */
+function pointReader(pick: (n: number) => void): Reader {
+  const slider = h("input", { type: "range", min: 0, max: 0, step: 1, value: 0, id: "history-point" });
+  const readout = h("output", { for: slider.id, class: "readout" });
+  const facts = h("dl", { class: "facts" });
+  const origin = h("p", { class: "hint" });
+  slider.addEventListener("input", () => pick(Number(slider.value)));
+  return {
+    slider,
+    readout,
+    card: h(
+      "section",
+      { "class": "card", "aria-labelledby": "point-title" },
+      h("h2", { id: "point-title" }, "How this point came about"),
+      facts,
+      origin,
+    ),
+    show(past, span, n) {
+      setAttribute(slider, "max", Math.max(0, past.time.length - 1));
+      slider.value = String(n);
+      const list = pointFacts(past, n, span);
+      const [from, what] = list.map(([, text]) => text);
+      setText(readout, `${from}: ${what}`);
+      setAttribute(slider, "aria-valuetext", readout.textContent);
+      facts.replaceChildren(...list.map(([term, text]) => h("div", {}, h("dt", {}, term), h("dd", {}, text))));
+      setText(
+        origin,
+        `Each point stands for the ${duration(past.step)} before it. Power is what the energy counters counted in that time, divided by the time measured; the band reaches from the smallest to the largest window. Voltage, current and frequency are means.`,
+      );
+    },
+  };
+}
+
+/** The picture as files. */
+function downloads(): { links: HTMLElement[]; lead: (span: Span, step: number) => void } {
+  const made = [
+    ["csv", "CSV"],
+    ["json", "JSON"],
+  ].map(([format, label]): [string, HTMLAnchorElement] => [
+    format as string,
+    h("a", { class: "download" }, icon(ICONS.download), label as string),
+  ]);
+  return {
+    links: made.map(([, link]) => link),
+    lead(span, step) {
+      for (const [format, link] of made) {
+        link.href = historyPath({ ...span, step, ...(format === "csv" && { format }) });
+        link.download = `${plug.info.value?.id ?? "ossp"}-history.${format}`;
+      }
+    },
+  };
+}
+
 export function historyPage(life: Lifetime): Node {
   let chosen = 3600;
   let length = chosen;
   /** `null`: until now. */
   let end: number | null = null;
   let boot: number | undefined;
+  /** Nobody chose that start: it is looked at until the plug knows the time. */
+  let instead = false;
   let second: Second = "voltage";
   let span: Span = { start: 0, end: 1 };
   let past: Past | null = null;
+  /** The time of the point that is looked at; `null`: the newest. */
   let picked: number | null = null;
   let asked = 0;
+  let loadedAt = 0;
+  let boots: Unplaced[] = [];
 
   const note = h("p", { class: "hint", role: "status" }, "Asking the plug…");
   const problem = h("p", { class: "problem", role: "alert" });
-  const title = h("span", { class: "hint span-title" });
-  const origin = h("p", { class: "hint" });
-  const facts = h("dl", { class: "facts" });
-  const slider = h("input", { type: "range", min: 0, max: 0, step: 1, value: 0, id: "history-point" });
-  const readout = h("output", { for: "history-point", class: "readout" });
+  const title = h("span", { class: "hint" });
   const unplaced = h("div");
   const secondTitle = h("h2", { id: "second-title" });
+  const files = downloads();
+  const pick = (n: number): void => {
+    if (!past) return;
+    picked = n < newestOf(past) ? (past.time[n] ?? null) : null;
+    reader.show(past, span, n);
+  };
+  const reader = pointReader((n) => {
+    pick(n);
+    plots.point(n);
+  });
   const plots = pastPlots(life, {
-    onPoint: (n) => show(n),
-    onZoom: (from, to) => {
+    onPoint: pick,
+    onZoom(from, to) {
       length = to - from;
       end = to;
       void load();
@@ -96,90 +195,49 @@ export function historyPage(life: Lifetime): Node {
 
   const now = async (): Promise<number | null> => {
     const reading = plug.reading.value ?? (await api.reading());
-    return boot === undefined
-      ? reading.time
-      : (boots.find((one) => one.boot === boot)?.to_uptime_s ?? reading.uptime_s);
+    if (instead && reading.time !== null) [boot, instead] = [undefined, false];
+    if (boot === undefined) return reading.time;
+    return boots.find((one) => one.boot === boot)?.to_uptime_s ?? reading.uptime_s;
   };
-  let boots: Unplaced[] = [];
-
-  const show = (n: number): void => {
-    if (!past) return;
-    picked = n === past.time.length - 1 ? null : n;
-    slider.value = String(n);
-    const list = pointFacts(past, n, span);
-    setText(
-      readout,
-      list
-        .slice(0, 2)
-        .map(([, text]) => text)
-        .join(": "),
-    );
-    setAttribute(slider, "aria-valuetext", readout.textContent);
-    facts.replaceChildren(...list.map(([term, text]) => h("div", {}, h("dt", {}, term), h("dd", {}, text))));
-  };
-
-  const links = [
-    ["csv", "CSV"],
-    ["json", "JSON"],
-  ].map(
-    ([format, label]) =>
-      [format as string, h("a", { class: "download" }, icon(ICONS.download), label as string)] as const,
-  );
 
   const draw = (): void => {
     if (!past) return;
     plots.draw(past, span, second);
-    const { step, time } = past;
     const gaps = unmeasured(past);
     const imported = energyOf(past);
+    const parts = [
+      imported === null ? "" : `${energyText(imported)} imported.`,
+      gaps > Math.max(BARELY_S, past.step) ? `${duration(gaps)} not measured: a gap in the line.` : "",
+    ];
+    setText(note, parts.join(" "));
     setText(title, `${when(span.start, span)} to ${end === null ? "now" : when(span.end, span)}`);
-    setText(
-      note,
-      [
-        imported === null ? "" : `${energyText(imported)} imported.`,
-        gaps > Math.max(BARELY_S, step) ? `${duration(gaps)} not measured: a gap in the line.` : "",
-      ].join(" "),
-    );
-    setText(
-      origin,
-      `Each point stands for the ${duration(step)} before it. Power is what the energy counters counted in that time, divided by the time measured; the band reaches from the smallest to the largest window. Voltage, current and frequency are means.`,
-    );
-    for (const [format, link] of links) {
-      const wish = { ...span, step, ...(format === "csv" && { format }) };
-      link.href = historyPath(wish);
-      link.download = `${plug.info.value?.id ?? "ossp"}-history.${format}`;
-    }
-    setAttribute(slider, "max", Math.max(0, time.length - 1));
-    show(Math.min(picked ?? newestOf(past), time.length - 1));
     setText(secondTitle, second === "energy" ? "Energy since the left end" : LOOKS[second].label);
+    files.lead(span, past.step);
+    const at = picked === null ? -1 : past.time.indexOf(picked);
+    reader.show(past, span, at < 0 ? newestOf(past) : at);
     setAttribute(later, "disabled", end === null);
-    setAttribute(back, "hidden", end === null && length === chosen && boot === undefined);
+    setAttribute(back, "hidden", end === null && length === chosen && (boot === undefined || instead));
   };
 
   /** With `more`, asks only for what came since. */
   const load = async (more = false): Promise<void> => {
     const mine = ++asked;
+    loadedAt = Date.now();
+    const before = boot;
     try {
       if (!more) setText(note, "Asking the plug…");
-      let until = end ?? (await now());
-      if (until === null) {
-        await useBoots();
-        if (boot === undefined || mine !== asked) return;
-        until = (await now()) ?? 0;
-      }
-      const wanted: Span = {
-        start: Math.round(until - length),
-        end: Math.round(until),
-        ...(boot !== undefined && { boot }),
-      };
-      const known = more ? past : null;
+      const until = end ?? (await now()) ?? (await useBoots());
+      if (mine !== asked || until === null) return;
+      const wanted: Span = { start: Math.max(0, Math.round(until - length)), end: Math.round(until) };
+      if (boot !== undefined) wanted.boot = boot;
+      const known = more && boot === before ? past : null;
       const from = known?.time.at(-3);
       const page = await api.history(
-        known && from ? historyPath({ ...wanted, start: Math.round(from), step: known.step }) : historyPath(wanted),
+        historyPath(known && from !== undefined ? { ...wanted, start: Math.round(from), step: known.step } : wanted),
       );
       if (mine !== asked || life.over) return;
       const fresh = pastOf(page);
-      past = known && from ? extended(known, fresh, wanted.start) : fresh;
+      past = known && from !== undefined ? extended(known, fresh, wanted.start) : fresh;
       span = wanted;
       if (!more) picked = null;
       listBoots(page.unplaced);
@@ -193,54 +251,24 @@ export function historyPage(life: Lifetime): Node {
   };
 
   /** The plug does not know the time: its newest start is looked at. */
-  const useBoots = async (): Promise<void> => {
-    const page = await api.history("/api/v1/history");
-    listBoots(page.unplaced);
-    boot = boots.reduce<number | undefined>((newest, one) => Math.max(newest ?? 0, one.boot), undefined);
-    if (boot === undefined) setText(note, "There is no row yet: the first one comes when its interval is over.");
+  const useBoots = async (): Promise<number | null> => {
+    listBoots((await api.history("/api/v1/history")).unplaced);
+    const newest = boots.reduce<Unplaced | null>((found, one) => (one.boot > (found?.boot ?? -1) ? one : found), null);
+    if (!newest) setText(note, "There is no row yet: the first one comes when its interval is over.");
+    boot = newest?.boot;
+    instead = true;
+    return newest?.to_uptime_s ?? null;
   };
 
-  const listBoots = (found: Unplaced[] | undefined): void => {
-    if (found) boots = found;
-    const look = (one: Unplaced): void => {
-      boot = one.boot;
-      end = null;
+  const listBoots = (found: Unplaced[] = []): void => {
+    boots = found;
+    // Not under the finger of whoever is at it.
+    if (unplaced.contains(document.activeElement)) return;
+    const look = (number: number): void => {
+      [boot, instead, end] = [number, false, null];
       void load();
     };
-    const row = (one: Unplaced): Node =>
-      h(
-        "li",
-        {},
-        h("strong", {}, `Start ${one.boot}`),
-        h(
-          "span",
-          { class: "hint" },
-          `${one.rows} rows, ${duration(one.from_uptime_s)} to ${duration(one.to_uptime_s)} after it`,
-        ),
-        h(
-          "button",
-          { "type": "button", "class": "small", "aria-label": `Look at start ${one.boot}`, "onclick": () => look(one) },
-          "Look",
-        ),
-      );
-    unplaced.replaceChildren(
-      ...(boots.length === 0
-        ? []
-        : [
-            h(
-              "section",
-              { "class": "card", "aria-labelledby": "unplaced-title" },
-              h("h2", { id: "unplaced-title" }, "Rows without a time"),
-              h(
-                "p",
-                { class: "hint" },
-                "The plug did not know the time in these starts, so nobody can say when this was. The rows stay, and are never sent anywhere. ",
-                h("a", { href: "#/settings/time" }, "Who tells the plug the time?"),
-              ),
-              h("ul", { class: "tokens" }, ...boots.map(row)),
-            ),
-          ]),
-    );
+    unplaced.replaceChildren(...(boots.length > 0 ? [bootsCard(boots, look)] : []));
   };
 
   const move = (direction: number) => async (): Promise<void> => {
@@ -254,24 +282,15 @@ export function historyPage(life: Lifetime): Node {
     h("button", { type: "button", class: "small", onclick: () => void onclick() }, label);
   const later = small("Later", move(1));
   const back = small("Until now", () => {
-    length = chosen;
-    end = null;
-    boot = undefined;
+    [length, end, boot, instead] = [chosen, null, undefined, false];
     return load();
   });
 
-  slider.addEventListener("input", () => {
-    show(Number(slider.value));
-    plots.point(Number(slider.value));
-  });
   life.every(1000, () => {
-    const due = Math.max(SOONEST_MS, (past?.step ?? 0) * 1000);
-    if (end !== null || !past || document.hidden || plug.link.value.state === "gone" || Date.now() - loadedAt < due)
-      return;
-    loadedAt = Date.now();
-    void load(true);
+    const due = loadedAt + Math.max(SOONEST_MS, (past?.step ?? 0) * 1000);
+    if (end === null && !document.hidden && plug.link.value.state !== "gone" && Date.now() >= due)
+      void load(past !== null);
   });
-  let loadedAt = Date.now();
   void load();
 
   return h(
@@ -282,8 +301,7 @@ export function historyPage(life: Lifetime): Node {
       "div",
       { class: "tools" },
       segments("How much of it", LENGTHS, chosen, (value) => {
-        chosen = value;
-        length = value;
+        [chosen, length] = [value, value];
         void load();
       }),
       small("Earlier", move(-1)),
@@ -295,14 +313,9 @@ export function historyPage(life: Lifetime): Node {
     h(
       "section",
       { "class": "card", "aria-labelledby": "past-power-title" },
-      h(
-        "header",
-        {},
-        h("h2", { id: "past-power-title" }, "Power"),
-        h("span", { class: "tools" }, ...links.map(([, link]) => link)),
-      ),
+      h("header", {}, h("h2", { id: "past-power-title" }, "Power"), h("span", { class: "tools" }, ...files.links)),
       plots.power,
-      h("div", { class: "look-at" }, h("label", { for: slider.id }, "Look at"), slider, readout),
+      h("div", { class: "look-at" }, h("label", { for: reader.slider.id }, "Look at"), reader.slider, reader.readout),
       note,
     ),
     h(
@@ -324,13 +337,7 @@ export function historyPage(life: Lifetime): Node {
       ),
       plots.second,
     ),
-    h(
-      "section",
-      { "class": "card", "aria-labelledby": "point-title" },
-      h("h2", { id: "point-title" }, "How this point came about"),
-      facts,
-      origin,
-    ),
+    reader.card,
     unplaced,
   );
 }

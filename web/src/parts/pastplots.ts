@@ -35,7 +35,7 @@ const short = (text: string): string => text.slice(0, 5);
 
 /** Time of day, or the day at its begin; where nobody knows the time, hours since the start. */
 function tickText(ticks: number[], step: number, boot: boolean): string[] {
-  if (boot) return ticks.map((t) => (step < 3600 ? duration(t).replace(/ 00 s$/, "") : `${+(t / 3600).toFixed(2)} h`));
+  if (boot) return ticks.map((t) => (t < 3600 ? duration(t).replace(/ 00 s$/, "") : `${+(t / 3600).toFixed(2)} h`));
   return ticks.map((t) => {
     const date = new Date(t * 1000);
     const midnight = date.getHours() + date.getMinutes() === 0;
