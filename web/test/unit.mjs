@@ -260,11 +260,11 @@ describe("an input", () => {
   });
 
   it("stands once for each setting, with words", () => {
-    const { DEVICE, RELAY, WIFI, TIME, PROTECTIONS, CALIBRATION } = settingsTexts;
+    const { DEVICE, RELAY, WIFI, TIME, LOG, PROTECTIONS, CALIBRATION } = settingsTexts;
     const { ACCESS, ACCESS_POINT } = accessTexts;
-    const fields = [DEVICE, RELAY, WIFI, TIME, ...PROTECTIONS, CALIBRATION, ACCESS, ACCESS_POINT].flatMap(
-      (group) => group.fields,
-    );
+    const { EMONCMS, EMONCMS_MORE } = reportTexts;
+    const groups = [DEVICE, RELAY, WIFI, TIME, LOG, ...PROTECTIONS, CALIBRATION, ACCESS, ACCESS_POINT];
+    const fields = [...groups, EMONCMS, EMONCMS_MORE].flatMap((group) => group.fields);
     const paths = fields.map((field) => field.path);
     assert.equal(new Set(paths).size, paths.length);
     for (const { path, label, help } of fields) {

@@ -72,7 +72,7 @@ export function reportPage(life: Lifetime): Node {
       "Emoncms collects energy data: on a computer of yours, or at somebody else's. The plug keeps every row until the server has taken it, so a gap in the network leaves no gap there. ",
       h("a", { href: "#/leaves" }, "What leaves this plug"),
     ),
-    uplinkCard(life),
+    uplinkCard(life, form.loaded),
     where,
     more,
     testCard(() => form.changed.value > 0),

@@ -4,7 +4,7 @@ import { plug } from "../api/plug";
 import type { Uplink, UplinkTest } from "../api/types";
 import { type Child, h, setAttribute, setText } from "../lib/dom";
 import { decimal, duration, moment, sentence } from "../lib/format";
-import type { Lifetime } from "../lib/signal";
+import type { Lifetime, Signal } from "../lib/signal";
 import { adviceFor, uplinkState } from "../texts/report";
 import { poll } from "./poll";
 
@@ -75,7 +75,8 @@ const conflictText = (conflict: Uplink["conflict"]): string =>
       ? String(conflict.message)
       : "The server has rows for this node that this plug has not sent: is there another plug on it?";
 
-export function uplinkCard(life: Lifetime): HTMLElement {
+/** `saved` rises when settings were loaded or stored. */
+export function uplinkCard(life: Lifetime, saved: Signal<number>): HTMLElement {
   const headline = h("p", { class: "uplink-state", role: "status" }, "Asking the plug…");
   const conflict = h("div", { class: "alert warn", role: "alert", hidden: true });
   const facts = h("dl", { class: "facts" });
@@ -100,7 +101,7 @@ export function uplinkCard(life: Lifetime): HTMLElement {
     conflict,
     facts,
   );
-  poll(
+  const { poke } = poll(
     life,
     card,
     EVERY_MS,
@@ -113,6 +114,7 @@ export function uplinkCard(life: Lifetime): HTMLElement {
       }
     },
   );
+  life.watch(saved, (count) => count > 1 && poke());
   return card;
 }
 
