@@ -299,9 +299,11 @@ export class Time {
     return {
       time: this.now,
       source,
-      from: this.known ? (this.#by ?? (source === "none" ? "system" : source)) : null,
+      from: this.known ? (this.#by ?? (source === "none" ? "platform" : source)) : null,
       uncertainty_s: this.known ? 0.02 + age * 50e-6 : null,
       age_s: this.known ? age : null,
+      doubt: null,
+      asked: source === "ntp" ? { server: "pool.ntp.org", ago_s: age, error: null } : null,
     };
   }
 }

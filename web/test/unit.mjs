@@ -36,6 +36,8 @@ const settingsTexts = await load("texts/settings.ts");
 const reportTexts = await load("texts/report.ts");
 const pasts = await load("lib/past.ts");
 const hours = await load("lib/hours.ts");
+const { wantsTime } = await load("api/clock.ts");
+const { clockText } = await load("parts/clock.ts");
 
 const HEADER = [
   "# sample_rate_hz: 4000",
@@ -521,5 +523,38 @@ describe("a number that may be left out", () => {
     const take = (text) => form.take(field, { text, checked: false, off: false }, null);
     assert.deepEqual([take(""), take(" "), take("4")], [{ value: null }, { value: null }, { value: 4 }]);
     assert.ok("problem" in take("four"));
+  });
+});
+
+describe("the plug's clock", () => {
+  const nothing = { from: null, uncertainty_s: null, age_s: null, doubt: null, asked: null };
+  const known = {
+    time: 1000,
+    source: "browser",
+    from: "browser",
+    uncertainty_s: 1,
+    age_s: 60,
+    doubt: null,
+    asked: null,
+  };
+
+  it("is told by this browser where the owner wants that and it is unknown, old or another", () => {
+    const unknown = { time: null, ...nothing };
+    assert.equal(wantsTime({ source: "browser", ...unknown }, 1000), true);
+    for (const source of ["none", "ntp", "dhcp", "server"])
+      assert.equal(wantsTime({ source, ...unknown }, 1000), false, source);
+    assert.equal(wantsTime(known, 1000), false);
+    assert.equal(wantsTime({ ...known, uncertainty_s: 2 }, 1000), true);
+    assert.equal(wantsTime(known, 1010), true);
+  });
+
+  it("is described with who told it, how good it is, and what is doubted", () => {
+    assert.match(clockText({ time: null, source: "none", ...nothing }), /does not know the time, and nobody/);
+    assert.match(clockText({ time: null, source: "ntp", ...nothing }), /yet\.$/);
+    const text = clockText({ ...known, doubt: { by_s: -7200, answers: 1, needed: 3 } });
+    assert.match(text, /from a browser, 1 min 00 s ago\. It is right to within 1.0 s\. .*wrong by 2 h.* 3 agree/);
+    const error = { code: "timed_out", message: "the other side took too long" };
+    const asked = { server: "pool.ntp.org", ago_s: 5, error };
+    assert.match(clockText({ ...known, asked }), /pool\.ntp\.org was asked 5 s ago: The other side took too long\.$/);
   });
 });

@@ -351,8 +351,12 @@ export interface TimeState {
   /** Who may tell it: the setting. */
   source: string;
   /** Who told it last. */
-  from?: string | null;
+  from: string | null;
   uncertainty_s: number | null;
   /** How long ago that was. */
   age_s: number | null;
+  /** Somebody says something quite different, and so many others must agree. */
+  doubt: { by_s: number; answers: number; needed: number } | null;
+  /** The last question to a time server. */
+  asked: { server: string; ago_s: number; error: { code: string; message: string } | null } | null;
 }

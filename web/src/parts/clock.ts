@@ -4,7 +4,7 @@ import { api, NoAnswer } from "../api/client";
 import { plug } from "../api/plug";
 import type { TimeState } from "../api/types";
 import { h, setAttribute, setText } from "../lib/dom";
-import { decimal, duration, moment } from "../lib/format";
+import { decimal, duration, moment, sentence } from "../lib/format";
 import type { Lifetime, Signal } from "../lib/signal";
 import { timeOrigin } from "../texts/access";
 import { poll } from "./poll";
@@ -14,17 +14,25 @@ const EVERY_MS = 5000;
 const within = (seconds: number): string =>
   seconds < 1 ? `${decimal(seconds * 1000, 0)} ms` : seconds < 60 ? `${decimal(seconds, 1)} s` : duration(seconds);
 
-/** One or two sentences. */
-export function clockText({ time, source, from, uncertainty_s: uncertainty, age_s: age }: TimeState): string {
-  if (time === null) {
-    return source === "none"
-      ? "The plug does not know the time, and nobody is to tell it."
-      : "The plug does not know the time yet.";
-  }
+/** Some sentences. */
+export function clockText({
+  time,
+  source,
+  from,
+  uncertainty_s: uncertainty,
+  age_s: age,
+  doubt,
+  asked,
+}: TimeState): string {
   const parts = [
-    `The plug's clock says ${moment(time)}.`,
+    time === null
+      ? `The plug does not know the time${source === "none" ? ", and nobody is to tell it" : " yet"}.`
+      : `The plug's clock says ${moment(time)}.`,
     from && `It has that from ${timeOrigin(from)}${age === null ? "" : `, ${duration(age)} ago`}.`,
     uncertainty !== null && `It is right to within ${within(uncertainty)}.`,
+    doubt &&
+      `Somebody says that this is wrong by ${duration(Math.abs(doubt.by_s))}: believed when ${doubt.needed} agree, and ${doubt.answers} did.`,
+    asked?.error && `${asked.server} was asked ${duration(asked.ago_s)} ago: ${sentence(asked.error.message)}`,
   ];
   return parts.filter(Boolean).join(" ");
 }

@@ -38,7 +38,7 @@ const ORIGINS: Record<string, string> = {
   dhcp: "the time server that the router names",
   ntp: "a time server",
   server: "the Emoncms server",
-  system: "the computer it runs on",
+  platform: "the computer that it runs on",
 };
 /** Who told the time last. */
 export const timeOrigin = (name: string): string => ORIGINS[name] ?? name.replaceAll("_", " ");
