@@ -203,3 +203,5 @@ pub const TIME_DOUBT: Duration = Duration::from_secs(64);
 pub const TIME_SLOWEST: Duration = Duration::from_secs(86_400);
 /// How often the settings and the network are looked at for where the time comes from: nobody waits for it longer.
 pub const TIME_LOOK: Duration = Duration::from_secs(2);
+/// How often a restart looks whether the history has taken its last row: writing it takes a few milliseconds.
+pub const HISTORY_LOOK: Duration = Duration::from_millis(20);
