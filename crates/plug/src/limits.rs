@@ -153,6 +153,8 @@ pub const ENERGY_ROWS: usize = 62;
 pub const CHIP_TEMPERATURE_INTERVAL: Duration = Duration::from_secs(1);
 /// How long a restart waits for the relay, and for the newest energy to be kept: an erase may be under way.
 pub const FLUSH_PATIENCE: Duration = Duration::from_secs(2);
+/// Rows of the history that wait for the flash, at one a second: erases of other stores on the same chip, and of its own.
+pub const HISTORY_QUEUE: usize = 6;
 /// How long the name server may take: two questions of a resolver that is asked twice (5 s each, resolv.conf(5)).
 pub const OUTSIDE_LOOKUP: Duration = Duration::from_secs(10);
 /// How long an address that was looked up holds: most posts come every 10 s, and a name server need not hear of each.
@@ -188,3 +190,16 @@ pub const LEDGER_CONNECTIONS: usize = 100;
 pub const LEDGER_BODIES: usize = 5;
 /// What the ledger keeps of a body: one packet, some ten rows.
 pub const LEDGER_BODY: usize = 1024;
+/// How often a time server is asked: the crystal is 0.2 s off after an hour at the worst, and RFC 4330 §10 wants no more
+/// than a question a minute.
+pub const TIME_POLL: Duration = Duration::from_secs(3600);
+/// The first question comes within that, by chance: plugs of a street start together after a power cut.
+pub const TIME_FIRST: Duration = Duration::from_secs(2);
+/// First pause after a question that was of no use: the least of RFC 4330 §10.
+pub const TIME_RETRY: Duration = Duration::from_secs(15);
+/// Pause before the next server is asked about a step that the one before wants: NTP's shortest usual interval.
+pub const TIME_DOUBT: Duration = Duration::from_secs(64);
+/// Longest pause for a server that wants fewer questions: it may be meant for a moment only.
+pub const TIME_SLOWEST: Duration = Duration::from_secs(86_400);
+/// How often the settings and the network are looked at for where the time comes from: nobody waits for it longer.
+pub const TIME_LOOK: Duration = Duration::from_secs(2);

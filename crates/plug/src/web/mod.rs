@@ -31,6 +31,7 @@ mod settings;
 mod setup;
 mod site;
 mod socket;
+mod time;
 mod tokens;
 mod trips;
 mod waveform;

@@ -129,6 +129,7 @@ pub(super) enum Handler {
     Tokens,
     Token,
     Setup,
+    Time,
     Wifi,
     Ledger,
     History,
@@ -160,6 +161,7 @@ const READ_ADMIN: &[(Method, Who)] = &[(Method::Get, Who::Admin)];
 const POST_CONTROL: &[(Method, Who)] = &[(Method::Post, Who::Control)];
 const POST_ADMIN: &[(Method, Who)] = &[(Method::Post, Who::Admin)];
 const RELAY: &[(Method, Who)] = &[(Method::Get, Who::Open), (Method::Put, Who::Control)];
+const TIME: &[(Method, Who)] = &[(Method::Get, Who::Read), (Method::Post, Who::Control)];
 const SETTINGS: &[(Method, Who)] = &[(Method::Get, Who::Read), (Method::Patch, Who::Admin)];
 
 const SESSION: &[(Method, Who)] =
@@ -210,6 +212,7 @@ pub const ROUTES: &[Route] = &[
     route("/api/v1/password", PASSWORD, Handler::Password, "sets another password"),
     route("/api/v1/tokens", TOKENS, Handler::Tokens, "what programs show instead of the password"),
     route("/api/v1/tokens/{number}", DELETE_ADMIN, Handler::Token, "one of them"),
+    route("/api/v1/time", TIME, Handler::Time, "the time of day, who said it and how sure it is; saying it"),
     route("/api/v1/wifi", READ, Handler::Wifi, "the radio: which network, how well, why not"),
     route("/api/v1/ledger", READ_ADMIN, Handler::Ledger, "what left the plug: where to, when, why"),
     route("/api/v1/history", READ, Handler::History, "what was measured, over days and weeks"),

@@ -25,7 +25,7 @@ use super::socket::Exchange;
 use super::trips::{self, TripRecording};
 use super::{
     Plug, api, assets, control, energy, events, history, metrics, password, relay_log, relay_request,
-    session, settings, setup, tokens, waveform, wifi,
+    session, settings, setup, time, tokens, waveform, wifi,
 };
 use crate::apart::apart;
 use crate::core::claims::Wish;
@@ -178,6 +178,8 @@ impl<'a, C: Clock, N: Clock, M: RawMutex> Site<'a, C, N, M> {
                 let page = Box::pin(history::history(self, parts)).await?;
                 return self.flow(Flow::History(page));
             }
+            Handler::Time if parts.method() == "POST" => Box::pin(time::tell(self, parts, body)).await,
+            Handler::Time => time::show(self, None),
             Handler::OpenApi => Ok(api::openapi()),
             Handler::Metrics => metrics::metrics(self),
             Handler::Page(asset) => Ok(assets::page(self.tags, asset, parts)),
