@@ -15,3 +15,5 @@
 pub mod status;
 
 pub use status::{State, Uplink, UplinkStatus};
+
+mod crypt;

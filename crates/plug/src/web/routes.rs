@@ -131,6 +131,8 @@ pub(super) enum Handler {
     Setup,
     Time,
     Wifi,
+    Ledger,
+    History,
     OpenApi,
     Metrics,
     Page(Asset),
@@ -154,6 +156,8 @@ const LOOK: &[(Method, Who)] = &[(Method::Get, Who::Anyone)];
 const READ_OPEN: &[(Method, Who)] = &[(Method::Get, Who::Open)];
 /// What tells more of the house than its load.
 const READ: &[(Method, Who)] = &[(Method::Get, Who::Read)];
+/// Where the plug goes and what it says there is for the owner alone.
+const READ_ADMIN: &[(Method, Who)] = &[(Method::Get, Who::Admin)];
 const POST_CONTROL: &[(Method, Who)] = &[(Method::Post, Who::Control)];
 const POST_ADMIN: &[(Method, Who)] = &[(Method::Post, Who::Admin)];
 const RELAY: &[(Method, Who)] = &[(Method::Get, Who::Open), (Method::Put, Who::Control)];
@@ -210,6 +214,8 @@ pub const ROUTES: &[Route] = &[
     route("/api/v1/tokens/{number}", DELETE_ADMIN, Handler::Token, "one of them"),
     route("/api/v1/time", TIME, Handler::Time, "the time of day, who said it and how sure it is; saying it"),
     route("/api/v1/wifi", READ, Handler::Wifi, "the radio: which network, how well, why not"),
+    route("/api/v1/ledger", READ_ADMIN, Handler::Ledger, "what left the plug: where to, when, why"),
+    route("/api/v1/history", READ, Handler::History, "what was measured, over days and weeks"),
     route("/api/v1/openapi.json", READ_OPEN, Handler::OpenApi, "this interface, for machines"),
     route("/metrics", READ_OPEN, Handler::Metrics, "the numbers, for Prometheus"),
     route("/", LOOK, Handler::Page(Asset::Index), "the plug's page"),
