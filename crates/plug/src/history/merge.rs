@@ -86,6 +86,15 @@ impl Gathered {
     }
 }
 
+/// Two rows with the same end, of two starts, as one.
+pub(super) fn joined(one: &Row, other: &Row) -> Row {
+    let mut both = Gathered::default();
+    for row in [one, other] {
+        both.add(row, row.measured * f64::from(row.interval_s));
+    }
+    both.row(one.interval_s.max(other.interval_s)).unwrap_or(*other)
+}
+
 /// Gathers rows, which come oldest first, into windows of a longer interval: multiples of it in Unix time, or in a
 /// start's uptime where the time is not known.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -94,61 +103,56 @@ pub struct Merge {
     gathered: Gathered,
 }
 
-/// The first multiple of `step_s` at or after `end_s`.
-pub(super) fn window_end(end_s: u64, step_s: u32) -> u64 {
-    end_s.next_multiple_of(u64::from(step_s.max(1)))
-}
-
 impl Merge {
     /// Into windows of `step_s` seconds. A row that is longer than that stays as it is.
     #[must_use]
-    pub const fn new(step_s: u32) -> Self {
-        let gathered = Gathered {
-            last: None,
-            measured_s: 0.0,
-            power: Mean { sum: 0.0, weight: 0.0 },
-            minimum: 0.0,
-            maximum: 0.0,
-            voltage_squared: Mean { sum: 0.0, weight: 0.0 },
-            current_squared: Mean { sum: 0.0, weight: 0.0 },
-            power_factor: Mean { sum: 0.0, weight: 0.0 },
-            frequency: Mean { sum: 0.0, weight: 0.0 },
-            relay_changed: false,
-            quality: Quality::NONE,
-        };
-        Self { step_s, gathered }
+    pub fn new(step_s: u32) -> Self {
+        Self { step_s, gathered: Gathered::default() }
     }
 
     /// Takes a row in; the window before, if this row is the first behind it.
     pub fn push(&mut self, row: &Row) -> Option<Row> {
         let ended = match self.gathered.last() {
-            Some(last) if !self.together(last, row) => self.finish(),
+            Some(last) if !self.together(last, row) => self.end_before(Some(row)),
             _ => None,
         };
         self.gathered.add(row, row.measured * f64::from(row.interval_s));
         ended
     }
 
-    /// What was gathered so far, as a window with its regular end, even if that is still to come; nothing is left.
+    /// What was gathered so far; nothing is left. It ends where its window does, even if that is still to come, or, where
+    /// the time is not known, with its last row.
     pub fn finish(&mut self) -> Option<Row> {
+        self.end_before(None)
+    }
+
+    fn end_before(&mut self, next: Option<&Row>) -> Option<Row> {
         let gathered = core::mem::take(&mut self.gathered);
         let last = *gathered.last()?;
-        let step_s = self.step_s.max(last.interval_s);
-        let mut row = gathered.row(step_s)?;
+        let mut row = gathered.row(self.step_s.max(last.interval_s))?;
+        let next = next.filter(|next| next.boot == last.boot);
         let (time, uptime_s) = self.end(&last);
-        row.uptime_s +=
-            time.map_or(uptime_s - last.uptime_s, |time| time as f64 - last.time.unwrap_or(0) as f64);
-        row.time = time.and_then(|time| u32::try_from(time).ok());
+        match (last.time, time) {
+            (Some(last_time), Some(time)) => {
+                row.time = Some(time);
+                row.uptime_s += f64::from(time - last_time);
+            }
+            // The windows of a start's uptime are left when the time becomes known.
+            _ if next.is_some_and(|next| next.time.is_none()) => row.uptime_s = uptime_s,
+            _ => {}
+        }
+        // Where the clock was put back, windows overlap: the rows of a start keep their order all the same.
+        row.uptime_s = next.map_or(row.uptime_s, |next| row.uptime_s.min(next.uptime_s).max(last.uptime_s));
         Some(row)
     }
 
     /// The end of the row's window: Unix seconds, and uptime where they are not known.
-    fn end(&self, row: &Row) -> (Option<u64>, f64) {
+    fn end(&self, row: &Row) -> (Option<u32>, f64) {
         if row.interval_s >= self.step_s {
-            return (row.time.map(u64::from), row.uptime_s);
+            return (row.time, row.uptime_s);
         }
-        let uptime = libm::ceil(row.uptime_s) as u64;
-        (row.time.map(|time| window_end(time.into(), self.step_s)), window_end(uptime, self.step_s) as f64)
+        let uptime_s = f64::from(self.step_s) * libm::ceil(row.uptime_s / f64::from(self.step_s));
+        (row.time.map(|time| next_multiple(time, self.step_s)), uptime_s)
     }
 
     fn together(&self, last: &Row, row: &Row) -> bool {
@@ -158,4 +162,9 @@ impl Merge {
             _ => false,
         }
     }
+}
+
+/// The first multiple of `step` at or after `number`; the number itself where there is none.
+fn next_multiple(number: u32, step: u32) -> u32 {
+    number.checked_next_multiple_of(step.max(1)).unwrap_or(number)
 }

@@ -1,10 +1,16 @@
 //! The log on the plug: a row every few seconds, kept over power cuts for days, and their 5-minute means for weeks.
 
+mod intake;
 mod merge;
+mod record;
+mod ring;
 mod row;
+mod walk;
 
+pub use self::intake::Intake;
 pub use self::merge::Merge;
 pub use self::row::{CHUNK, Chunk, Row, Unplaced};
+use crate::storage::StoreError;
 
 /// Why the log does not answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +34,15 @@ impl core::fmt::Display for HistoryError {
 }
 
 impl core::error::Error for HistoryError {}
+
+impl<E> From<StoreError<E>> for HistoryError {
+    fn from(error: StoreError<E>) -> Self {
+        match error {
+            StoreError::NoMemory => Self::NoMemory,
+            _ => Self::Flash,
+        }
+    }
+}
 
 /// Rows that made room while the uplink still wanted them, since the start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
