@@ -15,12 +15,17 @@
     reason = "tests may fail loudly"
 )]
 
+pub mod check;
 pub mod load;
 pub mod network;
 pub mod plug;
 pub mod time;
 
-pub use load::{Load, Truth};
+pub use check::{
+    WRITE_KEY, assert_ends_with_the_newest, assert_repeats_are_equal, assert_slots, emoncms, last_slot,
+    times, until_up_to_date,
+};
+pub use load::{Load, Slot, Truth};
 pub use network::{Link, Network};
-pub use plug::{NODE, Plug, PlugOptions, settings};
+pub use plug::{NODE, Plug, PlugOptions, Running, settings};
 pub use time::{EPOCH, World};

@@ -56,6 +56,7 @@ struct Inner {
     datagrams: Cell<u64>,
     open: Cell<u32>,
     open_most: Cell<u32>,
+    largest_write: Cell<usize>,
 }
 
 /// What went wrong with a socket.
@@ -102,6 +103,7 @@ impl Network {
             datagrams: Cell::new(0),
             open: Cell::new(0),
             open_most: Cell::new(0),
+            largest_write: Cell::new(0),
         }))
     }
 
@@ -149,6 +151,11 @@ impl Network {
     /// The most connections that were open at the same time, and those that are now.
     pub fn open_connections(&self) -> (u32, u32) {
         (self.0.open_most.get(), self.0.open.get())
+    }
+
+    /// The most bytes that somebody handed over at once.
+    pub fn largest_write(&self) -> usize {
+        self.0.largest_write.get()
     }
 
     fn is_lost(&self) -> bool {
@@ -261,6 +268,8 @@ impl Drop for Connection {
 
 impl Connection {
     async fn write(&self, bytes: &[u8]) -> Result<usize, NetworkError> {
+        let largest = &self.link.network.0.largest_write;
+        largest.set(largest.get().max(bytes.len()));
         let piece = &bytes[..bytes.len().min(SEGMENT)];
         self.link.travel().await?;
         if let Some(Some(error)) = self.end.get() {

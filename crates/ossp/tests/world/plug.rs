@@ -109,6 +109,11 @@ impl Running<'_> {
         self.machine.restart.wait().await;
     }
 
+    /// What the plug takes the time for.
+    pub fn wall_clock_time(&self) -> Option<f64> {
+        self.wall_clock.time_of_day()
+    }
+
     /// Lines of the plug's log.
     pub fn log(&self) -> Vec<String> {
         self.state.log.borrow().iter().map(|line| line.message.to_string()).collect()
@@ -188,6 +193,13 @@ impl Plug {
         }
     }
 
+    /// The one that most tests have.
+    pub fn usual(world: &World, network: &Network, every_s: u32, settings: &str) -> Self {
+        let load = Load { seed: 1 };
+        let settings = settings.to_owned();
+        Self::new(world, network, PlugOptions { id: "0123456789ABCDEF", load, every_s, settings })
+    }
+
     /// The plug has power for as long as `script` runs; its end is a power cut, unless it waited for a restart.
     pub async fn run<T>(&self, script: impl AsyncFnOnce(&Running<'_>) -> T) -> T {
         let (mut data, mut log) = (self.data.borrow_mut(), self.log.borrow_mut());
@@ -224,6 +236,7 @@ impl Plug {
             acceptor: &Nobody,
             web: &web,
             flash: Some(SlowFlash::new(data, &erasing)),
+            log: Some(SlowFlash::new(log, &erasing)),
             random: Chance(self.random.get()),
             wifi: None,
             known: None,
