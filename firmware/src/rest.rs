@@ -1,5 +1,6 @@
 //! Everything that is not the core: network, web, console. It runs on the main thread, below the core's.
 
+use edge_nal::NoopNet;
 use edge_nal_embassy::{Udp, UdpBuffers};
 use embassy_futures::join::join;
 use embassy_time::{Duration, Instant, Timer};
@@ -11,6 +12,7 @@ use plug::number::Places;
 use plug::platform::Identity;
 use plug::starts::Starts;
 use plug::state::State;
+use plug::timekeeping::WallClock;
 use static_cell::ConstStaticCell;
 
 use crate::analog;
@@ -54,6 +56,7 @@ impl Parts for EspParts {
     type Random = EspRandom;
     type Wifi = EspWifi;
     type Udp = Udp<'static>;
+    type Net = NoopNet;
     type Slots = EspSlots<'static>;
     type Button = Option<EspButton>;
     type Led = Option<EspLed>;
@@ -68,7 +71,7 @@ pub async fn rest(rest: Rest) -> ! {
     let (defaults, own) = (defaults::of_this_build(), factory_access_point());
     let udp = Udp::new(networks.access_point, UDP.take());
     let web = plug::web::Plug {
-        clock: &EmbassyClock,
+        clock: &WallClock::new(&EmbassyClock, &link.time),
         network_clock: &EmbassyClock,
         state,
         link,
@@ -88,6 +91,7 @@ pub async fn rest(rest: Rest) -> ! {
         known: defaults.wifi.as_ref(),
         own: &own,
         access_point_udp: Some(&udp),
+        net: None,
         slots: slots.as_mut(),
         button: EspButton::of_board(),
         led: EspLed::of_board(),

@@ -34,11 +34,12 @@ use crate::core::Begin;
 use crate::core::button::ButtonEvent;
 use crate::core::claims::{RelayCommand, Source, Wish};
 use crate::core::led;
+use crate::ledger::Outside;
 use crate::limits;
 use crate::net::{self, Birth};
 use crate::panel;
 use crate::platform::{
-    Acceptor, Button, Clock, Credentials, Instant, Led, Machine, Random, Restart, UpdateSlots, Wifi,
+    Acceptor, Button, Clock, Credentials, Instant, Led, Machine, Outbound, Random, Restart, UpdateSlots, Wifi,
 };
 use crate::settings::{self, Basis, Settings};
 use crate::starts;
@@ -47,6 +48,7 @@ use crate::storage::keeper::{Before, Keeper, Settling, open_settings};
 use crate::storage::layout;
 use crate::storage::region::{Region, Shared};
 use crate::storage::reset;
+use crate::timekeeping;
 use crate::update::confirm;
 use crate::web::{Plug as Web, serve};
 
@@ -71,6 +73,8 @@ pub struct Rest<'a, P: Parts, C, N, M: RawMutex> {
     pub own: &'a Credentials,
     /// UDP sockets on the access point's side, for its addresses.
     pub access_point_udp: Option<&'a P::Udp>,
+    /// The way out, on the network that was joined. Nothing leaves by it before the settings ask for it.
+    pub net: Option<&'a P::Net>,
     /// Where images lie.
     pub slots: Option<&'a mut P::Slots>,
     /// The button.
@@ -91,6 +95,8 @@ pub trait Parts {
     type Wifi: Wifi;
     /// UDP sockets.
     type Udp: UdpBind;
+    /// The way out.
+    type Net: Outbound;
     /// Where images lie.
     type Slots: UpdateSlots;
     /// The button.
@@ -110,7 +116,7 @@ where
     N: Clock,
     M: RawMutex,
 {
-    let Rest { acceptor, web, flash, mut random, wifi, known, own, access_point_udp, slots, .. } = rest;
+    let Rest { acceptor, web, flash, mut random, wifi, known, own, access_point_udp, net, slots, .. } = rest;
     let (mut button, mut led) = (rest.button, rest.led);
     let (clock, state, link, basis) = (web.clock, web.state, web.link, web.basis);
     let say = |text: &str| state.put_log(clock.time_of_day(), clock.now().since_start().as_secs_f64(), text);
@@ -147,6 +153,16 @@ where
             None => pending().await,
         }
     });
+    let mut seed = [0; timekeeping::SEED];
+    random.fill(&mut seed);
+    let outward = apart(|| async {
+        match net {
+            Some(net) => {
+                outward(&Outside::new(net, clock, web.network_clock, &state.ledger), clock, state, seed).await
+            }
+            None => pending().await,
+        }
+    });
     let stores = join5(
         apart(|| keeper.keep_log(link, say)),
         apart(|| keeper.keep_energy(clock, link, say)),
@@ -163,7 +179,8 @@ where
         apart(|| panel::led(&mut led, clock, &state.panel, || inputs(state, web.network_clock.now()))),
         apart(|| setup::run(state, say)),
     );
-    let small = join4(
+    let small = join5(
+        timekeeping::publish(clock, state, &link.time),
         apart(|| access::run(&mut owning, state, say)),
         apart(|| watch_chip(clock, web.machine, link)),
         apart(|| restart(clock, web.machine, state, link, basis, &keeper, &flash)),
@@ -179,8 +196,18 @@ where
     let web = apart(|| serve(acceptor, web));
     // The web last: whoever is first to ask already finds what the others had to say.
     let ((never, ..), ..) =
-        join(join5(core, network, addresses, probation, web), join3(stores, front, small)).await;
+        join(join5(core, network, addresses, probation, web), join4(stores, front, small, outward)).await;
     never
+}
+
+/// Everything that leaves the plug by itself. Runs for ever.
+async fn outward<N: Outbound, C: Clock, T: Clock>(
+    outside: &Outside<'_, N, C, T>,
+    clock: &C,
+    state: &State,
+    seed: [u8; timekeeping::SEED],
+) -> ! {
+    timekeeping::ask(outside, clock, state, seed).await
 }
 
 /// Reads who may do what. The web comes afterwards: until then nobody can be let in.

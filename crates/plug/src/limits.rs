@@ -153,3 +153,53 @@ pub const ENERGY_ROWS: usize = 62;
 pub const CHIP_TEMPERATURE_INTERVAL: Duration = Duration::from_secs(1);
 /// How long a restart waits for the relay, and for the newest energy to be kept: an erase may be under way.
 pub const FLUSH_PATIENCE: Duration = Duration::from_secs(2);
+/// Rows of the history that wait for the flash, at one a second: erases of other stores on the same chip, and of its own.
+pub const HISTORY_QUEUE: usize = 6;
+/// How long the name server may take: two questions of a resolver that is asked twice (5 s each, resolv.conf(5)).
+pub const OUTSIDE_LOOKUP: Duration = Duration::from_secs(10);
+/// How long an address that was looked up holds: most posts come every 10 s, and a name server need not hear of each.
+pub const OUTSIDE_ADDRESS_KEPT: Duration = Duration::from_secs(600);
+/// How long connecting may take: the first packet again after 1, 2 and 4 s (RFC 6298).
+pub const OUTSIDE_CONNECT: Duration = Duration::from_secs(10);
+/// How long an outbound connection may stand still: Emoncms takes 2 s for a large post, on a slow machine some times that.
+pub const OUTSIDE_SILENCE: Duration = Duration::from_secs(15);
+/// How long an outbound connection may take as a whole: a server that sends a byte every ten seconds does not stand still.
+pub const OUTSIDE_CONNECTION: Duration = Duration::from_secs(60);
+/// How long an outbound connection's end may take: one round trip around the world, twice.
+pub const OUTSIDE_CLOSE: Duration = Duration::from_secs(1);
+/// How long the answer to a datagram may take: time servers that need longer are of no use.
+pub const OUTSIDE_DATAGRAM: Duration = Duration::from_secs(3);
+/// Longest name of a host (RFC 1035 §2.3.4).
+pub const OUTSIDE_HOST: usize = 253;
+/// How long an answer may take that comes in pieces: all rows of the history are 3 MB, on a bad Wi-Fi at 5 KB a second.
+pub const DOWNLOAD_TIMEOUT: Duration = Duration::from_secs(600);
+/// What of such an answer is made at once: most of a packet.
+pub const DOWNLOAD_PIECE: usize = 1280;
+/// Steps in one answer of the history, empty ones too: more than three weeks at 10 s.
+pub const HISTORY_STEPS: u32 = 300_000;
+/// Destinations in the ledger: Emoncms, its test and three time servers, each with the lookup of its name, and as many again
+/// from before the settings changed.
+pub const LEDGER_DESTINATIONS: usize = 16;
+/// Hours of each of them: a week.
+pub const LEDGER_HOURS: u16 = 7 * 24;
+/// Hours of all of them together, 14 bytes each (7 KB): three destinations that are contacted in every hour of a week.
+pub const LEDGER_ALL_HOURS: usize = 3 * LEDGER_HOURS as usize;
+/// Connections in the ledger: 17 minutes of posts every 10 s; 28 bytes each on the chip (2.8 KB).
+pub const LEDGER_CONNECTIONS: usize = 100;
+/// Bodies in the ledger: enough to see that they are all of a kind.
+pub const LEDGER_BODIES: usize = 5;
+/// What the ledger keeps of a body: one packet, some ten rows.
+pub const LEDGER_BODY: usize = 1024;
+/// How often a time server is asked: the crystal is 0.2 s off after an hour at the worst, and RFC 4330 §10 wants no more
+/// than a question a minute.
+pub const TIME_POLL: Duration = Duration::from_secs(3600);
+/// The first question comes within that, by chance: plugs of a street start together after a power cut.
+pub const TIME_FIRST: Duration = Duration::from_secs(2);
+/// First pause after a question that was of no use: the least of RFC 4330 §10.
+pub const TIME_RETRY: Duration = Duration::from_secs(15);
+/// Pause before the next server is asked about a step that the one before wants: NTP's shortest usual interval.
+pub const TIME_DOUBT: Duration = Duration::from_secs(64);
+/// Longest pause for a server that wants fewer questions: it may be meant for a moment only.
+pub const TIME_SLOWEST: Duration = Duration::from_secs(86_400);
+/// How often the settings and the network are looked at for where the time comes from: nobody waits for it longer.
+pub const TIME_LOOK: Duration = Duration::from_secs(2);

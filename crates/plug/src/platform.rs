@@ -1,12 +1,12 @@
 //! The small traits that a shell implements: the chip in `firmware/`, a PC in `crates/ossp`. Read this first.
 //!
-//! Sockets and flash are not here: the traits of `edge-nal` (`TcpAccept`, `UdpBind`, later `TcpConnect`, `Dns`) and of
+//! Sockets and flash are not here: the traits of `edge-nal` (`TcpAccept`, `UdpBind`, `TcpConnect`, `Dns`) and of
 //! `embedded-storage-async` (`NorFlash`) are used as they are.
 
 use core::net::Ipv4Addr;
 use core::time::Duration;
 
-use edge_nal::{NoopNet, TcpAccept};
+use edge_nal::{Dns, NoopNet, TcpAccept, TcpConnect, UdpBind};
 use heapless::{String, Vec};
 use metering::front_end::{FrontEnd, Pair};
 use serde::Serialize;
@@ -129,6 +129,11 @@ pub trait Acceptor: TcpAccept {
 }
 
 impl Acceptor for NoopNet {}
+
+/// The way out of the plug, on the network that it joined: names, TCP and UDP. Held by [`crate::ledger::Outside`] alone.
+pub trait Outbound: TcpConnect + UdpBind + Dns {}
+
+impl<N: TcpConnect + UdpBind + Dns> Outbound for N {}
 
 /// Random numbers fit for secrets.
 pub trait Random {
@@ -367,6 +372,8 @@ pub struct Address {
     pub prefix: u8,
     /// The way out, if there is one.
     pub gateway: Option<Ipv4Addr>,
+    /// Who tells the time on that network, if it says so (DHCP option 42).
+    pub time_server: Option<Ipv4Addr>,
 }
 
 /// The radio. One task owns it (see [`crate::net`]); each call takes as long as it takes, and the caller bounds it.

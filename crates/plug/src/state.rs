@@ -19,6 +19,7 @@ use crate::core::civil::Zone;
 use crate::core::claims::{RelayChange, RelayStatus};
 use crate::core::guard::ProtectionStatus;
 use crate::desk::Desk;
+use crate::ledger::Ledger;
 use crate::limits;
 use crate::net::WifiStatus;
 use crate::panel::Panel;
@@ -26,7 +27,9 @@ use crate::settings::{self, Basis, Settings};
 use crate::storage::archive::Archive;
 use crate::storage::meter_id::MeterId;
 use crate::storage::totals::Totals;
+use crate::timekeeping::Timekeeping;
 use crate::update::Image;
+use crate::uplink::Uplink;
 
 /// Lives in `run_rest`, on one executor: no locks, borrows never cross an `await`.
 pub struct State {
@@ -82,6 +85,12 @@ pub struct State {
     pub setup: Setup,
     /// Somebody wants the access point.
     pub access_point_wanted: Signal<NoopRawMutex, ()>,
+    /// What is believed of the time of day.
+    pub timekeeping: Timekeeping,
+    /// What left the plug.
+    pub ledger: RefCell<Ledger>,
+    /// The way to Emoncms.
+    pub uplink: Uplink,
 }
 
 /// What a window leaves on the meter.
@@ -146,6 +155,9 @@ impl State {
             restart: Signal::new(),
             setup: Setup::new(),
             access_point_wanted: Signal::new(),
+            timekeeping: Timekeeping::new(),
+            ledger: RefCell::new(Ledger::new()),
+            uplink: Uplink::new(),
         }
     }
 

@@ -6,6 +6,7 @@ mod erase;
 mod flash;
 mod listener;
 mod machine;
+mod network;
 mod panel;
 mod random;
 #[cfg(test)]
@@ -19,6 +20,7 @@ pub use erase::{Erasing, SlowFlash};
 pub use flash::{DATA_PARTITION, FileFlash, FileFlashError};
 pub use listener::Listener;
 pub use machine::Pc;
+pub use network::PcNetwork;
 pub use panel::{SimButton, SimLed};
 pub use random::PcRandom;
 pub use simulated::{SimRelay, SimSamples, Simulated};

@@ -15,6 +15,7 @@ use crate::core::guard::ProtectionStatus;
 use crate::core::protection::Trip;
 use crate::limits;
 use crate::settings::Settings;
+use crate::timekeeping::Offset;
 
 /// What the core is asked to do.
 pub enum Command {
@@ -106,6 +107,8 @@ pub struct Link<M: RawMutex> {
     pub mains_lost: Signal<M, ()>,
     /// The relay is as it may be over a restart; `true`: it is closed and to be held.
     pub parked: Signal<M, bool>,
+    /// The time of day, as it was learned: what a [`WallClock`](crate::timekeeping::WallClock) reads.
+    pub time: Offset<M>,
 }
 
 impl<M: RawMutex> Link<M> {
@@ -124,6 +127,7 @@ impl<M: RawMutex> Link<M> {
             pieces: Signal::new(),
             mains_lost: Signal::new(),
             parked: Signal::new(),
+            time: Offset::new(),
         }
     }
 }

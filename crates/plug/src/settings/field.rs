@@ -12,7 +12,7 @@ use super::wrong::{Part, Wanted, Why, WrongField};
 use crate::json::{self, Number, Quoted};
 
 /// Longest text that a field takes, in bytes.
-pub(super) const TEXT: usize = 64;
+pub(super) const TEXT: usize = 96;
 
 /// A field.
 pub(super) struct Field {
@@ -76,6 +76,8 @@ pub(super) enum Kind {
     /// True only where the hardware can; the phrase says what it must be otherwise.
     FlagIf(Place<bool>, fn(&Hardware) -> bool, &'static str),
     Whole(Place<u8>, Range),
+    WholeSeconds(Place<u16>, Range),
+    MaybeWhole(Place<Option<u32>>, Range),
     Number(Place<f64>, Range),
     MaybeNumber(Place<Option<f64>>, Range),
     Seconds(Place<Duration>, Range),
@@ -174,12 +176,15 @@ impl Field {
             }
             Kind::Whole(place, range) => {
                 let wanted = range.wanted("a whole number", false, hardware);
-                let number = number(value, wanted)?;
-                // Within its range, which is one of bytes.
-                if number != libm::trunc(number) {
-                    return Err(wanted);
-                }
-                place.put(settings, number as u8);
+                place.put(settings, whole(value, wanted)? as u8);
+            }
+            Kind::WholeSeconds(place, range) => {
+                let wanted = range.wanted("a whole number of seconds", false, hardware);
+                place.put(settings, whole(value, wanted)? as u16);
+            }
+            Kind::MaybeWhole(place, range) => {
+                let wanted = range.wanted("a whole number", true, hardware);
+                place.put(settings, Some(whole(value, wanted)?));
             }
             Kind::Number(place, range) => {
                 place.put(settings, number(value, range.wanted("a number", false, hardware))?);
@@ -205,6 +210,7 @@ impl Field {
     pub(super) fn clear(&self, settings: &mut Settings, default: &Settings) {
         match &self.kind {
             Kind::MaybeNumber(place, _) => place.put(settings, None),
+            Kind::MaybeWhole(place, _) => place.put(settings, None),
             Kind::MaybeSeconds(place, _) => place.put(settings, None),
             _ => self.copy(default, settings),
         }
@@ -215,6 +221,8 @@ impl Field {
         match &self.kind {
             Kind::Flag(place) | Kind::FlagIf(place, ..) => write!(out, "{}", place.get(settings)),
             Kind::Whole(place, _) => write!(out, "{}", place.get(settings)),
+            Kind::WholeSeconds(place, _) => write!(out, "{}", place.get(settings)),
+            Kind::MaybeWhole(place, _) => write_number(place.get(settings).map(f64::from), out),
             Kind::Number(place, _) => write!(out, "{}", Number(place.get(settings))),
             Kind::MaybeNumber(place, _) => write_number(place.get(settings), out),
             Kind::Seconds(place, _) => write!(out, "{}", Number(place.get(settings).as_secs_f64())),
@@ -240,6 +248,8 @@ impl Field {
         match &self.kind {
             Kind::Flag(place) | Kind::FlagIf(place, ..) => place.same(one, other),
             Kind::Whole(place, _) => place.same(one, other),
+            Kind::WholeSeconds(place, _) => place.same(one, other),
+            Kind::MaybeWhole(place, _) => place.same(one, other),
             Kind::Number(place, _) => place.same(one, other),
             Kind::MaybeNumber(place, _) => place.same(one, other),
             Kind::Seconds(place, _) => place.same(one, other),
@@ -257,6 +267,8 @@ impl Field {
         match &self.kind {
             Kind::Flag(place) | Kind::FlagIf(place, ..) => place.copy(from, to),
             Kind::Whole(place, _) => place.copy(from, to),
+            Kind::WholeSeconds(place, _) => place.copy(from, to),
+            Kind::MaybeWhole(place, _) => place.copy(from, to),
             Kind::Number(place, _) => place.copy(from, to),
             Kind::MaybeNumber(place, _) => place.copy(from, to),
             Kind::Seconds(place, _) => place.copy(from, to),
@@ -297,6 +309,12 @@ pub(super) fn flag(value: &str) -> Result<bool, Wanted> {
 pub(super) fn number(value: &str, wanted: Wanted) -> Result<f64, Wanted> {
     let Wanted::Number { from, to, .. } = wanted else { return Err(wanted) };
     json::number(value).filter(|number| (from..=to).contains(number)).ok_or(wanted)
+}
+
+/// A whole number as `wanted` says: one that its place has room for.
+fn whole(value: &str, wanted: Wanted) -> Result<u32, Wanted> {
+    let number = number(value, wanted)?;
+    if number == libm::trunc(number) { Ok(number as u32) } else { Err(wanted) }
 }
 
 fn seconds(value: &str, wanted: Wanted) -> Result<Duration, Wanted> {

@@ -2,14 +2,28 @@
 //!
 //! The calibration's fields have a table of their own (`calibration.rs`), since its default is the board's.
 
+use alloc::boxed::Box;
+
 use heapless::String;
 
+use super::emoncms::{Begin, INPUT, NODE, Quantity, Transport, is_key, is_name, is_url};
 use super::field::{Field, Kind, Most, Place, Range};
 use super::schema::{AccessPointWhen, ManualUntil, PowerOn, Reading, Settings, TimeSource};
+use crate::timekeeping::servers::are_servers;
 
 /// Names of the sections, in the order in which they are written.
-pub(super) const SECTIONS: [&str; 8] =
-    ["device", "wifi", "access", "relay", "schedule", "protection", CALIBRATION, "time"];
+pub(super) const SECTIONS: [&str; 10] = [
+    "device",
+    "wifi",
+    "access",
+    "relay",
+    "schedule",
+    "protection",
+    CALIBRATION,
+    "time",
+    "history",
+    "emoncms",
+];
 /// The section with a table of its own.
 pub(super) const CALIBRATION: &str = "calibration";
 
@@ -25,6 +39,26 @@ macro_rules! at {
             of: |settings: &Settings| &settings.$section.$name,
             of_mut: |settings: &mut Settings| &mut settings.$section.$name,
         }
+    };
+}
+
+/// Under which name a quantity is sent to Emoncms.
+macro_rules! input {
+    ($name:literal, $quantity:ident) => {
+        field(
+            "emoncms",
+            $name,
+            Kind::Text {
+                get: |settings| settings.emoncms.input(Quantity::$quantity),
+                set: |settings, text| {
+                    settings.emoncms.set_input(Quantity::$quantity, text);
+                    true
+                },
+                check: |text, _| text.len() <= INPUT && is_name(text),
+                wanted: "at most 24 letters, digits, spaces and characters of \"_-.\", or empty where it is not to be \
+                         sent",
+            },
+        )
     };
 }
 
@@ -46,7 +80,7 @@ pub(super) fn find(section: &str, name: &str) -> Option<(usize, &'static Field)>
 }
 
 /// All fields but the calibration's, section by section.
-pub(super) static FIELDS: [Field; 44] = [
+pub(super) static FIELDS: [Field; 67] = [
     field(
         "device",
         "name",
@@ -231,7 +265,7 @@ pub(super) static FIELDS: [Field; 44] = [
                     _ => TimeSource::Server,
                 }
             },
-            words: &["none", "dhcp", "ntp", "browser", "server"],
+            words: &TimeSource::WORDS,
         },
     ),
     field(
@@ -256,7 +290,110 @@ pub(super) static FIELDS: [Field; 44] = [
     ),
     field("time", "latitude_deg", Kind::MaybeNumber(at!(time.latitude_deg), range(-90.0, 90.0))),
     field("time", "longitude_deg", Kind::MaybeNumber(at!(time.longitude_deg), range(-180.0, 180.0))),
+    field(
+        "time",
+        "ntp_servers",
+        Kind::Text {
+            get: |settings| &settings.time.ntp_servers,
+            set: |settings, text| put_boxed(&mut settings.time.ntp_servers, text),
+            check: |text, _| are_servers(text),
+            wanted: "one to three names or addresses of time servers such as \"pool.ntp.org\" with spaces between them, at \
+                     most 96 characters",
+        },
+    ),
+    field("history", "interval_s", Kind::WholeSeconds(at!(history.interval_s), range(1.0, HOUR_S))),
+    field("emoncms", "enabled", Kind::Flag(at!(emoncms.enabled))),
+    field(
+        "emoncms",
+        "url",
+        Kind::Text {
+            get: |settings| &settings.emoncms.url,
+            set: |settings, text| put_boxed(&mut settings.emoncms.url, text),
+            check: |text, _| is_url(text),
+            wanted: "the address of Emoncms with its path such as \"http://192.168.1.2/emoncms\", at most 96 \
+                     characters, or empty",
+        },
+    ),
+    field(
+        "emoncms",
+        "node",
+        Kind::Text {
+            get: |settings| &settings.emoncms.node,
+            set: |settings, text| put_boxed(&mut settings.emoncms.node, text),
+            check: |text, _| text.len() <= NODE && is_name(text),
+            wanted: "at most 16 letters, digits, spaces and characters of \"_-.\", or empty",
+        },
+    ),
+    field(
+        "emoncms",
+        "write_key",
+        Kind::Secret {
+            get: |settings| settings.emoncms.write_key.as_deref(),
+            set: |settings, text| put_key(&mut settings.emoncms.write_key, text),
+            check: is_key,
+            wanted: KEY,
+        },
+    ),
+    field(
+        "emoncms",
+        "read_key",
+        Kind::Secret {
+            get: |settings| settings.emoncms.read_key.as_deref(),
+            set: |settings, text| put_key(&mut settings.emoncms.read_key, text),
+            check: is_key,
+            wanted: KEY,
+        },
+    ),
+    field("emoncms", "user_id", Kind::MaybeWhole(at!(emoncms.user_id), range(1.0, 4_294_967_295.0))),
+    field(
+        "emoncms",
+        "transport",
+        Kind::Choice {
+            get: |settings| settings.emoncms.transport as usize,
+            set: |settings, index| {
+                settings.emoncms.transport = if index == 0 { Transport::Encrypted } else { Transport::Plain }
+            },
+            words: &["encrypted", "plain"],
+        },
+    ),
+    field("emoncms", "interval_s", Kind::WholeSeconds(at!(emoncms.interval_s), range(1.0, HOUR_S))),
+    field("emoncms", "send_every_s", Kind::WholeSeconds(at!(emoncms.send_every_s), range(1.0, HOUR_S))),
+    field(
+        "emoncms",
+        "begin",
+        Kind::Choice {
+            get: |settings| settings.emoncms.begin as usize,
+            set: |settings, index| {
+                settings.emoncms.begin = if index == 0 { Begin::Now } else { Begin::Oldest }
+            },
+            words: &["now", "oldest"],
+        },
+    ),
+    input!("input_power", Power),
+    input!("input_energy", Energy),
+    input!("input_energy_kwh", EnergyKwh),
+    input!("input_energy_export", EnergyExport),
+    input!("input_voltage", Voltage),
+    input!("input_current", Current),
+    input!("input_power_factor", PowerFactor),
+    input!("input_frequency", Frequency),
+    input!("input_power_min", PowerMin),
+    input!("input_power_max", PowerMax),
+    input!("input_relay", Relay),
 ];
+
+const KEY: &str =
+    "the 32 hexadecimal digits of a key of Emoncms, \"set\" to keep the one that is set, or null";
+
+fn put_boxed(place: &mut Box<str>, text: &str) -> bool {
+    *place = text.into();
+    true
+}
+
+fn put_key(place: &mut Option<Box<str>>, text: Option<&str>) -> bool {
+    *place = text.map(Into::into);
+    true
+}
 
 const WPA2_PASSWORD: &str =
     "8 to 63 printable ASCII characters, \"set\" to keep the one that is set, or null";

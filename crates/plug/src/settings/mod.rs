@@ -11,6 +11,7 @@ pub use crate::storage::item::{Found, SaveError};
 
 mod calibration;
 mod claim;
+pub mod emoncms;
 mod entries;
 mod field;
 mod fields;

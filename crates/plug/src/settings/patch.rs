@@ -45,7 +45,7 @@ pub(super) struct Patch<'a> {
     basis: &'a Basis,
     time: Option<u64>,
     /// A bit for each section that was given.
-    sections: u8,
+    sections: u16,
     pub(super) given: Given,
     pub(super) wrong: Wrong,
 }

@@ -1,14 +1,15 @@
 //! What fields have to do with each other.
 
+use super::emoncms::Transport;
 use super::fields::{FIELDS, find};
-use super::schema::{At, ScheduleEntry, Settings};
+use super::schema::{At, ScheduleEntry, Settings, TimeSource};
 use super::wrong::{Part, Why, Wrong, WrongField};
 
 /// Which fields of the table a text gave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Given(u64);
+pub(super) struct Given(u128);
 
-const _: () = assert!(FIELDS.len() <= 64);
+const _: () = assert!(FIELDS.len() <= 128);
 
 impl Given {
     pub(super) const NONE: Self = Self(0);
@@ -41,7 +42,7 @@ const fn party(section: &'static str, name: &'static str, must: &'static str) ->
     Party { section, name, must }
 }
 
-static RULES: [Rule; 5] = [
+static RULES: [Rule; 12] = [
     Rule {
         broken: |settings| settings.wifi.password.is_some() && settings.wifi.ssid.is_empty(),
         parties: &[
@@ -103,7 +104,87 @@ static RULES: [Rule; 5] = [
             party("time", "longitude_deg", "be given together with latitude_deg, or both be null"),
         ],
     },
+    Rule {
+        broken: |settings| settings.emoncms.url.starts_with("https:"),
+        parties: &[party(
+            "emoncms",
+            "url",
+            "begin with http://, since this plug does not speak https yet; the transport \"encrypted\" protects the \
+             readings without it",
+        )],
+    },
+    Rule {
+        broken: |settings| settings.emoncms.enabled && settings.emoncms.url.is_empty(),
+        parties: &[
+            party("emoncms", "enabled", "be false where there is no url"),
+            party("emoncms", "url", "be given, or enabled be false"),
+        ],
+    },
+    Rule {
+        broken: |settings| settings.emoncms.enabled && settings.emoncms.write_key.is_none(),
+        parties: &[
+            party("emoncms", "enabled", "be false where there is no write_key"),
+            party("emoncms", "write_key", "be given, or enabled be false"),
+        ],
+    },
+    Rule {
+        broken: |settings| {
+            let emoncms = &settings.emoncms;
+            emoncms.enabled && emoncms.transport == Transport::Encrypted && emoncms.user_id.is_none()
+        },
+        parties: &[
+            party("emoncms", "enabled", "be false where transport is \"encrypted\" and there is no user_id"),
+            party("emoncms", "transport", "be \"plain\" where there is no user_id"),
+            party("emoncms", "user_id", "be given where transport is \"encrypted\""),
+        ],
+    },
+    Rule {
+        // A row without its time would go to the server's own "now", and with a wrong one for ever to a wrong place.
+        broken: |settings| settings.emoncms.enabled && settings.time.source == TimeSource::None,
+        parties: &[
+            party(
+                "emoncms",
+                "enabled",
+                "be false while time.source is \"none\": readings are sent with their time",
+            ),
+            party("time", "source", "not be \"none\" while emoncms.enabled is true"),
+        ],
+    },
+    Rule {
+        broken: |settings| settings.emoncms.enabled && !settings.emoncms.says_something(),
+        parties: &[
+            party(
+                "emoncms",
+                "enabled",
+                "be false where neither power, energy, voltage nor current has a name",
+            ),
+            party("emoncms", "input_power", NOTHING),
+            party("emoncms", "input_energy", NOTHING),
+            party("emoncms", "input_energy_kwh", NOTHING),
+            party("emoncms", "input_voltage", NOTHING),
+            party("emoncms", "input_current", NOTHING),
+        ],
+    },
+    Rule {
+        broken: |settings| settings.emoncms.has_a_name_twice(),
+        parties: &[
+            party("emoncms", "input_power", TWICE),
+            party("emoncms", "input_energy", TWICE),
+            party("emoncms", "input_energy_kwh", TWICE),
+            party("emoncms", "input_energy_export", TWICE),
+            party("emoncms", "input_voltage", TWICE),
+            party("emoncms", "input_current", TWICE),
+            party("emoncms", "input_power_factor", TWICE),
+            party("emoncms", "input_frequency", TWICE),
+            party("emoncms", "input_power_min", TWICE),
+            party("emoncms", "input_power_max", TWICE),
+            party("emoncms", "input_relay", TWICE),
+        ],
+    },
 ];
+
+const NOTHING: &str = "have a name, or another of power, energy, voltage and current must";
+const TWICE: &str = "have another name: two inputs have the same";
 
 fn both(one: Option<f64>, other: Option<f64>) -> Option<(f64, f64)> {
     one.zip(other)

@@ -1,11 +1,13 @@
 //! The settings: one typed schema. Every field with its unit, its default and what it does; the ranges stand in
 //! `fields.rs`.
 
+use alloc::boxed::Box;
 use core::time::Duration;
 
 use heapless::{String, Vec};
 use metering::calibration::Calibration;
 
+use super::emoncms::EmoncmsSettings;
 use crate::platform::{Credentials, Ssid};
 
 /// Version of the schema; a migration brings older ones here.
@@ -44,6 +46,10 @@ pub struct Settings {
     pub calibration: CalibrationSettings,
     /// Local time and place.
     pub time: TimeSettings,
+    /// The log of what was measured.
+    pub history: HistorySettings,
+    /// Where readings go.
+    pub emoncms: EmoncmsSettings,
 }
 
 /// `device`.
@@ -317,6 +323,17 @@ pub enum TimeSource {
     Server,
 }
 
+impl TimeSource {
+    /// The words, in the order of the values.
+    pub(super) const WORDS: [&str; 5] = ["none", "dhcp", "ntp", "browser", "server"];
+
+    /// As JSON has it.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        Self::WORDS.get(self as usize).copied().unwrap_or("")
+    }
+}
+
 /// `time`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TimeSettings {
@@ -330,6 +347,8 @@ pub struct TimeSettings {
     pub latitude_deg: Option<f64>,
     /// `longitude_deg`: east is positive.
     pub longitude_deg: Option<f64>,
+    /// `ntp_servers`: up to three names or addresses, with spaces between them: who is asked where `source` is `ntp`.
+    pub ntp_servers: Box<str>,
 }
 
 impl Default for TimeSettings {
@@ -340,7 +359,21 @@ impl Default for TimeSettings {
             posix: String::try_from("UTC0").unwrap_or_default(),
             latitude_deg: None,
             longitude_deg: None,
+            ntp_servers: Box::from("pool.ntp.org"),
         }
+    }
+}
+
+/// `history`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HistorySettings {
+    /// `interval_s`: how long a row of the log is; 1 to 3600.
+    pub interval_s: u16,
+}
+
+impl Default for HistorySettings {
+    fn default() -> Self {
+        Self { interval_s: 10 }
     }
 }
 

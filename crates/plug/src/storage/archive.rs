@@ -14,6 +14,7 @@ use metering::front_end::Pair;
 use super::relay_log::StoredChange;
 use super::totals::Row;
 use super::trips::Trip;
+use crate::history::{Row as HistoryRow, Unplaced};
 use crate::platform::Clock;
 
 /// How long a question may take: an erase that is under way, and reading a few kilobytes.
@@ -44,6 +45,27 @@ pub enum Query {
     Days,
     /// The months, newest first.
     Months,
+    /// The history's first rows with a time in (`after`, `until`], oldest first, up to
+    /// [`CHUNK`](crate::history::CHUNK).
+    History {
+        /// Unix seconds.
+        after: u32,
+        /// Unix seconds.
+        until: u32,
+        /// The 5-minute means will do: read from them as far as they reach.
+        coarse: bool,
+    },
+    /// From when to when the history reaches.
+    HistorySpan,
+    /// The starts with rows in the history that never learned the time, oldest first.
+    Unplaced,
+    /// The first rows of such a start that end later than `after_ds`, up to [`CHUNK`](crate::history::CHUNK).
+    UnplacedRows {
+        /// Number of the start.
+        boot: u32,
+        /// Tenths of a second after the start.
+        after_ds: u32,
+    },
 }
 
 /// An answer.
@@ -57,6 +79,13 @@ pub enum Found {
     Pairs(Vec<Pair>),
     /// To [`Query::Days`] and [`Query::Months`].
     Rows(Vec<Row>),
+    /// To [`Query::History`] and [`Query::UnplacedRows`]; none behind the last.
+    History(Vec<HistoryRow>),
+    /// To [`Query::HistorySpan`]: where the oldest window begins and the newest ends, Unix seconds; `None` without
+    /// a row with a time.
+    HistorySpan(Option<(u32, u32)>),
+    /// To [`Query::Unplaced`].
+    Unplaced(Vec<Unplaced>),
     /// The flash does not say.
     Nothing,
 }

@@ -3,22 +3,22 @@
 use heapless::String;
 
 /// Puts one after the other into a buffer.
-pub(super) struct Put<'a> {
+pub(crate) struct Put<'a> {
     bytes: &'a mut [u8],
     length: usize,
 }
 
 impl<'a> Put<'a> {
-    pub(super) const fn new(bytes: &'a mut [u8]) -> Self {
+    pub(crate) const fn new(bytes: &'a mut [u8]) -> Self {
         Self { bytes, length: 0 }
     }
 
     /// Bytes so far. More than the buffer has if it was too short.
-    pub(super) const fn length(&self) -> usize {
+    pub(crate) const fn length(&self) -> usize {
         self.length
     }
 
-    pub(super) fn bytes(&mut self, bytes: &[u8]) -> &mut Self {
+    pub(crate) fn bytes(&mut self, bytes: &[u8]) -> &mut Self {
         if let Some(place) = self.bytes.get_mut(self.length..self.length + bytes.len()) {
             place.copy_from_slice(bytes);
         }
@@ -26,54 +26,59 @@ impl<'a> Put<'a> {
         self
     }
 
-    pub(super) fn u8(&mut self, number: u8) -> &mut Self {
+    pub(crate) fn u8(&mut self, number: u8) -> &mut Self {
         self.bytes(&[number])
     }
 
-    pub(super) fn flag(&mut self, flag: bool) -> &mut Self {
+    pub(crate) fn flag(&mut self, flag: bool) -> &mut Self {
         self.u8(u8::from(flag))
     }
 
-    pub(super) fn u16(&mut self, number: u16) -> &mut Self {
+    pub(crate) fn u16(&mut self, number: u16) -> &mut Self {
         self.bytes(&number.to_le_bytes())
     }
 
-    pub(super) fn u32(&mut self, number: u32) -> &mut Self {
+    pub(crate) fn u32(&mut self, number: u32) -> &mut Self {
         self.bytes(&number.to_le_bytes())
     }
 
-    pub(super) fn i32(&mut self, number: i32) -> &mut Self {
+    pub(crate) fn i32(&mut self, number: i32) -> &mut Self {
         self.bytes(&number.to_le_bytes())
     }
 
-    pub(super) fn u64(&mut self, number: u64) -> &mut Self {
+    pub(crate) fn u64(&mut self, number: u64) -> &mut Self {
         self.bytes(&number.to_le_bytes())
     }
 
-    pub(super) fn f64(&mut self, number: f64) -> &mut Self {
+    /// Its low `N` bytes.
+    pub(crate) fn low<const N: usize>(&mut self, number: u64) -> &mut Self {
+        self.bytes(number.to_le_bytes().first_chunk::<N>().map_or(&[], |low| low))
+    }
+
+    pub(crate) fn f64(&mut self, number: f64) -> &mut Self {
         self.u64(number.to_bits())
     }
 
     /// Whether it is there, and what it is.
-    pub(super) fn maybe(&mut self, bits: Option<u64>) -> &mut Self {
+    pub(crate) fn maybe(&mut self, bits: Option<u64>) -> &mut Self {
         match bits {
             Some(bits) => self.u8(1).u64(bits),
             None => self.u8(0),
         }
     }
 
-    pub(super) fn maybe_f64(&mut self, number: Option<f64>) -> &mut Self {
+    pub(crate) fn maybe_f64(&mut self, number: Option<f64>) -> &mut Self {
         self.maybe(number.map(f64::to_bits))
     }
 
     /// Its length, and itself: at most 255 bytes.
-    pub(super) fn text(&mut self, text: &str) -> &mut Self {
+    pub(crate) fn text(&mut self, text: &str) -> &mut Self {
         let length = u8::try_from(text.len()).unwrap_or(u8::MAX);
         self.u8(length).bytes(text.as_bytes().get(..usize::from(length)).unwrap_or_default())
     }
 
     /// Zeros up to a whole word.
-    pub(super) fn pad(&mut self) -> &mut Self {
+    pub(crate) fn pad(&mut self) -> &mut Self {
         while !self.length.is_multiple_of(4) {
             self.u8(0);
         }
@@ -82,7 +87,7 @@ impl<'a> Put<'a> {
 }
 
 /// Takes one after the other out of bytes; `None` where there are not enough, or they make no sense.
-pub(super) struct Take<'a>(pub(super) &'a [u8]);
+pub(crate) struct Take<'a>(pub(crate) &'a [u8]);
 
 impl Take<'_> {
     fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
@@ -91,43 +96,50 @@ impl Take<'_> {
         Some(*taken)
     }
 
-    pub(super) fn u8(&mut self) -> Option<u8> {
+    pub(crate) fn u8(&mut self) -> Option<u8> {
         self.array().map(u8::from_le_bytes)
     }
 
-    pub(super) fn flag(&mut self) -> Option<bool> {
+    pub(crate) fn flag(&mut self) -> Option<bool> {
         self.u8().map(|flag| flag != 0)
     }
 
-    pub(super) fn u16(&mut self) -> Option<u16> {
+    pub(crate) fn u16(&mut self) -> Option<u16> {
         self.array().map(u16::from_le_bytes)
     }
 
-    pub(super) fn u32(&mut self) -> Option<u32> {
+    pub(crate) fn u32(&mut self) -> Option<u32> {
         self.array().map(u32::from_le_bytes)
     }
 
-    pub(super) fn i32(&mut self) -> Option<i32> {
+    pub(crate) fn i32(&mut self) -> Option<i32> {
         self.array().map(i32::from_le_bytes)
     }
 
-    pub(super) fn u64(&mut self) -> Option<u64> {
+    pub(crate) fn u64(&mut self) -> Option<u64> {
         self.array().map(u64::from_le_bytes)
     }
 
-    pub(super) fn f64(&mut self) -> Option<f64> {
+    /// `N` bytes, at most eight.
+    pub(crate) fn low<const N: usize>(&mut self) -> Option<u64> {
+        let mut number = [0; 8];
+        *number.first_chunk_mut()? = self.array::<N>()?;
+        Some(u64::from_le_bytes(number))
+    }
+
+    pub(crate) fn f64(&mut self) -> Option<f64> {
         self.u64().map(f64::from_bits)
     }
 
-    pub(super) fn maybe(&mut self) -> Option<Option<u64>> {
+    pub(crate) fn maybe(&mut self) -> Option<Option<u64>> {
         if self.flag()? { self.u64().map(Some) } else { Some(None) }
     }
 
-    pub(super) fn maybe_f64(&mut self) -> Option<Option<f64>> {
+    pub(crate) fn maybe_f64(&mut self) -> Option<Option<f64>> {
         Some(self.maybe()?.map(f64::from_bits))
     }
 
-    pub(super) fn text<const N: usize>(&mut self) -> Option<String<N>> {
+    pub(crate) fn text<const N: usize>(&mut self) -> Option<String<N>> {
         let length = usize::from(self.u8()?);
         let (text, rest) = self.0.split_at_checked(length)?;
         self.0 = rest;

@@ -371,6 +371,9 @@ impl<'a, F: NorFlash> Keeper<'a, F> {
                 Query::Pairs { trip, first } => self.pairs(trip, first).await,
                 Query::Days => self.rows(false).await,
                 Query::Months => self.rows(true).await,
+                Query::History { .. } | Query::HistorySpan | Query::Unplaced | Query::UnplacedRows { .. } => {
+                    None
+                }
             };
             archive.answer(query, found.unwrap_or(Found::Nothing));
         }

@@ -36,8 +36,10 @@ pub const TRIPS: Place = Place::sectors(52, 20);
 pub const CALIBRATION: Place = Place::sectors(72, 4);
 /// Which meter this is: the `meter_id` of its energy.
 pub const METER: Place = Place::sectors(76, 2);
+/// How far the uplink has come.
+pub const UPLINK: Place = Place::sectors(78, 8);
 /// For what comes by import later; the last sector is the mark of a factory reset ([`super::reset::MARK`]).
-pub const IMPORT: Place = Place::sectors(78, 34);
+pub const IMPORT: Place = Place::sectors(86, 26);
 
 #[cfg(test)]
 mod tests {
@@ -45,7 +47,8 @@ mod tests {
 
     #[test]
     fn places_follow_each_other_and_fill_the_partition() {
-        let all = [STARTS, SETTINGS, ACCESS, ENERGY, TOTALS, RELAY_LOG, TRIPS, CALIBRATION, METER, IMPORT];
+        let all =
+            [STARTS, SETTINGS, ACCESS, ENERGY, TOTALS, RELAY_LOG, TRIPS, CALIBRATION, METER, UPLINK, IMPORT];
         let mut next = 0;
         for place in all {
             assert_eq!(place.from, next);

@@ -6,7 +6,7 @@
 pub mod archive;
 pub mod budget;
 pub mod careful;
-mod code;
+pub(crate) mod code;
 pub(crate) mod halves;
 pub(crate) mod item;
 pub mod journal;
@@ -16,7 +16,7 @@ pub mod meter_id;
 pub mod region;
 pub mod relay_log;
 pub mod reset;
-mod sector;
+pub(crate) mod sector;
 pub mod totals;
 pub mod trips;
 

@@ -14,7 +14,9 @@
 
 use embedded_storage_async::nor_flash::NorFlash;
 
-use super::layout::{ACCESS, ENERGY, IMPORT, METER, Place, RELAY_LOG, SECTOR, SETTINGS, TOTALS, TRIPS};
+use super::layout::{
+    ACCESS, ENERGY, IMPORT, METER, Place, RELAY_LOG, SECTOR, SETTINGS, TOTALS, TRIPS, UPLINK,
+};
 use super::sector::Words;
 
 /// Where the mark lies: the last sector of [`IMPORT`], which nothing else may use.
@@ -22,7 +24,8 @@ pub const MARK: Place = Place { from: IMPORT.from + IMPORT.length - SECTOR, leng
 /// The rest of [`IMPORT`].
 const BEFORE_MARK: Place = Place { from: IMPORT.from, length: IMPORT.length - SECTOR };
 /// What goes, in this order: keys and settings first, the mark last.
-const GOES: [Place; 9] = [SETTINGS, ACCESS, RELAY_LOG, TRIPS, ENERGY, TOTALS, METER, BEFORE_MARK, MARK];
+const GOES: [Place; 10] =
+    [SETTINGS, ACCESS, RELAY_LOG, TRIPS, ENERGY, TOTALS, METER, UPLINK, BEFORE_MARK, MARK];
 /// The mark; it is there twice, and one that is whole counts.
 const WORDS: [u8; 8] = 0x5eb1_c3a7_4d96_7a2c_u64.to_le_bytes();
 const TWICE: usize = 2 * WORDS.len();

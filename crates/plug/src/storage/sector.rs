@@ -18,14 +18,14 @@ use embedded_storage_async::nor_flash::NorFlash;
 use super::layout::SECTOR;
 
 /// Bytes of a word: what is written at once.
-pub(super) const WORD: u32 = 4;
+pub(crate) const WORD: u32 = 4;
 /// The first word of a sector after it was erased to its end. As many ones as zeros: an erase that is cut short, on
 /// its way from all zeros to all ones, does not come by.
-const CLEAN: [u8; 4] = 0xa5c3_965a_u32.to_le_bytes();
+pub(crate) const CLEAN: [u8; 4] = 0xa5c3_965a_u32.to_le_bytes();
 /// What an erased word reads.
-pub(super) const ERASED: [u8; 4] = [0xff; 4];
+pub(crate) const ERASED: [u8; 4] = [0xff; 4];
 /// Bytes of a [`Buffer`].
-pub(super) const BUFFER: usize = 512;
+pub(crate) const BUFFER: usize = 512;
 
 /// Why a store did not do what it was asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,18 +57,18 @@ impl<E> core::fmt::Display for StoreError<E> {
 /// Bytes that begin at a whole word: the ESP32's driver takes 4 KB of stack for others.
 #[repr(C, align(4))]
 #[derive(Debug)]
-pub(super) struct Words<const N: usize>(pub(super) [u8; N]);
+pub(crate) struct Words<const N: usize>(pub(crate) [u8; N]);
 
 /// 512 bytes on the heap for as long as one operation lasts, so that they do not lie in a future.
 #[derive(Debug)]
-pub(super) struct Buffer(Vec<Words<BUFFER>>);
+pub(crate) struct Buffer(Vec<Words<BUFFER>>);
 
 impl Buffer {
     /// A new one.
     ///
     /// # Errors
     /// [`StoreError::NoMemory`].
-    pub(super) fn new<E>() -> Result<Self, StoreError<E>> {
+    pub(crate) fn new<E>() -> Result<Self, StoreError<E>> {
         let mut place = Vec::new();
         place.try_reserve_exact(1).map_err(|_| StoreError::NoMemory)?;
         place.push(Words([0; BUFFER]));
@@ -76,7 +76,7 @@ impl Buffer {
     }
 
     /// Its first `length` bytes, or all if there are fewer.
-    pub(super) fn start(&mut self, length: usize) -> &mut [u8] {
+    pub(crate) fn start(&mut self, length: usize) -> &mut [u8] {
         let length = length.min(BUFFER);
         self.get_mut(..length).unwrap_or_default()
     }
@@ -99,15 +99,15 @@ impl DerefMut for Buffer {
 /// CRC-32 as in Ethernet and ZIP (IEEE 802.3), four bits at a time: a small table, and fast enough for a few kilobytes.
 /// Begins with [`Crc::new`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Crc(u32);
+pub(crate) struct Crc(u32);
 
 impl Crc {
-    pub(super) const fn new() -> Self {
+    pub(crate) const fn new() -> Self {
         Self(u32::MAX)
     }
 
     /// With `bytes` in it too.
-    pub(super) fn with(self, bytes: &[u8]) -> Self {
+    pub(crate) fn with(self, bytes: &[u8]) -> Self {
         /// The remainders of four bits by the polynomial 0xedb88320 (reflected).
         const TABLE: [u32; 16] = [
             0x0000_0000,
@@ -135,21 +135,21 @@ impl Crc {
     }
 
     /// The sum as it is stored; never what an erased word reads.
-    pub(super) fn sum(self) -> [u8; 4] {
+    pub(crate) fn sum(self) -> [u8; 4] {
         let bytes = (!self.0).to_le_bytes();
         if bytes == ERASED { [0; 4] } else { bytes }
     }
 }
 
 /// Reads one word.
-pub(super) async fn read_word<F: NorFlash>(flash: &mut F, at: u32) -> Result<[u8; 4], StoreError<F::Error>> {
+pub(crate) async fn read_word<F: NorFlash>(flash: &mut F, at: u32) -> Result<[u8; 4], StoreError<F::Error>> {
     let mut word = Words([0; 4]);
     flash.read(at, &mut word.0).await.map_err(StoreError::Flash)?;
     Ok(word.0)
 }
 
 /// Writes one word.
-pub(super) async fn write_word<F: NorFlash>(
+pub(crate) async fn write_word<F: NorFlash>(
     flash: &mut F,
     at: u32,
     word: [u8; 4],
@@ -158,7 +158,7 @@ pub(super) async fn write_word<F: NorFlash>(
 }
 
 /// Whether the sector at `at` was erased to its end and, if it was used since, not struck out.
-pub(super) async fn is_marked<F: NorFlash>(flash: &mut F, at: u32) -> Result<bool, StoreError<F::Error>> {
+pub(crate) async fn is_marked<F: NorFlash>(flash: &mut F, at: u32) -> Result<bool, StoreError<F::Error>> {
     Ok(read_word(flash, at).await? == CLEAN)
 }
 
@@ -181,17 +181,17 @@ pub(super) async fn is_erased<F: NorFlash>(
 }
 
 /// What lies in the sector at `at` does not count from here on.
-pub(super) async fn strike_out<F: NorFlash>(flash: &mut F, at: u32) -> Result<(), StoreError<F::Error>> {
+pub(crate) async fn strike_out<F: NorFlash>(flash: &mut F, at: u32) -> Result<(), StoreError<F::Error>> {
     write_word(flash, at, [0; 4]).await
 }
 
 /// Erases the sector at `at`.
-pub(super) async fn erase<F: NorFlash>(flash: &mut F, at: u32) -> Result<(), StoreError<F::Error>> {
+pub(crate) async fn erase<F: NorFlash>(flash: &mut F, at: u32) -> Result<(), StoreError<F::Error>> {
     flash.erase(at, at + SECTOR).await.map_err(StoreError::Flash)
 }
 
 /// Says that the sector at `at`, and what belongs to it, was erased to its end.
-pub(super) async fn mark<F: NorFlash>(flash: &mut F, at: u32) -> Result<(), StoreError<F::Error>> {
+pub(crate) async fn mark<F: NorFlash>(flash: &mut F, at: u32) -> Result<(), StoreError<F::Error>> {
     write_word(flash, at, CLEAN).await
 }
 

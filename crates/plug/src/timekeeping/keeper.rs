@@ -1,0 +1,264 @@
+//! What is believed of the time: sanity, rank, steps, and how good it is. Pure: `handle(answer) -> verdict`.
+//!
+//! ```text
+//!              first plausible answer                  within an hour: taken at once
+//!   Unknown ---------------------------> Known <-------------------------------------+
+//!                                         | ^                                        |
+//!                    over an hour off     | |  three that agree: the step is taken   |
+//!                                         v |                                        |
+//!                                       Doubting ------ an answer that confirms -----+
+//!                                                       what is held takes one doubt back
+//! ```
+//! Answers of a lesser source are passed over while a better one was heard not long ago.
+
+use core::time::Duration;
+
+use heapless::Vec;
+
+use super::{Answer, Source};
+use crate::platform::Instant;
+
+/// 2025-01-01, the year of this firmware's release: no answer before it is true.
+const EARLIEST_S: f64 = 1_735_689_600.0;
+/// 2100-01-01: no plug lasts so long.
+const LATEST_S: f64 = 4_102_444_800.0;
+/// Whoever knows it no better does not know the time.
+const MOST_UNCERTAIN_S: f64 = 60.0;
+/// An answer that would move the clock by more is doubted: an hour, which a wrong time zone amounts to.
+const STEP_S: f64 = 3600.0;
+/// So many answers must agree then.
+pub(crate) const AGREEING: usize = 3;
+/// How far answers that agree may be apart, besides what each knows of itself: where hours are at stake, a minute.
+const AGREE_S: f64 = 60.0;
+/// A doubt counts no longer than that: a day.
+const DOUBT_LASTS: Duration = Duration::from_secs(86_400);
+/// How fast a plug's crystal may run away, with tolerance, temperature and age: 50 ppm.
+const DRIFT: f64 = 50e-6;
+/// How long a source that was heard keeps lesser ones out: three polls that failed, and the next is due.
+const FRESH: Duration = Duration::from_secs(4 * 3600);
+
+/// What became of an answer.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Verdict {
+    /// The first one: the time is known.
+    First,
+    /// Taken; the clock moved by so many seconds.
+    Moved(f64),
+    /// It says the same as what is held, and knows it less well.
+    Confirmed,
+    /// It would move the clock by more than an hour: taken only when others agree.
+    Doubted {
+        /// How far it would move it, in seconds.
+        by_s: f64,
+        /// How many more must agree.
+        missing: usize,
+    },
+    /// A better source was heard not long ago.
+    Lesser,
+    /// No clock says that.
+    Implausible,
+    /// Nobody wanted it: the platform knows the time by itself, or the settings name another source.
+    Unwanted,
+}
+
+impl Verdict {
+    /// Whether the clock is now as the answer says.
+    #[must_use]
+    pub const fn agrees(self) -> bool {
+        matches!(self, Self::First | Self::Moved(_) | Self::Confirmed)
+    }
+
+    /// For programs.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::First => "first",
+            Self::Moved(_) => "moved",
+            Self::Confirmed => "confirmed",
+            Self::Doubted { .. } => "doubted",
+            Self::Lesser => "lesser",
+            Self::Implausible => "implausible",
+            Self::Unwanted => "unwanted",
+        }
+    }
+}
+
+/// How good the time is.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Quality {
+    /// Who said it.
+    pub source: Source,
+    /// How far off it may be by now: what was known when it was said, and what the crystal may have added since.
+    pub uncertainty_s: f64,
+    /// How long ago it was said.
+    pub age_s: f64,
+}
+
+/// A step that is doubted.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Doubt {
+    /// How many answers agree on it.
+    pub answers: usize,
+    /// How far it would move the clock, in seconds.
+    pub by_s: f64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Held {
+    answer: Answer,
+    /// When its source, or a better one, was last heard; `None`: the settings name another one since.
+    heard: Option<Instant>,
+}
+
+impl Held {
+    fn uncertainty_s(&self, now: Instant) -> f64 {
+        self.answer.uncertainty_s + DRIFT * now.since(self.answer.at).as_secs_f64()
+    }
+
+    fn keeps_out(&self, answer: &Answer) -> bool {
+        let fresh = self.heard.is_some_and(|heard| answer.at.since(heard) < FRESH);
+        fresh && answer.source.rank() < self.answer.source.rank()
+    }
+}
+
+/// What is believed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Timekeeper {
+    held: Option<Held>,
+    /// Answers that agree with each other and not with what is held, oldest first.
+    doubted: Vec<Answer, AGREEING>,
+    of_platform: bool,
+}
+
+impl Timekeeper {
+    /// Nobody has said anything.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { held: None, doubted: Vec::new(), of_platform: false }
+    }
+
+    /// Takes an answer.
+    pub fn handle(&mut self, answer: Answer) -> Verdict {
+        if self.of_platform {
+            return Verdict::Unwanted;
+        }
+        if !answer.is_plausible() {
+            return Verdict::Implausible;
+        }
+        let Some(held) = self.held else {
+            self.take(answer);
+            return Verdict::First;
+        };
+        if held.keeps_out(&answer) {
+            return Verdict::Lesser;
+        }
+        let by_s = answer.offset_s() - held.answer.offset_s();
+        if by_s.abs() > STEP_S { self.doubt(answer, by_s) } else { self.follow(held, answer, by_s) }
+    }
+
+    /// Unix time less the time since the start; `None` before anybody said it.
+    #[must_use]
+    pub fn offset_s(&self) -> Option<f64> {
+        self.held.map(|held| held.answer.offset_s())
+    }
+
+    /// How good the time is; `None` before anybody said it.
+    #[must_use]
+    pub fn quality(&self, now: Instant) -> Option<Quality> {
+        let held = self.held?;
+        Some(Quality {
+            source: held.answer.source,
+            uncertainty_s: held.uncertainty_s(now),
+            age_s: now.since(held.answer.at).as_secs_f64(),
+        })
+    }
+
+    /// A step that some answers want, if there are any.
+    #[must_use]
+    pub fn doubt_now(&self) -> Option<Doubt> {
+        let by_s = self.doubted.last()?.offset_s() - self.offset_s()?;
+        Some(Doubt { answers: self.doubted.len(), by_s })
+    }
+
+    /// The settings name another source: what the one before said holds until the new one, whichever that is, says more.
+    pub fn source_changed(&mut self) {
+        if let Some(held) = &mut self.held {
+            held.heard = None;
+        }
+    }
+
+    /// The platform knows the time by itself, as a PC does: nobody has to be asked.
+    pub fn platform_knows(&mut self) {
+        self.of_platform = true;
+    }
+
+    /// Whether it does.
+    #[must_use]
+    pub const fn is_of_platform(&self) -> bool {
+        self.of_platform
+    }
+
+    fn take(&mut self, answer: Answer) {
+        self.held = Some(Held { answer, heard: Some(answer.at) });
+    }
+
+    /// Keeps an answer that nobody believes yet, or believes it.
+    fn doubt(&mut self, answer: Answer, by_s: f64) -> Verdict {
+        self.doubted.retain(|other| answer.at.since(other.at) < DOUBT_LASTS && answer.agrees(other));
+        // There is room for the last one: then they are all taken out.
+        let _ = self.doubted.push(answer);
+        match AGREEING.saturating_sub(self.doubted.len()) {
+            0 => {
+                self.doubted.clear();
+                self.take(answer);
+                Verdict::Moved(by_s)
+            }
+            missing => Verdict::Doubted { by_s, missing },
+        }
+    }
+
+    /// Takes a small step at once, unless it would trade what is known well for what is known less well.
+    fn follow(&mut self, mut held: Held, answer: Answer, by_s: f64) -> Verdict {
+        if !self.doubted.is_empty() {
+            self.doubted.remove(0);
+        }
+        let held_uncertainty_s = held.uncertainty_s(answer.at);
+        let worse = answer.uncertainty_s >= held_uncertainty_s;
+        if worse && by_s.abs() <= answer.uncertainty_s + held_uncertainty_s {
+            if answer.source.rank() >= held.answer.source.rank() {
+                held.heard = Some(answer.at);
+            }
+            self.held = Some(held);
+            return Verdict::Confirmed;
+        }
+        self.take(answer);
+        Verdict::Moved(by_s)
+    }
+}
+
+impl Default for Timekeeper {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Answer {
+    /// Unix time less the time since the start.
+    #[must_use]
+    pub fn offset_s(&self) -> f64 {
+        self.unix_s - self.at.since_start().as_secs_f64()
+    }
+
+    fn is_plausible(&self) -> bool {
+        (EARLIEST_S..LATEST_S).contains(&self.unix_s)
+            && (0.0..=MOST_UNCERTAIN_S).contains(&self.uncertainty_s)
+    }
+
+    fn agrees(&self, other: &Self) -> bool {
+        let apart_s = (self.offset_s() - other.offset_s()).abs();
+        apart_s <= AGREE_S + self.uncertainty_s + other.uncertainty_s
+    }
+}
+
+#[cfg(test)]
+mod tests;

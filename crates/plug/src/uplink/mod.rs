@@ -1,0 +1,19 @@
+//! The uplink: brings the log's rows to the owner's Emoncms, each once or overwritten by itself, and none lost on the way.
+//!
+//! ```text
+//!            settings, network, clock              answers, classified
+//!                      |                                   |
+//!   history::Rows --> Machine --Action--> run --> batch --> body (encrypted or plain) --> ledger::Outside
+//!                      ^                   |
+//!                      +----- Outcome -----+--> cursor (flash), State::uplink (web)
+//! ```
+//!
+//! Glossary: a *batch* is the rows of one post; the *cursor* is the time of the newest row that the server is known to
+//! have; its *fingerprint* says which server, node and key that is true for; a row is *set aside* when the server refuses
+//! it alone; a refusal is *systemic* when it is not about a row.
+
+pub mod status;
+
+pub use status::{State, Uplink, UplinkStatus};
+
+mod crypt;

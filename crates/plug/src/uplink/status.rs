@@ -1,0 +1,168 @@
+//! What the web shows of the uplink, and how it asks for a test.
+
+use alloc::boxed::Box;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::cell::RefCell;
+use core::time::Duration;
+
+use embassy_sync::blocking_mutex::raw::NoopRawMutex;
+use embassy_sync::signal::Signal;
+use serde::Serialize;
+
+/// What the uplink does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// Nobody wants it.
+    #[default]
+    Off,
+    /// The time is not known: nothing can be sent.
+    WaitingForClock,
+    /// There is no network.
+    WaitingForNetwork,
+    /// The server has everything that can be sent.
+    UpToDate,
+    /// A row or a few are on their way.
+    Sending,
+    /// The server misses more than a few rows.
+    CatchingUp,
+    /// Something failed; it is tried again soon.
+    BackingOff,
+    /// The server refuses, and a person has to change something. It is tried again now and then.
+    Stopped,
+}
+
+/// What went wrong last.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Trouble {
+    /// When, Unix seconds; `None` before the clock was known.
+    pub time: Option<f64>,
+    /// In one word, for programs.
+    pub code: &'static str,
+    /// In a sentence, for people.
+    pub message: &'static str,
+    /// What the server said, as it said it; empty if nothing.
+    pub server_said: String,
+}
+
+/// How the uplink stands.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct UplinkStatus {
+    /// What it does.
+    pub state: State,
+    /// When the server last took rows, Unix seconds.
+    pub last_success: Option<f64>,
+    /// What went wrong last, and was not followed by a success.
+    pub last_error: Option<Trouble>,
+    /// About how many rows the server still misses.
+    pub queued: u32,
+    /// The oldest of them, Unix seconds.
+    pub oldest_queued: Option<u32>,
+    /// The newest of them.
+    pub newest_queued: Option<u32>,
+    /// Rows that the server refused one by one, since the start.
+    pub set_aside: u32,
+    /// When the last of them was measured.
+    pub last_set_aside: Option<u32>,
+    /// Rows a second, while it catches up.
+    pub rate_rows_per_s: Option<f64>,
+    /// When it is tried again; `None`: now, or when there is something to send.
+    pub next_attempt: Option<crate::platform::Instant>,
+    /// Time of the newest row that the server is known to have.
+    pub cursor: Option<u32>,
+    /// Why the server's own state is not believed.
+    pub conflict: Option<Conflict>,
+    /// Rows that the server took since the start.
+    pub sent_rows: u32,
+}
+
+/// What the server says of its newest row does not go with the plug's own log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Conflict {
+    /// It has a newer one than the plug ever sent: another device sends to this node, or a clock was wrong.
+    Newer {
+        /// Its time there.
+        server: u32,
+    },
+    /// It has another value: another device sends to this node.
+    OtherValue {
+        /// Its time there.
+        server: u32,
+    },
+    /// It went back: a backup was restored. The plug went back with it.
+    WentBack {
+        /// Its time there.
+        server: u32,
+    },
+}
+
+/// A request that somebody asked for, and what came of it.
+#[derive(Clone, Debug, Default)]
+pub struct TestReport {
+    /// `POST http://...`: the whole address.
+    pub url: String,
+    /// Names and values, the key masked.
+    pub headers: Vec<(&'static str, String)>,
+    /// The first bytes of the body as it was sent.
+    pub body: String,
+    /// The same before it was encrypted.
+    pub plaintext: Option<String>,
+    /// What came back.
+    pub received: Option<Received>,
+    /// Whether the server took it.
+    pub ok: bool,
+    /// In one word.
+    pub code: &'static str,
+    /// In a sentence.
+    pub message: &'static str,
+    /// From asking for a connection to the answer.
+    pub took: Duration,
+}
+
+/// What a server answered.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Received {
+    /// The status.
+    pub status: u16,
+    /// The head, as it came.
+    pub head: String,
+    /// The body, as far as it is kept.
+    pub body: String,
+}
+
+/// Why there is no test.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoTest {
+    /// There is no address, key or user id.
+    NotConfigured,
+    /// The time is not known.
+    NoClock,
+    /// There is no network.
+    NoNetwork,
+    /// Nothing was measured yet that has a time.
+    NoRow,
+    /// There is no memory for it now.
+    NoMemory,
+}
+
+/// What `run_rest` knows of the uplink: part of [`State`](crate::state::State).
+#[derive(Default)]
+pub struct Uplink {
+    /// How it stands.
+    pub status: RefCell<UplinkStatus>,
+    /// The settings changed, or there is a network: what waits is tried at once.
+    pub(crate) wake: Signal<NoopRawMutex, ()>,
+    /// Somebody wants a test.
+    pub(crate) test_wanted: Signal<NoopRawMutex, ()>,
+    /// What came of it.
+    pub(crate) tested: Signal<NoopRawMutex, Result<Box<TestReport>, NoTest>>,
+}
+
+impl Uplink {
+    /// Off.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+}
