@@ -209,7 +209,8 @@ impl Machine {
             self.state = State::Off;
             return Action::Sleep;
         };
-        if sight.online && !core::mem::replace(&mut self.online, sight.online)
+        if sight.online
+            && !core::mem::replace(&mut self.online, sight.online)
             && let Phase::Resting { stopped: false, .. } = self.phase
         {
             self.phase = Phase::Ready;
