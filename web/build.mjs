@@ -25,6 +25,7 @@ const BUDGET_BYTES = 90 * 1024;
 const LATER = ["pages.js.gz", "zones.json.gz"];
 /** Modules of the first script that the second one uses too, and must not hold a copy of. */
 const SHARED = [
+  "api/clock",
   "api/client",
   "api/plug",
   "api/recording",
@@ -34,6 +35,7 @@ const SHARED = [
   "lib/signal",
   "parts/chart",
   "parts/explain",
+  "parts/looks",
   "parts/poll",
   "parts/relay",
   "parts/segments",

@@ -24,6 +24,7 @@ use plug::core::{Core, Moment};
 use plug::platform::Clock;
 use plug::settings::{Basis, Hardware};
 use plug::state::State;
+use plug::timekeeping::WallClock;
 use static_cell::{ConstStaticCell, StaticCell};
 
 use crate::boards::BOARD;
@@ -148,6 +149,7 @@ fn make_core() -> &'static mut Core {
 #[embassy_executor::task]
 async fn measure(meter: &'static mut Meter<'static>, link: &'static Link<CriticalSectionRawMutex>) -> ! {
     let mut samples = EspSamples::new(*meter.front_end());
-    run_core(&mut samples, &mut EspRelay, &EmbassyClock, meter, make_core(), link).await;
+    let clock = WallClock::new(&EmbassyClock, &link.time);
+    run_core(&mut samples, &mut EspRelay, &clock, meter, make_core(), link).await;
     unreachable!("the samples of a converter have no end")
 }

@@ -12,6 +12,7 @@ use plug::number::Places;
 use plug::platform::Identity;
 use plug::starts::Starts;
 use plug::state::State;
+use plug::timekeeping::WallClock;
 use static_cell::ConstStaticCell;
 
 use crate::analog;
@@ -72,7 +73,7 @@ pub async fn rest(rest: Rest) -> ! {
     let (defaults, own) = (defaults::of_this_build(), factory_access_point());
     let udp = Udp::new(networks.access_point, UDP.take());
     let web = plug::web::Plug {
-        clock: &EmbassyClock,
+        clock: &WallClock::new(&EmbassyClock, &link.time),
         network_clock: &EmbassyClock,
         state,
         link,

@@ -101,7 +101,7 @@ impl EspWifi {
         with_timeout(limit, self.station.wait_config_up()).await.map_err(|_| LinkError::NoAddress)?;
         let config = self.station.config_v4().ok_or(LinkError::NoAddress)?;
         let (ip, prefix) = (config.address.address(), config.address.prefix_len());
-        Ok(Address { ip, prefix, gateway: config.gateway })
+        Ok(Address { ip, prefix, gateway: config.gateway, time_server: None })
     }
 }
 

@@ -16,10 +16,10 @@ function needed(method, path) {
   if (path === "/api/v1/info" || (path === "/api/v1/setup" && method === "GET")) return null;
   if (path === "/api/v1/session") return method === "GET" ? "open" : null;
   if (method === "GET") {
-    if (path === "/api/v1/tokens") return "admin";
+    if (path === "/api/v1/tokens" || path === "/api/v1/ledger") return "admin";
     return path === "/api/v1/settings" ? "read" : "open";
   }
-  return path === "/api/v1/relay" || path === "/api/v1/identify" ? "control" : "admin";
+  return path === "/api/v1/relay" || path === "/api/v1/identify" || path === "/api/v1/time" ? "control" : "admin";
 }
 
 export class Access {

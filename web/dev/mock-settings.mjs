@@ -45,7 +45,38 @@ const DEFAULTS = {
     retry_back_off: 2,
   },
   calibration: null,
-  time: { zone: "Etc/UTC", posix: "UTC0", source: "none", latitude_deg: null, longitude_deg: null },
+  time: {
+    zone: "Etc/UTC",
+    posix: "UTC0",
+    source: "none",
+    ntp_servers: "pool.ntp.org",
+    latitude_deg: null,
+    longitude_deg: null,
+  },
+  history: { interval_s: 10 },
+  emoncms: {
+    enabled: false,
+    url: "",
+    node: "",
+    write_key: null,
+    read_key: null,
+    user_id: null,
+    transport: "encrypted",
+    interval_s: 10,
+    send_every_s: 10,
+    begin: "now",
+    input_power: "power",
+    input_energy: "energy",
+    input_energy_kwh: "",
+    input_energy_export: "",
+    input_voltage: "voltage",
+    input_current: "current",
+    input_power_factor: "power_factor",
+    input_frequency: "frequency",
+    input_power_min: "",
+    input_power_max: "",
+    input_relay: "",
+  },
 };
 
 const channel = (gain, zero_raw) => ({ gain, gain_uncertainty_pct: 3, zero_raw, zero_uncertainty_raw: 2 });
@@ -83,6 +114,10 @@ const NUMBERS = {
   "protection.retries": [0, 10],
   "protection.retry_pause_s": [1, 86400],
   "protection.retry_back_off": [1, 10],
+  "history.interval_s": [1, 3600],
+  "emoncms.interval_s": [1, 3600],
+  "emoncms.send_every_s": [1, 3600],
+  "emoncms.user_id": [1, 4_294_967_295, true],
   "time.latitude_deg": [-90, 90, true],
   "time.longitude_deg": [-180, 180, true],
 };
@@ -142,8 +177,25 @@ function wrongFields(settings) {
   const { entries } = settings.schedule;
   if (entries.length > 16) wrong("schedule.entries", "must be at most 16");
   found.push(...entries.flatMap(wrongEntry));
+  found.push(...wrongEmoncms(settings));
   const gain = settings.calibration?.voltage?.gain;
   if (gain !== undefined && !(gain > 0)) wrong("calibration.voltage.gain", "must be a number above 0");
+  return found;
+}
+
+/** What Emoncms needs once it is on. */
+function wrongEmoncms({ emoncms, time }) {
+  const { enabled, url, transport, user_id, write_key } = emoncms;
+  const found = [];
+  const wrong = (field, message) => found.push({ field: `emoncms.${field}`, message });
+  if (/^https/.test(url)) wrong("url", "must begin with http://: this plug has no TLS yet");
+  else if (url && !/^http:\/\/./.test(url)) wrong("url", "must begin with http://");
+  if (write_key !== null && !/^[0-9a-f]{32}$/.test(write_key)) wrong("write_key", "must have 32 hexadecimal digits");
+  if (!enabled) return found;
+  if (!url) wrong("url", "must be given");
+  if (write_key === null) wrong("write_key", "must be given");
+  if (transport === "encrypted" && user_id === null) wrong("user_id", "must be given for the encrypted transport");
+  if (time.source === "none") wrong("enabled", "needs a source of the time (time.source)");
   return found;
 }
 
@@ -158,11 +210,12 @@ export class Settings {
 
   /** As told: without secrets. */
   get told() {
-    const { wifi } = this.current;
+    const { wifi, emoncms } = this.current;
     const { version: _, ...calibration } = this.calibration;
     return {
       ...this.current,
       calibration,
+      emoncms: { ...emoncms, write_key: told(emoncms.write_key), read_key: told(emoncms.read_key) },
       wifi: { ...wifi, password: told(wifi.password), access_point_password: told(wifi.access_point_password) },
     };
   }

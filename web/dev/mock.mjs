@@ -4,7 +4,8 @@
 //   node dev/mock.mjs [run] [--listen ADDR:PORT] [--source sim:kettle|sim:laptop] [--dev] [--password WORDS] [--button]
 //
 // Without --password it has no owner yet; with --button whoever claims it must press it: GET /mock?press=1.
-// GET /mock?flags=clipped,lost_samples&locked=1&streams=0&null=1&welded=1 brings about what a kettle rarely does.
+// GET /mock?flags=clipped,lost_samples&locked=1&streams=0&null=1&welded=1 brings about what a kettle rarely does;
+// &clock=0 makes it forget the time, &uplink=catching_up|backing_off|stopped|... says how the sending to Emoncms stands.
 import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { join } from "node:path";
@@ -12,6 +13,7 @@ import { gunzipSync } from "node:zlib";
 import { ASSETS, bundle } from "../build.mjs";
 import { Access } from "./mock-access.mjs";
 import { Control, energyPage, tripWaveform } from "./mock-control.mjs";
+import { csv, History, Report, Time } from "./mock-report.mjs";
 import { Settings } from "./mock-settings.mjs";
 
 const options = parse(process.argv.slice(2));
@@ -32,6 +34,9 @@ const access = new Access(ID, settings, options);
 const control = new Control(settings, upSeconds, () => newest);
 const energy = { import: 0, export: 0, belowNoise: 0 };
 const listeners = new Set();
+const past = new History();
+const report = new Report(settings);
+const clock = new Time(settings);
 let sequence = 0;
 let samples = [];
 let seed = 7;
@@ -148,7 +153,7 @@ function reading(pairs, seconds) {
   const orNull = (value, isNull) => (isNull || gone ? null : value);
   return {
     sequence: sequence++,
-    time: Date.now() / 1000,
+    time: clock.now,
     uptime_s: seconds,
     window: { cycles: orNull(10), samples: WINDOW, lost: 0, duration_s: WINDOW / RATE_HZ, sample_rate_hz: RATE_HZ },
     voltage_v: voltage,
@@ -324,7 +329,7 @@ const INFO = () => ({
   reset_reason: "power_on",
   setup_complete: access.ha1 !== null,
   reading: settings.current.access.reading,
-  time: Date.now() / 1000,
+  time: clock.now,
   sample_rate_hz: RATE_HZ,
   nominal_voltage_v: 230,
   lost_samples: 0,
@@ -345,6 +350,12 @@ const CHANGES = {
   "POST /api/v1/session": (_, response) => {
     response.setHeader("Set-Cookie", access.signIn());
     json(response, { right: "admin", expires_in_s: 43_200 });
+  },
+  "POST /api/v1/uplink/test": (_, response) => json(response, report.test()),
+  "POST /api/v1/time": (body, response) => {
+    const refusal = clock.tell(body);
+    if (refusal) refuse(response, ...refusal);
+    else json(response, clock.page());
   },
   "POST /api/v1/tokens": (body, response) => json(response, access.makeToken(body), 201),
   "POST /api/v1/password": (body, response, _, who) => {
@@ -380,6 +391,19 @@ const GETS = {
     json(response, { id: calibrationId(), in_use: settings.calibration, offered: null }),
   "/api/v1/harmonics": (_, response) =>
     json(response, { sequence: newest?.sequence ?? 0, max_order: 39, orders: harmonicsOf(samples) }),
+  "/api/v1/history": (_, response, query) => {
+    const page = query.has("boot") || !clock.known ? past.boot(query.get("boot"), query) : past.page(query);
+    if (!clock.known && !query.has("boot")) {
+      page.unplaced = [{ boot: 3, from_uptime_s: 10, to_uptime_s: 3600, rows: 360 }];
+      page.rows = [];
+    }
+    if (query.get("format") !== "csv") return json(response, page);
+    response.writeHead(200, { "Content-Type": "text/csv; charset=utf-8" });
+    response.end(csv(page));
+  },
+  "/api/v1/uplink": (_, response) => json(response, report.uplink()),
+  "/api/v1/ledger": (_, response) => json(response, report.ledger(upSeconds())),
+  "/api/v1/time": (_, response) => json(response, clock.page()),
   "/api/v1/events": events,
   "/api/v1/waveform": (_, response, query) => {
     response.writeHead(200, { "Content-Type": "text/csv; charset=utf-8" });
@@ -395,6 +419,9 @@ const GETS = {
     if (query.has("welded")) control.weld(query.get("welded") === "1");
     if (query.has("null")) state.nulls = query.get("null") === "1";
     if (query.has("streams")) state.streams = Number(query.get("streams"));
+    if (query.has("clock")) clock.known = query.get("clock") !== "0";
+    if (query.has("uplink")) report.state = query.get("uplink") || null;
+    if (query.has("conflict")) report.conflict = query.get("conflict") || null;
     if (state.streams === 0) for (const listener of listeners) listener.destroy();
     json(response, state);
   },

@@ -1,4 +1,5 @@
 // Starts the page. A new page is a line in PAGES, and here or in pages.ts its file.
+import { startClock } from "./api/clock";
 import { desk } from "./api/client";
 import { plug } from "./api/plug";
 import { h } from "./lib/dom";
@@ -21,12 +22,15 @@ const later =
 
 const PAGES: Page[] = [
   { path: "", label: "Now", render: nowPage },
+  { path: "history", label: "History", render: later("history") },
   { path: "control", label: "Control", render: later("control") },
   { path: "energy", label: "Energy", render: later("energy") },
   { path: "schedule", label: "Schedule", render: later("schedule") },
   { path: "protection", label: "Protection", render: later("protection") },
+  { path: "report", label: "Report", render: later("report") },
   { path: "settings", label: "Settings", render: later("settings") },
   { path: "access", label: "Access", render: later("access") },
+  { path: "leaves", label: "What leaves", render: later("leaves") },
   { path: "learn", label: "Learn", render: later("learn") },
   { path: "about", label: "This plug", render: aboutPage },
 ];
@@ -51,3 +55,4 @@ const { main, show } = shell(PAGES);
 const refresh = startRouter(PAGES, main, show, instead);
 plug.who.watch(refresh);
 plug.start();
+startClock();

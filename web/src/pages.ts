@@ -3,8 +3,11 @@ import type { Page } from "./lib/router";
 import { accessPage } from "./pages/access";
 import { controlPage } from "./pages/control";
 import { energyPage } from "./pages/energy";
+import { historyPage } from "./pages/history";
 import { learnPage } from "./pages/learn";
+import { leavesPage } from "./pages/leaves";
 import { protectionPage } from "./pages/protection";
+import { reportPage } from "./pages/report";
 import { schedulePage } from "./pages/schedule";
 import { settingsPage } from "./pages/settings";
 import { setupPage } from "./pages/setup";
@@ -16,8 +19,11 @@ export const pages = {
   access: accessPage,
   control: controlPage,
   energy: energyPage,
+  history: historyPage,
   learn: learnPage,
+  leaves: leavesPage,
   protection: protectionPage,
+  report: reportPage,
   schedule: schedulePage,
   settings: settingsPage,
   setup: setupPage,

@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url";
 import { PASSWORD } from "./owner.mjs";
 
 const WEB = resolve(dirname(fileURLToPath(import.meta.url)), "..");
-const BINARY = resolve(WEB, process.env.OSSP_BIN ?? "../target/release/ossp");
+export const BINARY = resolve(WEB, process.env.OSSP_BIN ?? "../target/release/ossp");
 const START_MS = 20_000;
 
 /** A running plug with a state folder of its own. `url` ends with a slash. */

@@ -33,6 +33,11 @@ const digests = await load("api/digest.ts");
 const { strength } = await load("texts/access.ts");
 const accessTexts = await load("texts/access.ts");
 const settingsTexts = await load("texts/settings.ts");
+const reportTexts = await load("texts/report.ts");
+const pasts = await load("lib/past.ts");
+const hours = await load("lib/hours.ts");
+const { wantsTime } = await load("api/clock.ts");
+const { clockText } = await load("parts/clock.ts");
 
 const HEADER = [
   "# sample_rate_hz: 4000",
@@ -222,6 +227,8 @@ describe("a patch of the settings", () => {
   it("never takes a secret into a file, but an open network stays one", () => {
     const wifi = (password) => patches.withoutSecrets({ wifi: { ssid: "home", password } }).wifi;
     assert.deepEqual([wifi("set"), wifi(null)], [{ ssid: "home" }, { ssid: "home", password: null }]);
+    const { emoncms } = patches.withoutSecrets({ emoncms: { url: "http://x", write_key: "set", read_key: null } });
+    assert.deepEqual(emoncms, { url: "http://x", read_key: null });
   });
 
   it("knows both ways to write a place in a list", () => {
@@ -255,11 +262,11 @@ describe("an input", () => {
   });
 
   it("stands once for each setting, with words", () => {
-    const { DEVICE, RELAY, WIFI, TIME, PROTECTIONS, CALIBRATION } = settingsTexts;
+    const { DEVICE, RELAY, WIFI, TIME, LOG, PROTECTIONS, CALIBRATION } = settingsTexts;
     const { ACCESS, ACCESS_POINT } = accessTexts;
-    const fields = [DEVICE, RELAY, WIFI, TIME, ...PROTECTIONS, CALIBRATION, ACCESS, ACCESS_POINT].flatMap(
-      (group) => group.fields,
-    );
+    const { EMONCMS, EMONCMS_MORE } = reportTexts;
+    const groups = [DEVICE, RELAY, WIFI, TIME, LOG, ...PROTECTIONS, CALIBRATION, ACCESS, ACCESS_POINT];
+    const fields = [...groups, EMONCMS, EMONCMS_MORE].flatMap((group) => group.fields);
     const paths = fields.map((field) => field.path);
     assert.equal(new Set(paths).size, paths.length);
     for (const { path, label, help } of fields) {
@@ -423,5 +430,131 @@ describe("a new password", () => {
     assert.match(strength("pässwörter"), /Long enough/);
     assert.match(strength("correct horse battery"), /very good/);
     assert.match(strength("123", 12), /^9 more characters/);
+  });
+});
+
+describe("the history", () => {
+  const columns = ["time", "active_power_w", "energy_import_wh", "energy_export_wh", "measured", "relay"];
+  const row = (time, power, total, more = [0, 1, true]) => [time, power, total, ...more];
+  const gap = (time) => [time, null, null, null, null, null];
+  const page = (...rows) => pasts.pastOf({ step_s: 10, columns, rows });
+
+  it("becomes series by the names of its columns, with gaps as null", () => {
+    const past = page(row(10, 5, 100), gap(20), row(30, 7, 101, [0, 1, false]));
+    assert.deepEqual(past.time, [10, 20, 30]);
+    assert.deepEqual(past.of.active_power_w, [5, null, 7]);
+    assert.deepEqual(past.of.relay, [1, null, 0]);
+    assert.deepEqual(pasts.energySince(past), [0, null, 1]);
+    assert.equal(pasts.unmeasured(past), 10);
+    const boot = pasts.pastOf({ step_s: 10, columns: ["uptime_s"], rows: [[10], [20]] });
+    assert.deepEqual(boot.time, [10, 20], "whatever the first column is called");
+  });
+
+  it("grows by what is newer, takes the newer word for what it had, and forgets what left the picture", () => {
+    const past = page(row(10, 1, 100), row(20, 2, 101), gap(30));
+    const more = page(row(20, 2.5, 101.5), row(30, 3, 102), row(40, 4, 103));
+    const grown = pasts.extended(past, more, 5);
+    assert.deepEqual(grown.time, [10, 20, 30, 40]);
+    assert.deepEqual(grown.of.active_power_w, [1, 2.5, 3, 4]);
+    assert.deepEqual(pasts.extended(past, more, 15).time, [20, 30, 40]);
+    assert.deepEqual(pasts.extended(past, page(), 15).time, [20, 30], "nothing new");
+  });
+
+  it("marks points that a line would not show", () => {
+    assert.deepEqual(pasts.lonely([1, null, 2, 3, null, undefined, 4, null]), [0, 6]);
+    assert.deepEqual(pasts.lonely([5]), [0]);
+    assert.deepEqual(pasts.lonely([null, null]), []);
+  });
+
+  it("knows least and most of several series, and when there is nothing", () => {
+    assert.deepEqual(pasts.extremes([3, null], [1], undefined), [1, 3]);
+    assert.equal(pasts.extremes([null], []), null);
+  });
+
+  it("tells from which counters a point came, less what was given back", () => {
+    const past = page(row(10, 1, 100, [4, 1, true]), row(20, 1, 103, [5, 1, true]), gap(30), row(40, 1, 104));
+    assert.deepEqual(pasts.originOf(past, 1), { from: 100, to: 103, energy: 2 });
+    assert.deepEqual(pasts.originOf(past, 0), { from: null, to: 100, energy: null });
+    assert.equal(pasts.originOf(past, 3).energy, null, "after a gap nobody knows");
+  });
+});
+
+describe("what leaves", () => {
+  const hour = (ago, count, failed = 0) => ({
+    uptime_s: 3600 * (200 - ago),
+    count,
+    failed,
+    bytes_out: 10,
+    bytes_in: 5,
+  });
+
+  it("stands as bars of seven days, as tall as the busiest hour", () => {
+    const bars = hours.bars([hour(0, 2), hour(1, 4, 1), hour(167, 1), hour(168, 9)], 3600 * 200 + 1800);
+    assert.deepEqual(
+      bars.map(({ ago, height, failed }) => [ago, height, failed]),
+      [
+        [0, 2 / 9, 0],
+        [1, 4 / 9, 0.25],
+        [167, 1 / 9, 0],
+      ],
+    );
+    assert.deepEqual(hours.bars([], 0), []);
+  });
+
+  it("is summed up", () => {
+    assert.deepEqual(hours.sumOf([hour(0, 2, 1), hour(1, 3)]), { count: 5, failed: 1, out: 20, in: 10 });
+    assert.deepEqual(
+      [hours.bytes(999), hours.bytes(1200), hours.bytes(2.5e6)],
+      ["999\u00a0B", "1.2\u00a0kB", "2.5\u00a0MB"],
+    );
+  });
+
+  it("has a word for each state, and a sentence for what it does not know", () => {
+    assert.equal(reportTexts.uplinkState("up_to_date")[1], "good");
+    assert.deepEqual(reportTexts.uplinkState("brand_new"), ["brand new.", "note"]);
+    assert.equal(reportTexts.settingPlace("time.source"), "#/settings/time");
+    assert.equal(reportTexts.settingPlace("emoncms.url"), "#/report");
+  });
+});
+
+describe("a number that may be left out", () => {
+  const field = { path: "x", kind: "number", label: "X", blank: true };
+  it("is nothing when nothing is typed, and a number otherwise", () => {
+    const take = (text) => form.take(field, { text, checked: false, off: false }, null);
+    assert.deepEqual([take(""), take(" "), take("4")], [{ value: null }, { value: null }, { value: 4 }]);
+    assert.ok("problem" in take("four"));
+  });
+});
+
+describe("the plug's clock", () => {
+  const nothing = { from: null, uncertainty_s: null, age_s: null, doubt: null, asked: null };
+  const known = {
+    time: 1000,
+    source: "browser",
+    from: "browser",
+    uncertainty_s: 1,
+    age_s: 60,
+    doubt: null,
+    asked: null,
+  };
+
+  it("is told by this browser where the owner wants that and it is unknown, old or another", () => {
+    const unknown = { time: null, ...nothing };
+    assert.equal(wantsTime({ source: "browser", ...unknown }, 1000), true);
+    for (const source of ["none", "ntp", "dhcp", "server"])
+      assert.equal(wantsTime({ source, ...unknown }, 1000), false, source);
+    assert.equal(wantsTime(known, 1000), false);
+    assert.equal(wantsTime({ ...known, uncertainty_s: 2 }, 1000), true);
+    assert.equal(wantsTime(known, 1010), true);
+  });
+
+  it("is described with who told it, how good it is, and what is doubted", () => {
+    assert.match(clockText({ time: null, source: "none", ...nothing }), /does not know the time, and nobody/);
+    assert.match(clockText({ time: null, source: "ntp", ...nothing }), /yet\.$/);
+    const text = clockText({ ...known, doubt: { by_s: -7200, answers: 1, needed: 3 } });
+    assert.match(text, /from a browser, 1 min 00 s ago\. It is right to within 1.0 s\. .*wrong by 2 h.* 3 agree/);
+    const error = { code: "timed_out", message: "the other side took too long" };
+    const asked = { server: "pool.ntp.org", ago_s: 5, error };
+    assert.match(clockText({ ...known, asked }), /pool\.ntp\.org was asked 5 s ago: The other side took too long\.$/);
   });
 });

@@ -7,3 +7,4 @@ pub mod recording;
 pub mod replay;
 pub mod run;
 pub mod sim;
+pub mod stand_in;

@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand};
 use ossp::failure::Failure;
 use ossp::replay::{self, ReplayOptions};
 use ossp::run::{self, RunOptions};
+use ossp::stand_in::server::{self, StandInOptions};
 
 /// OSSP, the Open Source Smart Plug, on a PC.
 ///
@@ -32,6 +33,8 @@ enum Command {
     Run(RunOptions),
     /// Recordings through the same metering code, as fast as it goes
     Replay(ReplayOptions),
+    /// A stand-in for Emoncms: shows what a plug sends, and fails on purpose if asked to
+    StandIn(StandInOptions),
 }
 
 fn main() -> ExitCode {
@@ -40,6 +43,7 @@ fn main() -> ExitCode {
         None => run::run(&program.run.options),
         Some(Command::Run(options)) => run::run(&options),
         Some(Command::Replay(options)) => replay::replay(&options),
+        Some(Command::StandIn(options)) => server::run(&options),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

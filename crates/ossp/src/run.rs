@@ -27,6 +27,7 @@ use plug::settings::{Basis, Hardware};
 use plug::starts::{self, Starts, Trouble};
 use plug::state::{Restarting, State};
 use plug::storage::region::Shared;
+use plug::timekeeping::WallClock;
 
 use crate::failure::Failure;
 use crate::host::{
@@ -247,7 +248,8 @@ impl Run<'_> {
     async fn serve(&self, signals: &mut Signals, flashes: Flashes) -> Result<End, Failure> {
         let Flashes { data: mut flash, log } = flashes;
         let World { options, simulated, folder, .. } = *self.world;
-        let clock = SimulatedClock::start(options.speed);
+        let clock =
+            SimulatedClock::start(options.speed).knowing_the_time(self.world.scenario.knows_the_time());
         let erasing = Erasing::new(clock.clone(), options.seed);
         let machine = Pc::new(simulated.clone(), &erasing);
         let (front_end, calibration) = (simulated.front_end(), simulated.calibration());
@@ -262,11 +264,12 @@ impl Run<'_> {
         let now = Moment { instant: clock.now(), time: None };
         let state = State::new(core.relay_status(now, None), calibration);
         let link: Link<NoopRawMutex> = Link::new();
+        let wall_clock = WallClock::new(&clock, &link.time);
         // Time stands still until there are samples: erases take none yet.
         let starts = count_start(flash.as_mut(), self.identity).await;
         let mut slots = slots(folder);
         let web = plug::web::Plug {
-            clock: &clock,
+            clock: &wall_clock,
             network_clock: &RealClock::start(),
             state: &state,
             link: &link,
@@ -278,7 +281,7 @@ impl Run<'_> {
             basis: &basis,
         };
         let (mut samples, mut relay) = (simulated.samples(clock.clone()), simulated.relay());
-        let measuring = run_core(&mut samples, &mut relay, &clock, &mut meter, &mut core, &link);
+        let measuring = run_core(&mut samples, &mut relay, &wall_clock, &mut meter, &mut core, &link);
         let rest = Rest::<PcParts<'_>, _, _, _> {
             acceptor: self.listener,
             web: &web,

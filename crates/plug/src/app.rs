@@ -49,6 +49,7 @@ use crate::storage::keeper::{Before, Keeper, Settling, open_settings};
 use crate::storage::layout;
 use crate::storage::region::{Region, Shared};
 use crate::storage::reset;
+use crate::timekeeping;
 use crate::update::confirm;
 use crate::web::{Plug as Web, serve};
 
@@ -156,9 +157,13 @@ where
             None => pending().await,
         }
     });
+    let mut seed = [0; timekeeping::SEED];
+    random.fill(&mut seed);
     let outward = apart(|| async {
         match net {
-            Some(net) => outward(&Outside::new(net, clock, web.network_clock, &state.ledger)).await,
+            Some(net) => {
+                outward(&Outside::new(net, clock, web.network_clock, &state.ledger), clock, state, seed).await
+            }
             None => pending().await,
         }
     });
@@ -178,7 +183,8 @@ where
         apart(|| panel::led(&mut led, clock, &state.panel, || inputs(state, web.network_clock.now()))),
         apart(|| setup::run(state, say)),
     );
-    let small = join4(
+    let small = join5(
+        timekeeping::publish(clock, state, &link.time),
         apart(|| access::run(&mut owning, state, say)),
         apart(|| watch_chip(clock, web.machine, link)),
         apart(|| restart(clock, web.machine, state, link, basis, &keeper, &flash)),
@@ -201,8 +207,13 @@ where
 }
 
 /// Everything that leaves the plug by itself. Runs for ever.
-async fn outward<N: Outbound, C: Clock, T: Clock>(_outside: &Outside<'_, N, C, T>) -> ! {
-    pending().await
+async fn outward<N: Outbound, C: Clock, T: Clock>(
+    outside: &Outside<'_, N, C, T>,
+    clock: &C,
+    state: &State,
+    seed: [u8; timekeeping::SEED],
+) -> ! {
+    timekeeping::ask(outside, clock, state, seed).await
 }
 
 /// Reads who may do what. The web comes afterwards: until then nobody can be let in.

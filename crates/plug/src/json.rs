@@ -84,6 +84,13 @@ pub(crate) fn number(value: &str) -> Option<f64> {
 /// A text as a JSON string.
 pub(crate) struct Quoted<'a>(pub(crate) &'a str);
 
+impl Quoted<'_> {
+    /// What stands between the quotes.
+    pub(crate) fn inner(&self, out: &mut dyn Write) -> Written {
+        Escaping(out).write_str(self.0)
+    }
+}
+
 impl Display for Quoted<'_> {
     fn fmt(&self, formatter: &mut Formatter<'_>) -> Written {
         write_quoted(&self.0, formatter)

@@ -372,6 +372,8 @@ pub struct Address {
     pub prefix: u8,
     /// The way out, if there is one.
     pub gateway: Option<Ipv4Addr>,
+    /// Who tells the time on that network, if it says so (DHCP option 42).
+    pub time_server: Option<Ipv4Addr>,
 }
 
 /// The radio. One task owns it (see [`crate::net`]); each call takes as long as it takes, and the caller bounds it.

@@ -28,7 +28,7 @@ use crate::settings::{self, Basis, Settings};
 use crate::storage::archive::Archive;
 use crate::storage::meter_id::MeterId;
 use crate::storage::totals::Totals;
-use crate::timekeeping::{Answer, Timekeeping, Verdict};
+use crate::timekeeping::Timekeeping;
 use crate::update::Image;
 use crate::uplink::Uplink;
 
@@ -198,13 +198,6 @@ impl State {
     #[must_use]
     pub fn totals(&self) -> Option<Totals> {
         self.reading.borrow().as_ref().map(Totals::of)
-    }
-
-    /// Takes what somebody says the time is. What was taken holds for everybody a moment later.
-    pub fn offer_time(&self, answer: Answer) -> Verdict {
-        let verdict = self.timekeeping.keeper.borrow_mut().handle(answer);
-        self.timekeeping.changed.signal(());
-        verdict
     }
 
     /// Takes how protection stands.

@@ -122,7 +122,7 @@ impl Wifi for Radio<'_> {
             Mood::WrongPassword => Err(LinkError::WrongPassword),
             _ => {
                 self.joined = true;
-                Ok(Address { ip: [10, 0, 0, 7].into(), prefix: 24, gateway: None })
+                Ok(Address { ip: [10, 0, 0, 7].into(), prefix: 24, gateway: None, time_server: None })
             }
         }
     }

@@ -164,7 +164,12 @@ fn waiting() -> WifiStatus {
         link: LinkState::Waiting,
         ssid: Some("home".try_into().unwrap()),
         signal_dbm: Some(-90),
-        address: Some(Address { ip: [10, 0, 0, 7].into(), prefix: 24, gateway: Some([10, 0, 0, 1].into()) }),
+        address: Some(Address {
+            ip: [10, 0, 0, 7].into(),
+            prefix: 24,
+            gateway: Some([10, 0, 0, 1].into()),
+            time_server: None,
+        }),
         last_error: Some(LinkError::WrongPassword),
         retry_at: Some(Instant::from_start(std::time::Duration::from_secs(300))),
         access_point_open: true,

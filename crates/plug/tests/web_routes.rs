@@ -91,7 +91,12 @@ fn joined() -> WifiStatus {
         link: LinkState::Joined,
         ssid: Some("home".try_into().unwrap()),
         signal_dbm: Some(-61),
-        address: Some(Address { ip: [10, 0, 0, 7].into(), prefix: 24, gateway: Some([10, 0, 0, 1].into()) }),
+        address: Some(Address {
+            ip: [10, 0, 0, 7].into(),
+            prefix: 24,
+            gateway: Some([10, 0, 0, 1].into()),
+            time_server: None,
+        }),
         last_error: None,
         retry_at: None,
         access_point_open: false,

@@ -34,6 +34,8 @@ const SESSION = "/api/v1/session";
 const TOKENS = "/api/v1/tokens";
 const TIME = "/api/v1/time";
 const LEDGER = "/api/v1/ledger";
+/** A week is read from the flash. */
+const FLASH_TIMEOUT_MS = 30_000;
 /** The plug waits for a server that may not answer. */
 const OUTSIDE_TIMEOUT_MS = 60_000;
 
@@ -216,14 +218,14 @@ export async function signOut(): Promise<void> {
 let tail: Promise<unknown> = Promise.resolve();
 
 /** With `asks`, whoever is not signed in is asked to. */
-async function read(path: string, asks = false): Promise<Answer> {
+async function read(path: string, asks = false, timeout?: number): Promise<Answer> {
   let renewed = false;
   const wrong = async (): Promise<boolean> => {
     if (renewed || !signer.able) return false;
     renewed = true;
     return renew();
   };
-  const mine = tail.then(() => request({ method: "GET", path }, null, wrong));
+  const mine = tail.then(() => request({ method: "GET", path, ...(timeout && { timeout }) }, null, wrong));
   tail = mine.catch(() => undefined);
   try {
     return await mine;
@@ -236,7 +238,8 @@ async function read(path: string, asks = false): Promise<Answer> {
   }
 }
 
-const readJson = async <T>(path: string, asks = false): Promise<T> => JSON.parse((await read(path, asks)).text) as T;
+const readJson = async <T>(path: string, asks = false, timeout?: number): Promise<T> =>
+  JSON.parse((await read(path, asks, timeout)).text) as T;
 
 function change(
   method: string,
@@ -293,7 +296,7 @@ export const api = {
   tripWaveform: async (number: number) => (await read(tripPath(number))).text,
   protection: () => readJson<Protection>("/api/v1/protection"),
   energy: () => readJson<Energy>("/api/v1/energy"),
-  history: (path: string) => readJson<HistoryPage>(path),
+  history: (path: string) => readJson<HistoryPage>(path, false, FLASH_TIMEOUT_MS),
   uplink: () => readJson<Uplink>("/api/v1/uplink"),
   testUplink: async () =>
     parsed<UplinkTest>(await change("POST", "/api/v1/uplink/test", () => ({}), {}, OUTSIDE_TIMEOUT_MS)),

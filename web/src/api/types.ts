@@ -255,8 +255,8 @@ export interface Token {
 export interface HistoryPage {
   step_s: number;
   columns: string[];
-  rows: (number | boolean | null)[][];
-  /** Starts of the plug that never learned the time: their rows have no place here. */
+  rows: (number | boolean | string | null)[][];
+  /** Starts of the plug that never learned the time: their rows have no place here. Not told where one is asked for. */
   unplaced?: { boot: number; from_uptime_s: number; to_uptime_s: number; rows: number }[];
 }
 
@@ -301,10 +301,17 @@ export interface UplinkTest {
 
 /** What left the plug since it started. */
 export interface Ledger {
+  /** When counting began; `null` before the clock is known. */
+  since: number | null;
   since_uptime_s: number;
+  /** Now. */
+  uptime_s: number;
+  total: { count: number; failed: number; bytes_out: number; bytes_in: number };
+  /** Destinations that made room for others. */
+  forgotten_destinations?: number;
   destinations: Destination[];
   connections: Connection[];
-  bodies: (Connection & { body: string })[];
+  bodies: (Connection & { cut: boolean; body: string })[];
 }
 
 export interface Destination {
@@ -317,9 +324,9 @@ export interface Destination {
 }
 
 export interface LedgerHour {
-  /** Start of the hour; without a clock it is counted from the start of the plug. */
-  time?: number | null;
-  uptime_s?: number | null;
+  /** Begin of the hour; hours count from the start of the plug. */
+  time: number | null;
+  uptime_s: number;
   count: number;
   failed: number;
   bytes_out: number;
@@ -344,8 +351,12 @@ export interface TimeState {
   /** Who may tell it: the setting. */
   source: string;
   /** Who told it last. */
-  from?: string | null;
+  from: string | null;
   uncertainty_s: number | null;
   /** How long ago that was. */
   age_s: number | null;
+  /** Somebody says something quite different, and so many others must agree. */
+  doubt: { by_s: number; answers: number; needed: number } | null;
+  /** The last question to a time server. */
+  asked: { server: string; ago_s: number; error: { code: string; message: string } | null } | null;
 }

@@ -15,6 +15,8 @@ export interface Field {
   unit?: string;
   /** What no value (null) means, where there may be none. */
   off?: string;
+  /** An empty input is no value (null). */
+  blank?: true;
   choices?: [string, string][];
 }
 
@@ -40,6 +42,7 @@ export function take(field: Field, typed: Typed, before: Json | undefined): Take
         : { value: before ?? null };
     case "number":
     case "seconds": {
+      if (field.blank && typed.text.trim() === "") return { value: null };
       const value = Number(typed.text);
       if (typed.text.trim() !== "" && Number.isFinite(value)) return { value };
       return { problem: field.off === undefined ? "Give a number." : `Give a number, or choose "${field.off}".` };

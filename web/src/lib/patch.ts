@@ -62,8 +62,10 @@ export function differences(base: Json | undefined, wanted: Group, prefix = ""):
 export function withoutSecrets(settings: Group): Group {
   const copy = structuredClone(settings);
   // The plug says "set" instead of the password; without the word in the file, an import leaves the password alone.
-  for (const name of ["password", "access_point_password"]) {
-    if (isGroup(copy.wifi) && copy.wifi[name] !== null) delete copy.wifi[name];
+  const secrets = { wifi: ["password", "access_point_password"], emoncms: ["write_key", "read_key"] };
+  for (const [group, names] of Object.entries(secrets)) {
+    const own = copy[group];
+    for (const name of names) if (isGroup(own) && own[name] !== null) delete own[name];
   }
   return copy;
 }

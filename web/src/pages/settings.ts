@@ -8,12 +8,13 @@ import { type Editor, editor } from "../parts/editor";
 import { groupCard } from "../parts/groups";
 import { moveCard } from "../parts/move";
 import { placeCard } from "../parts/place";
-import { CALIBRATION, DEVICE, RELAY, WIFI } from "../texts/settings";
+import { CALIBRATION, DEVICE, LOG, RELAY, WIFI } from "../texts/settings";
 
 const CONTENTS: [string, string][] = [
   ["device", "Device"],
   ["relay", "Relay"],
   ["time", "Time and place"],
+  ["log", "Log"],
   ["wifi", "Wi-Fi"],
   ["calibration", "Calibration"],
   ["move", "Export and import"],
@@ -129,10 +130,12 @@ export function settingsPage(life: Lifetime): Node {
       ...CONTENTS.map(([id, title]) => h("li", {}, h("a", { href: `#/settings/${id}` }, title))),
       h("li", {}, h("a", { href: "#/schedule" }, "Schedule…")),
       h("li", {}, h("a", { href: "#/protection" }, "Protection…")),
+      h("li", {}, h("a", { href: "#/report" }, "Emoncms…")),
     ),
     groupCard(form, DEVICE),
     groupCard(form, RELAY),
     placeCard(life, form),
+    groupCard(form, LOG),
     groupCard(form, WIFI),
     calibrationCard(life, own),
     moveCard(own),

@@ -10,7 +10,7 @@ import type { Lifetime } from "../lib/signal";
 import { browserZone, zones } from "../lib/zonefile";
 import { findZone } from "../lib/zones";
 import { userName } from "../parts/signin";
-import { LEAST, strength, TIME_LATER, TIME_SOURCES } from "../texts/access";
+import { LEAST, strength, TIME_SOURCES, timeSource } from "../texts/access";
 
 const WHO: Field[] = [
   { path: "name", kind: "text", label: "Name", help: "What people call this plug." },
@@ -135,10 +135,7 @@ export async function setupPage(life: Lifetime): Promise<Node> {
   input("password").closest(".field")?.querySelector(".field-input")?.append(hint);
   input("password").addEventListener("input", () => setText(hint, strength(input("password").value, least)));
   setAttribute(input("time.zone"), "list", names.id);
-  const explain = (): void => {
-    const source = TIME_SOURCES.find(([value]) => value === input("time.source").value);
-    setText(goesOut, `${source?.[2] ?? ""} ${TIME_LATER}`);
-  };
+  const explain = (): void => setText(goesOut, timeSource(input("time.source").value));
   input("time.source").addEventListener("change", explain);
   explain();
 

@@ -3,7 +3,7 @@ import uPlot from "uplot";
 import type { Lifetime } from "../lib/signal";
 import { theme } from "../lib/theme";
 
-export type Colour = "text" | "muted" | "line" | "power" | "voltage" | "current" | "danger";
+export type Colour = "text" | "muted" | "line" | "power" | "voltage" | "current" | "energy" | "danger";
 export type Palette = (name: Colour) => string;
 
 export interface Chart {

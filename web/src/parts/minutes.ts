@@ -3,38 +3,12 @@ import type uPlot from "uplot";
 import { KEPT_S, type Track } from "../api/history";
 import { plug } from "../api/plug";
 import { h, setAttribute } from "../lib/dom";
-import { clockTime, roundUp, withUnit } from "../lib/format";
+import { clockTime, withUnit } from "../lib/format";
 import type { Lifetime } from "../lib/signal";
-import { axis, type Colour, chart } from "./chart";
+import { axis, chart } from "./chart";
+import { LOOKS } from "./looks";
 import { segments } from "./segments";
 
-interface Look {
-  label: string;
-  unit: string;
-  colour: Colour;
-  /** Lower and upper end of the scale for these extremes. */
-  range: (least: number, most: number) => [number, number];
-}
-
-const fromZero =
-  (atLeast: number) =>
-  (least: number, most: number): [number, number] => [
-    least < 0 ? -roundUp(-least * 1.05) : 0,
-    most > 0 ? Math.max(atLeast, roundUp(most * 1.05)) : atLeast,
-  ];
-const around =
-  (margin: number) =>
-  (least: number, most: number): [number, number] => {
-    const step = margin / 2;
-    return [Math.floor((least - step) / step) * step, Math.ceil((most + step) / step) * step];
-  };
-
-const LOOKS: Record<Track, Look> = {
-  power: { label: "Power", unit: "W", colour: "power", range: fromZero(1) },
-  current: { label: "Current", unit: "A", colour: "current", range: fromZero(0.1) },
-  voltage: { label: "Voltage", unit: "V", colour: "voltage", range: around(2) },
-  frequency: { label: "Frequency", unit: "Hz", colour: "muted", range: around(0.04) },
-};
 const SHORTEST_S = 60;
 const REDRAW_MS = 500;
 
@@ -105,7 +79,7 @@ export function lastMinutes(life: Lifetime): HTMLElement {
       h("h3", { id: "minutes-title" }, "The last minutes"),
       segments<Track>(
         "What the line shows",
-        (Object.keys(LOOKS) as Track[]).map((name) => [name, LOOKS[name].label]),
+        (Object.keys(plug.history.tracks) as Track[]).map((name) => [name, LOOKS[name].label]),
         track,
         (value) => {
           track = value;
@@ -115,5 +89,6 @@ export function lastMinutes(life: Lifetime): HTMLElement {
       ),
     ),
     box,
+    h("p", { class: "hint" }, h("a", { href: "#/history" }, "Hours, days and weeks")),
   );
 }

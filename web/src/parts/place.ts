@@ -5,7 +5,9 @@ import { valueAt } from "../lib/patch";
 import type { Lifetime } from "../lib/signal";
 import { browserZone, zones } from "../lib/zonefile";
 import { findZone, proposeZone } from "../lib/zones";
+import { timeSource } from "../texts/access";
 import { TIME } from "../texts/settings";
+import { clockLine } from "./clock";
 import { groupCard } from "./groups";
 
 const text = (form: Form, path: string): string => {
@@ -17,8 +19,15 @@ const text = (form: Form, path: string): string => {
 export function placeCard(life: Lifetime, form: Form): HTMLElement {
   const proposal = h("p", { class: "proposal", hidden: true });
   const names = h("datalist", { id: "zones" });
-  const card = groupCard(form, TIME, [proposal, names], usePosition(form));
+  const card = groupCard(form, TIME, [clockLine(life, form.loaded), proposal, names], usePosition(form));
   setAttribute(card.querySelector('[data-field="time.zone"]') as Element, "list", names.id);
+
+  const source = form.at("time.source");
+  const goesOut = h("p", { class: "hint", role: "status" });
+  source?.node.querySelector(".field-what")?.append(goesOut);
+  const explain = (): void => setText(goesOut, timeSource(text(form, "time.source")));
+  source?.node.addEventListener("change", explain);
+  life.watch(form.loaded, explain);
 
   zones().then(
     (zones) => {

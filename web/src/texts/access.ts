@@ -1,14 +1,18 @@
 // Who may do what, and where the time comes from, in words.
 import type { FieldGroup } from "./settings";
 
-/** Value, name, and what would go out. */
+/** Value, name, and what goes out. */
 export const TIME_SOURCES: [string, string, string][] = [
   [
     "none",
     "Nobody",
-    "Nothing goes out. The plug does not know the time, so the schedule waits and days are not told apart.",
+    "Nothing goes out. The plug does not know the time, so the schedule waits, days are not told apart, and nothing can be reported.",
   ],
-  ["browser", "This page, while it is open", "Nothing leaves your network: the browser tells the plug its own time."],
+  [
+    "browser",
+    "This page, while it is open",
+    "Nothing leaves your network: after signing in, the browser tells the plug its own time. After a restart the plug waits for the next visit.",
+  ],
   [
     "dhcp",
     "A time server that your router names",
@@ -17,11 +21,27 @@ export const TIME_SOURCES: [string, string, string][] = [
   [
     "ntp",
     "Time servers on the Internet",
-    "The plug asks servers of pool.ntp.org: those who run them see your address, and that something there wants the time.",
+    "The plug asks servers of pool.ntp.org, or others that you name: those who run them see your address, and that something there wants the time.",
   ],
-  ["server", "A program, by the API", "Nothing goes out: a program of yours tells the time."],
+  [
+    "server",
+    "The Emoncms server",
+    "Each of its answers says what time it is there, to about a second. Nothing goes out but what is sent to it anyway.",
+  ],
 ];
-export const TIME_LATER = "The plug keeps this choice; it acts on it from a later version on.";
+
+/** What a source means, and what goes out for it. */
+export const timeSource = (value: string): string => TIME_SOURCES.find(([source]) => source === value)?.[2] ?? "";
+
+const ORIGINS: Record<string, string> = {
+  browser: "a browser",
+  dhcp: "the time server that the router names",
+  ntp: "a time server",
+  server: "the Emoncms server",
+  platform: "the computer that it runs on",
+};
+/** Who told the time last. */
+export const timeOrigin = (name: string): string => ORIGINS[name] ?? name.replaceAll("_", " ");
 
 export const ACCESS: FieldGroup = {
   id: "who",

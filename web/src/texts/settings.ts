@@ -1,7 +1,7 @@
 // Every setting in words: what it is called, what it does, its unit, and what "none" means. Ranges and defaults are the
 // plug's; it says so when it refuses one.
 import type { Field } from "../lib/form";
-import { TIME_LATER, TIME_SOURCES } from "./access";
+import { TIME_SOURCES } from "./access";
 
 export interface FieldGroup {
   id: string;
@@ -143,6 +143,21 @@ export const WIFI: FieldGroup = {
   ],
 };
 
+export const LOG: FieldGroup = {
+  id: "log",
+  title: "Log",
+  what: "What the plug keeps of its measurements, for the history and for reports.",
+  fields: [
+    {
+      path: "history.interval_s",
+      kind: "seconds",
+      unit: "s",
+      label: "One row each",
+      help: "1 to 3600 s. At 10 s the plug keeps three days, and behind them three weeks of rows of 5 minutes. Shorter rows reach back less far and wear the flash more.",
+    },
+  ],
+};
+
 export const TIME: FieldGroup = {
   id: "time",
   title: "Time and place",
@@ -164,8 +179,13 @@ export const TIME: FieldGroup = {
       path: "time.source",
       kind: "choice",
       label: "Who tells the time",
-      help: `${TIME_SOURCES.map(([, name, what]) => `${name}: ${what}`).join(" ")} ${TIME_LATER}`,
       choices: TIME_SOURCES.map(([value, name]) => [value, name]),
+    },
+    {
+      path: "time.ntp_servers",
+      kind: "text",
+      label: "Time servers",
+      help: "For “Time servers on the Internet”: up to three names or addresses, with spaces between.",
     },
     {
       path: "time.latitude_deg",

@@ -55,6 +55,13 @@ impl SimulatedClock {
         Self { elapsed: Rc::default(), speed, started_at: unix_seconds() }
     }
 
+    /// The same clock, with the time of day or, as a chip's, without it.
+    #[must_use]
+    pub fn knowing_the_time(mut self, knows: bool) -> Self {
+        self.started_at = self.started_at.filter(|_| knows);
+        self
+    }
+
     /// How many simulated seconds a real one has.
     #[must_use]
     pub fn speed(&self) -> f64 {

@@ -9,8 +9,9 @@ use embassy_sync::blocking_mutex::raw::NoopRawMutex;
 use embassy_sync::mutex::MutexGuard;
 use embedded_io_async::{ErrorType, Read, Write};
 
-use super::book::Record;
+use super::book::{Kept, Record};
 use super::gate::Outside;
+use super::mask::mask;
 use super::purpose::{Outcome, OutsideError, Place};
 use crate::limits;
 use crate::platform::{Clock, Instant, Outbound};
@@ -22,6 +23,7 @@ pub(super) struct Tally<'o, 'a, N: Outbound, C: Clock, T: Clock> {
     began: Instant,
     /// Not in the record before it ended: the beginning of the body as it is, and what of it nobody may see.
     body: Vec<u8>,
+    cut: bool,
     secrets: Vec<String>,
 }
 
@@ -37,7 +39,7 @@ impl<'o, 'a, N: Outbound, C: Clock, T: Clock> Tally<'o, 'a, N, C, T> {
             body: None,
         };
         let began = outside.timer.now();
-        Self { outside, record: Some(record), began, body: Vec::new(), secrets: Vec::new() }
+        Self { outside, record: Some(record), began, body: Vec::new(), cut: false, secrets: Vec::new() }
     }
 
     pub(super) fn succeed(&mut self) {
@@ -71,8 +73,12 @@ impl<N: Outbound, C: Clock, T: Clock> Drop for Tally<'_, '_, N, C, T> {
     fn drop(&mut self) {
         if let Some(mut record) = self.record.take() {
             record.took = self.outside.timer.now().since(self.began);
-            if !self.body.is_empty() {
-                record.body = Some(core::mem::take(&mut self.body));
+            let mut body = core::mem::take(&mut self.body);
+            if !body.is_empty() {
+                for secret in &self.secrets {
+                    mask(&mut body, self.cut, secret.as_bytes());
+                }
+                record.body = Some(Kept { bytes: body, cut: self.cut });
             }
             self.outside.ledger.borrow_mut().note(record);
         }
@@ -101,9 +107,9 @@ impl<'o, 'a, N: Outbound, C: Clock, T: Clock> Connection<'o, 'a, N, C, T> {
     pub fn body(&mut self, bytes: &[u8]) {
         let body = &mut self.tally.body;
         let room = limits::LEDGER_BODY.saturating_sub(body.len()).min(bytes.len());
-        if body.try_reserve_exact(room).is_ok() {
-            body.extend_from_slice(bytes.get(..room).unwrap_or(&[]));
-        }
+        let kept = if body.try_reserve_exact(room).is_ok() { room } else { 0 };
+        body.extend_from_slice(bytes.get(..kept).unwrap_or(&[]));
+        self.tally.cut |= kept < bytes.len();
     }
 
     /// Nobody may see this in the ledger, wherever it stands in the body.

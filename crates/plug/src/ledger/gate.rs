@@ -201,9 +201,10 @@ impl<'a, N: Outbound, C: Clock, T: Clock> Outside<'a, N, C, T> {
     }
 }
 
+/// Letters, digits and what else names and addresses are made of.
 fn place(purpose: Purpose, host: &str, port: u16) -> Result<Rc<Place>, OutsideError> {
     let fits = (1..=limits::OUTSIDE_HOST).contains(&host.len());
-    if !fits || host.bytes().any(|byte| byte.is_ascii_control() || byte == b' ') {
+    if !fits || !host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._:".contains(&byte)) {
         return Err(OutsideError::BadHost);
     }
     Ok(Rc::new(Place { host: host.into(), port, purpose, lookup: false }))

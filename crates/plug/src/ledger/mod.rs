@@ -14,9 +14,10 @@
 mod book;
 mod connection;
 mod gate;
+mod mask;
 mod purpose;
 
-pub use book::{Ledger, Record};
+pub use book::{Body, Destination, Entry, Hour, Kept, Ledger, Record, Sums};
 pub use connection::Connection;
 pub use gate::{Answered, Outside};
 pub use purpose::{Outcome, OutsideError, Place, Purpose};

@@ -3,11 +3,9 @@
 use alloc::boxed::Box;
 
 use embedded_io_async::ErrorKind;
-use serde::Serialize;
 
 /// What a connection is for. Each has a setting without which there would be none.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
     /// Rows on their way to the owner's Emoncms.
     Emoncms,
@@ -27,16 +25,6 @@ impl Purpose {
             Self::TimeServer => "time.source",
         }
     }
-
-    /// Why there are such connections, for people.
-    #[must_use]
-    pub const fn why(self) -> &'static str {
-        match self {
-            Self::Emoncms => "sends what was measured to Emoncms",
-            Self::EmoncmsTest => "tries whether Emoncms takes what is sent",
-            Self::TimeServer => "asks what time it is",
-        }
-    }
 }
 
 /// Where a connection goes.
@@ -52,9 +40,32 @@ pub struct Place {
     pub lookup: bool,
 }
 
+impl Place {
+    /// What for, in a word.
+    #[must_use]
+    pub const fn purpose(&self) -> &'static str {
+        match self.purpose {
+            _ if self.lookup => "dns",
+            Purpose::Emoncms => "emoncms",
+            Purpose::EmoncmsTest => "emoncms_test",
+            Purpose::TimeServer => "time_server",
+        }
+    }
+
+    /// Why there are such connections, for people.
+    #[must_use]
+    pub const fn why(&self) -> &'static str {
+        match self.purpose {
+            _ if self.lookup => "asks the network's name server for the address of this host",
+            Purpose::Emoncms => "sends what was measured to Emoncms",
+            Purpose::EmoncmsTest => "tries whether Emoncms takes what is sent",
+            Purpose::TimeServer => "asks what time it is",
+        }
+    }
+}
+
 /// What became of a connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// It did what it was for.
     Ok,
@@ -72,6 +83,23 @@ pub enum Outcome {
     Broken,
     /// The plug itself gave up: it was switched off, or the settings changed.
     Abandoned,
+}
+
+impl Outcome {
+    /// In a word, as programs read it.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Refused => "refused",
+            Self::BadAnswer => "bad_answer",
+            Self::NoAddress => "no_address",
+            Self::Unreachable => "unreachable",
+            Self::TimedOut => "timed_out",
+            Self::Broken => "broken",
+            Self::Abandoned => "abandoned",
+        }
+    }
 }
 
 /// Why the gate does not go on.

@@ -9,6 +9,7 @@ use heapless::String;
 use super::emoncms::{Begin, INPUT, NODE, Quantity, Transport, is_key, is_name, is_url};
 use super::field::{Field, Kind, Most, Place, Range};
 use super::schema::{AccessPointWhen, ManualUntil, PowerOn, Reading, Settings, TimeSource};
+use crate::timekeeping::servers::are_servers;
 
 /// Names of the sections, in the order in which they are written.
 pub(super) const SECTIONS: [&str; 10] = [
@@ -79,7 +80,7 @@ pub(super) fn find(section: &str, name: &str) -> Option<(usize, &'static Field)>
 }
 
 /// All fields but the calibration's, section by section.
-pub(super) static FIELDS: [Field; 66] = [
+pub(super) static FIELDS: [Field; 67] = [
     field(
         "device",
         "name",
@@ -264,7 +265,7 @@ pub(super) static FIELDS: [Field; 66] = [
                     _ => TimeSource::Server,
                 }
             },
-            words: &["none", "dhcp", "ntp", "browser", "server"],
+            words: &TimeSource::WORDS,
         },
     ),
     field(
@@ -289,6 +290,17 @@ pub(super) static FIELDS: [Field; 66] = [
     ),
     field("time", "latitude_deg", Kind::MaybeNumber(at!(time.latitude_deg), range(-90.0, 90.0))),
     field("time", "longitude_deg", Kind::MaybeNumber(at!(time.longitude_deg), range(-180.0, 180.0))),
+    field(
+        "time",
+        "ntp_servers",
+        Kind::Text {
+            get: |settings| &settings.time.ntp_servers,
+            set: |settings, text| put_boxed(&mut settings.time.ntp_servers, text),
+            check: |text, _| are_servers(text),
+            wanted: "one to three names or addresses of time servers such as \"pool.ntp.org\" with spaces between them, at \
+                     most 96 characters",
+        },
+    ),
     field("history", "interval_s", Kind::WholeSeconds(at!(history.interval_s), range(1.0, HOUR_S))),
     field("emoncms", "enabled", Kind::Flag(at!(emoncms.enabled))),
     field(

@@ -1,6 +1,7 @@
 //! The settings: one typed schema. Every field with its unit, its default and what it does; the ranges stand in
 //! `fields.rs`.
 
+use alloc::boxed::Box;
 use core::time::Duration;
 
 use heapless::{String, Vec};
@@ -322,6 +323,17 @@ pub enum TimeSource {
     Server,
 }
 
+impl TimeSource {
+    /// The words, in the order of the values.
+    pub(super) const WORDS: [&str; 5] = ["none", "dhcp", "ntp", "browser", "server"];
+
+    /// As JSON has it.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        Self::WORDS.get(self as usize).copied().unwrap_or("")
+    }
+}
+
 /// `time`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TimeSettings {
@@ -335,6 +347,8 @@ pub struct TimeSettings {
     pub latitude_deg: Option<f64>,
     /// `longitude_deg`: east is positive.
     pub longitude_deg: Option<f64>,
+    /// `ntp_servers`: up to three names or addresses, with spaces between them: who is asked where `source` is `ntp`.
+    pub ntp_servers: Box<str>,
 }
 
 impl Default for TimeSettings {
@@ -345,6 +359,7 @@ impl Default for TimeSettings {
             posix: String::try_from("UTC0").unwrap_or_default(),
             latitude_deg: None,
             longitude_deg: None,
+            ntp_servers: Box::from("pool.ntp.org"),
         }
     }
 }

@@ -45,6 +45,7 @@ time.zone must be the IANA name of a zone such as "Europe/Berlin", at most 40 ch
 time.posix must be a POSIX TZ string such as "CET-1CEST,M3.5.0,M10.5.0/3", at most 64 characters
 time.latitude_deg must be a number from -90 to 90, or null
 time.longitude_deg must be a number from -180 to 180, or null
+time.ntp_servers must be one to three names or addresses of time servers such as "pool.ntp.org" with spaces between them, at most 96 characters
 history.interval_s must be a whole number of seconds from 1 to 3600
 "#;
 

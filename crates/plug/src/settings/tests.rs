@@ -102,7 +102,7 @@ fn everything() -> Value {
             "phase_deg": -1.5, "phase_uncertainty_deg": 0.1, "current_noise_floor_a": 0.02,
             "date": 1_794_000_000_u64, "reference": "lamp of 60 W"
         },
-        "time": {"source": "dhcp", "zone": "Europe/Berlin", "posix": "CET-1CEST,M3.5.0,M10.5.0/3", "latitude_deg": -52.5, "longitude_deg": 13.4},
+        "time": {"source": "dhcp", "zone": "Europe/Berlin", "posix": "CET-1CEST,M3.5.0,M10.5.0/3", "latitude_deg": -52.5, "longitude_deg": 13.4, "ntp_servers": "192.168.1.1 ntp.example:1123"},
         "history": {"interval_s": 3600}
     })
 }
@@ -452,6 +452,7 @@ fn the_longest_settings_fit_where_they_must() {
     settings.access.hosts = vec!["h".repeat(64).as_str().try_into().unwrap(); HOSTS];
     settings.time.zone = "Z".repeat(40).as_str().try_into().unwrap();
     settings.time.posix = "Z".repeat(64).as_str().try_into().unwrap();
+    settings.time.ntp_servers = "z".repeat(96).into();
     let shown = json_length(&settings, &basis().board, Secrets::Hide);
     assert!(shown + 512 < limits::SETTINGS_BODY, "{shown} bytes");
     settings.wifi.password = Some("\"".repeat(63).as_str().try_into().unwrap());

@@ -27,7 +27,7 @@ const MOST_UNCERTAIN_S: f64 = 60.0;
 /// An answer that would move the clock by more is doubted: an hour, which a wrong time zone amounts to.
 const STEP_S: f64 = 3600.0;
 /// So many answers must agree then.
-pub(super) const AGREEING: usize = 3;
+pub(crate) const AGREEING: usize = 3;
 /// How far answers that agree may be apart, besides what each knows of itself: where hours are at stake, a minute.
 const AGREE_S: f64 = 60.0;
 /// A doubt counts no longer than that: a day.
@@ -66,6 +66,20 @@ impl Verdict {
     #[must_use]
     pub const fn agrees(self) -> bool {
         matches!(self, Self::First | Self::Moved(_) | Self::Confirmed)
+    }
+
+    /// For programs.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::First => "first",
+            Self::Moved(_) => "moved",
+            Self::Confirmed => "confirmed",
+            Self::Doubted { .. } => "doubted",
+            Self::Lesser => "lesser",
+            Self::Implausible => "implausible",
+            Self::Unwanted => "unwanted",
+        }
     }
 }
 

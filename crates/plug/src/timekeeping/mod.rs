@@ -8,19 +8,33 @@
 //! Glossary: an *answer* is what somebody says the time is; the *offset* is Unix time less the time since the start; a
 //! *step* is an answer that differs from what is held by more than an hour, and is *doubted* until others agree.
 
+pub mod asker;
+mod chance;
 pub mod date;
 mod keeper;
+pub mod ntp;
+pub mod servers;
+mod task;
 mod wall_clock;
 
-use core::cell::RefCell;
+use alloc::boxed::Box;
+use core::cell::{Cell, RefCell};
+use core::fmt;
 
 use embassy_sync::blocking_mutex::raw::NoopRawMutex;
 use embassy_sync::signal::Signal;
 
+pub use chance::SEED;
+pub(crate) use keeper::AGREEING;
 pub use keeper::{Doubt, Quality, Timekeeper, Verdict};
+pub use task::{ask, publish};
 pub use wall_clock::{Offset, WallClock};
 
+use crate::ledger::OutsideError;
 use crate::platform::Instant;
+use crate::settings::schema::TimeSource;
+use crate::state::State;
+use ntp::NtpError;
 
 /// Who says what time it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,24 +84,130 @@ pub struct Answer {
     pub at: Instant,
 }
 
-/// What `run_rest` knows of the time: part of [`State`](crate::state::State).
+/// Why asking a time server was of no use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AskError {
+    /// It was not reached.
+    Outside(OutsideError),
+    /// Its answer is not believed.
+    Ntp(NtpError),
+    /// No clock says that.
+    Implausible,
+}
+
+impl From<OutsideError> for AskError {
+    fn from(error: OutsideError) -> Self {
+        Self::Outside(error)
+    }
+}
+
+impl From<NtpError> for AskError {
+    fn from(error: NtpError) -> Self {
+        Self::Ntp(error)
+    }
+}
+
+impl AskError {
+    /// For programs.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Outside(OutsideError::BadHost | OutsideError::NoAddress) => "no_address",
+            Self::Outside(OutsideError::Unreachable | OutsideError::Broken) => "unreachable",
+            Self::Outside(OutsideError::TimedOut) => "timed_out",
+            Self::Ntp(NtpError::Malformed | NtpError::NotOurs) => "bad_answer",
+            Self::Ntp(NtpError::NotSynchronized) => "not_synchronized",
+            Self::Ntp(NtpError::TooUncertain) => "too_uncertain",
+            Self::Ntp(NtpError::KissRate) => "asked_too_often",
+            Self::Ntp(NtpError::KissDenied) => "denied",
+            Self::Implausible => "implausible",
+        }
+    }
+}
+
+/// For people.
+impl fmt::Display for AskError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let words = match self {
+            Self::Outside(error) => return error.fmt(formatter),
+            Self::Ntp(NtpError::Malformed) => "this is no answer of a time server",
+            Self::Ntp(NtpError::NotOurs) => "its answer is to another question",
+            Self::Ntp(NtpError::NotSynchronized) => "its own clock is not set",
+            Self::Ntp(NtpError::TooUncertain) => "its own clock may be more than a second off",
+            Self::Ntp(NtpError::KissRate) => "it does not want to be asked so often",
+            Self::Ntp(NtpError::KissDenied) => "it does not want to be asked",
+            Self::Implausible => "its time is before 2025 or after 2099",
+        };
+        formatter.write_str(words)
+    }
+}
+
+/// The last question to a time server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Asked {
+    /// Who was asked.
+    pub server: Box<str>,
+    /// Why that was of no use; `None`: it was.
+    pub error: Option<AskError>,
+    /// When.
+    pub at: Instant,
+}
+
+/// What `run_rest` knows of the time: part of [`State`].
 pub struct Timekeeping {
     /// What is believed.
     pub keeper: RefCell<Timekeeper>,
-    /// It is believed anew.
-    pub(crate) changed: Signal<NoopRawMutex, ()>,
+    /// The last question; `None` before the first one to those that are to be asked now.
+    pub asked: RefCell<Option<Asked>>,
+    /// When the next one is due; `None`: nobody is to be asked, or there is no network.
+    pub next_question: Cell<Option<Instant>>,
+    /// Something was said.
+    changed: Signal<NoopRawMutex, ()>,
 }
 
 impl Timekeeping {
     /// Nobody has said anything.
     #[must_use]
     pub const fn new() -> Self {
-        Self { keeper: RefCell::new(Timekeeper::new()), changed: Signal::new() }
+        Self {
+            keeper: RefCell::new(Timekeeper::new()),
+            asked: RefCell::new(None),
+            next_question: Cell::new(None),
+            changed: Signal::new(),
+        }
     }
 }
 
 impl Default for Timekeeping {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+impl State {
+    /// Takes what somebody says the time is. What is believed of it holds for everybody a moment later. `Date` headers
+    /// count only where the settings name them as the source.
+    pub fn offer_time(&self, answer: Answer) -> Verdict {
+        if answer.source == Source::Server && self.settings.borrow().time.source != TimeSource::Server {
+            return Verdict::Unwanted;
+        }
+        let verdict = self.timekeeping.keeper.borrow_mut().handle(answer);
+        self.timekeeping.changed.signal(());
+        verdict
+    }
+
+    /// Whether a `Date` header would be welcome that nothing else brings: the settings name the server as the source,
+    /// and nobody said what time it is.
+    #[must_use]
+    pub fn waits_for_date(&self) -> bool {
+        let keeper = self.timekeeping.keeper.borrow();
+        let known = keeper.is_of_platform() || keeper.offset_s().is_some();
+        !known && self.settings.borrow().time.source == TimeSource::Server
+    }
+
+    /// The time server that the joined network named (DHCP option 42).
+    #[must_use]
+    pub fn time_server(&self) -> Option<core::net::Ipv4Addr> {
+        self.wifi.borrow().as_ref()?.address?.time_server
     }
 }

@@ -1,4 +1,4 @@
-//! Whole numbers in the query of an address.
+//! What stands in the query of an address: whole numbers, and words.
 
 use picoserve::request::RequestParts;
 
@@ -24,15 +24,19 @@ impl Parameter {
     }
 
     fn find(&self, query: &str) -> Result<Option<usize>, Problem> {
-        let mut named = query.split('&').filter_map(|parameter| {
-            let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
-            (name == self.name).then_some(value)
-        });
-        let Some(value) = named.next() else { return Ok(None) };
+        let Some(value) = text(query, self.name) else { return Ok(None) };
         let number = value.parse().ok().filter(|number| (self.least..=self.most).contains(number));
         let wrong = Problem::BadParameter { name: self.name, wanted: self.wanted };
         number.map(Some).ok_or(wrong)
     }
+}
+
+/// What a parameter is given as.
+pub(super) fn text<'q>(query: &'q str, name: &str) -> Option<&'q str> {
+    query.split('&').find_map(|parameter| {
+        let (named, value) = parameter.split_once('=').unwrap_or((parameter, ""));
+        (named == name).then_some(value)
+    })
 }
 
 #[cfg(test)]

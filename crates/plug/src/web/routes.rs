@@ -129,7 +129,10 @@ pub(super) enum Handler {
     Tokens,
     Token,
     Setup,
+    Time,
     Wifi,
+    Ledger,
+    History,
     OpenApi,
     Metrics,
     Page(Asset),
@@ -153,9 +156,12 @@ const LOOK: &[(Method, Who)] = &[(Method::Get, Who::Anyone)];
 const READ_OPEN: &[(Method, Who)] = &[(Method::Get, Who::Open)];
 /// What tells more of the house than its load.
 const READ: &[(Method, Who)] = &[(Method::Get, Who::Read)];
+/// Where the plug goes and what it says there is for the owner alone.
+const READ_ADMIN: &[(Method, Who)] = &[(Method::Get, Who::Admin)];
 const POST_CONTROL: &[(Method, Who)] = &[(Method::Post, Who::Control)];
 const POST_ADMIN: &[(Method, Who)] = &[(Method::Post, Who::Admin)];
 const RELAY: &[(Method, Who)] = &[(Method::Get, Who::Open), (Method::Put, Who::Control)];
+const TIME: &[(Method, Who)] = &[(Method::Get, Who::Read), (Method::Post, Who::Control)];
 const SETTINGS: &[(Method, Who)] = &[(Method::Get, Who::Read), (Method::Patch, Who::Admin)];
 
 const SESSION: &[(Method, Who)] =
@@ -206,7 +212,10 @@ pub const ROUTES: &[Route] = &[
     route("/api/v1/password", PASSWORD, Handler::Password, "sets another password"),
     route("/api/v1/tokens", TOKENS, Handler::Tokens, "what programs show instead of the password"),
     route("/api/v1/tokens/{number}", DELETE_ADMIN, Handler::Token, "one of them"),
+    route("/api/v1/time", TIME, Handler::Time, "the time of day, who said it and how sure it is; saying it"),
     route("/api/v1/wifi", READ, Handler::Wifi, "the radio: which network, how well, why not"),
+    route("/api/v1/ledger", READ_ADMIN, Handler::Ledger, "what left the plug: where to, when, why"),
+    route("/api/v1/history", READ, Handler::History, "what was measured, over days and weeks"),
     route("/api/v1/openapi.json", READ_OPEN, Handler::OpenApi, "this interface, for machines"),
     route("/metrics", READ_OPEN, Handler::Metrics, "the numbers, for Prometheus"),
     route("/", LOOK, Handler::Page(Asset::Index), "the plug's page"),

@@ -15,15 +15,17 @@ use super::core_desk::CoreDesk;
 use super::crowd::Stay;
 use super::doors::{self, Caller, Entry, Peer};
 use super::events::Seat;
+use super::flow::{self, Flow};
 use super::host::split_target;
+use super::ledger::LedgerPage;
 use super::problem::Problem;
-use super::reply::{Budget, Reply};
+use super::reply::{Budget, Draft, Reply};
 use super::routes::{Handler, Route, find};
 use super::socket::Exchange;
 use super::trips::{self, TripRecording};
 use super::{
-    Plug, api, assets, control, energy, events, metrics, password, relay_log, relay_request, session,
-    settings, setup, tokens, waveform, wifi,
+    Plug, api, assets, control, energy, events, history, metrics, password, relay_log, relay_request,
+    session, settings, setup, time, tokens, waveform, wifi,
 };
 use crate::apart::apart;
 use crate::core::claims::Wish;
@@ -41,11 +43,12 @@ pub(super) struct Site<'a, C, N, M: RawMutex> {
     pub(super) peer: Peer,
 }
 
-/// What is answered: a body of known length, the live stream, or what comes in pieces out of the flash.
+/// What is answered: a body of known length, the live stream, or what comes in pieces, of known length and not.
 enum Outcome<'a> {
     Reply(Reply<'a>),
     Events(Seat<'a>),
     Trip(TripRecording<'a>),
+    Flow(Flow, Draft<'a>),
 }
 
 impl<C: Clock, N: Clock, M: RawMutex> PathRouterService for Site<'_, C, N, M> {
@@ -77,6 +80,9 @@ impl<C: Clock, N: Clock, M: RawMutex> PathRouterService for Site<'_, C, N, M> {
             Outcome::Events(seat) => {
                 // Most workers never have a stream: its future (2 KB) is not part of theirs.
                 apart(|| events::send(self, seat, head_only, body_connection, writer)).await
+            }
+            Outcome::Flow(flow, draft) => {
+                apart(|| flow::send(self, (flow, draft), head_only, body_connection, writer)).await
             }
             Outcome::Trip(recording) => {
                 apart(|| trips::send(self, recording, head_only, body_connection, writer)).await
@@ -167,11 +173,23 @@ impl<'a, C: Clock, N: Clock, M: RawMutex> Site<'a, C, N, M> {
                 Box::pin(self.keys(route.handler, caller, parts, body)).await
             }
             Handler::Wifi => wifi::wifi(self),
+            Handler::Ledger => return self.flow(Flow::Ledger(LedgerPage::new())),
+            Handler::History => {
+                let page = Box::pin(history::history(self, parts)).await?;
+                return self.flow(Flow::History(page));
+            }
+            Handler::Time if parts.method() == "POST" => Box::pin(time::tell(self, parts, body)).await,
+            Handler::Time => time::show(self, None),
             Handler::OpenApi => Ok(api::openapi()),
             Handler::Metrics => metrics::metrics(self),
             Handler::Page(asset) => Ok(assets::page(self.tags, asset, parts)),
         };
         reply.map(Outcome::Reply)
+    }
+
+    /// An answer in pieces; each has the same memory.
+    fn flow(&self, flow: Flow) -> Result<Outcome<'a>, Problem> {
+        Draft::new(self.budget, limits::DOWNLOAD_PIECE).map(|draft| Outcome::Flow(flow, draft))
     }
 
     /// What has to do with who gets in.

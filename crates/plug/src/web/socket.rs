@@ -51,6 +51,8 @@ pub(super) struct Exchange {
     handled: Cell<bool>,
     /// The next flush only separates head and body of one answer.
     hold_flush: Cell<bool>,
+    /// Nothing is written any more.
+    given_up: Cell<bool>,
     /// When the answer at hand must be out.
     deadline: Cell<Option<Instant>>,
     /// A request was answered already: the client has what it came for.
@@ -65,6 +67,7 @@ impl Exchange {
             ended: Cell::new(false),
             handled: Cell::new(false),
             hold_flush: Cell::new(false),
+            given_up: Cell::new(false),
             deadline: Cell::new(None),
             answered: Cell::new(false),
         }
@@ -86,6 +89,12 @@ impl Exchange {
     /// Moves the moment at which what is being written must be out.
     pub(super) fn extend(&self, deadline: Instant) {
         self.deadline.set(Some(deadline));
+    }
+
+    /// Nothing more is written to this client: what it has is not the whole, and it shall see that.
+    pub(super) fn give_up(&self) {
+        self.ended.set(true);
+        self.given_up.set(true);
     }
 
     /// Head and body of the next answer go out together.
@@ -329,6 +338,7 @@ impl<W: Write, C: Clock> WriteHalf<'_, W, C> {
 
 fn check<E, C: Clock>(exchange: &Exchange, clock: &C) -> Result<(), SocketError<E>> {
     match exchange.deadline.get() {
+        _ if exchange.given_up.get() => Err(SocketError::Given),
         Some(deadline) if clock.now() > deadline => Err(SocketError::Given),
         _ => Ok(()),
     }

@@ -41,7 +41,7 @@ struct AccessPoint<'a> {
 }
 
 /// `192.168.4.1`. An answer has room for it without allocating.
-fn dotted<S: Serializer>(address: &Option<Ipv4Addr>, serializer: S) -> Result<S::Ok, S::Error> {
+pub(super) fn dotted<S: Serializer>(address: &Option<Ipv4Addr>, serializer: S) -> Result<S::Ok, S::Error> {
     match address {
         Some(address) => serializer.collect_str(address),
         None => serializer.serialize_none(),

@@ -11,6 +11,7 @@
 )]
 
 pub(crate) mod digest;
+pub(crate) mod history;
 
 use std::cell::{Cell, RefCell};
 use std::io::{Read, Write};
@@ -40,6 +41,8 @@ use plug::core::claims::{
 use plug::core::guard::Guard;
 use plug::core::schedule::ScheduleStatus;
 use plug::defaults::Defaults;
+use plug::history::Row as HistoryRow;
+use plug::ledger::{Kept as LedgerBody, Outcome, Place, Purpose, Record};
 use plug::limits;
 use plug::platform::{self, Identity};
 use plug::settings::{self, Basis, Hardware, Settings, SettingsStore};
@@ -211,6 +214,8 @@ pub(crate) struct Kept {
     pub(crate) trips: Vec<(Trip, Vec<Pair>)>,
     pub(crate) days: Vec<Row>,
     pub(crate) months: Vec<Row>,
+    /// Oldest first.
+    pub(crate) history: Vec<HistoryRow>,
 }
 
 impl Kept {
@@ -232,7 +237,7 @@ impl Kept {
             }),
             Query::Days => Found::Rows(self.days.clone()),
             Query::Months => Found::Rows(self.months.clone()),
-            _ => Found::Nothing,
+            asked => history::find(&self.history, asked),
         }
     }
 }
@@ -317,7 +322,19 @@ impl Plug {
                 trips: vec![trip(2, 2000), trip(1, 100)],
                 days: (0..40).map(|back| row(20_775 - back)).collect(),
                 months: (0..14).map(|back| row(20_775 - 30 * back)).collect(),
+                history: history::rows(1_794_999_000, 100),
             }));
+            let host = "emon.example.org".into();
+            let place = Place { host, port: 80, purpose: Purpose::Emoncms, lookup: false };
+            inside.state.ledger.borrow_mut().note(Record {
+                place: place.into(),
+                began: platform::Instant::from_start(Duration::from_secs(1)),
+                took: Duration::from_millis(150),
+                bytes_out: 300,
+                bytes_in: 200,
+                outcome: Outcome::Ok,
+                body: Some(LedgerBody { bytes: b"data=[]".to_vec(), cut: false }),
+            });
             let guard = Guard::new(basis().hardware);
             inside.state.put_protection(guard.status(Moment::default()));
         });
@@ -934,11 +951,35 @@ pub(crate) fn read_response(stream: &mut TcpStream, head_only: bool) -> Option<R
         lines.take_while(|line| !line.is_empty()).map(|line| split(line).unwrap()).collect();
     let mut response = Response { status, headers, body: Vec::new() };
     let length = response.header("Content-Length").map(|length| length.parse::<usize>().unwrap());
-    if !head_only && status != 304 {
+    if !head_only && response.header("Transfer-Encoding") == Some("chunked") {
+        assert!(length.is_none(), "chunks say their length themselves");
+        response.body = chunks(stream).expect("the last chunk");
+    } else if !head_only && status != 304 {
         response.body = vec![0; length.expect("every answer but a stream has its length")];
         stream.read_exact(&mut response.body).unwrap();
     }
     Some(response)
+}
+
+/// A body in chunks (RFC 9112 §7.1); `None` if the last one is missing.
+pub(crate) fn chunks(stream: &mut TcpStream) -> Option<Vec<u8>> {
+    let mut body = Vec::new();
+    loop {
+        let mut line = Vec::new();
+        while !line.ends_with(b"\r\n") {
+            let mut byte = [0];
+            stream.read_exact(&mut byte).ok()?;
+            line.push(byte[0]);
+        }
+        let length = usize::from_str_radix(std::str::from_utf8(&line).unwrap().trim_end(), 16).unwrap();
+        let mut chunk = vec![0; length + 2];
+        stream.read_exact(&mut chunk).ok()?;
+        assert_eq!(chunk.split_off(length), b"\r\n");
+        if length == 0 {
+            return Some(body);
+        }
+        body.extend(chunk);
+    }
 }
 
 /// What comes until `text` does; it must come.

@@ -37,6 +37,7 @@ use plug::platform::{Clock, Identity, Machine, Memory, NoButton, NoLed, Random, 
 use plug::settings::{Basis, Hardware};
 use plug::starts;
 use plug::state::State;
+use plug::timekeeping::WallClock;
 use plug::update::NoSlots;
 use static_cell::{ConstStaticCell, StaticCell};
 
@@ -184,14 +185,14 @@ async fn application(stack: Stack<'static>) -> ! {
     let storage = Storage { voltage, current };
     let front_end = samples::front_end();
     let Ok(mut meter) = Meter::new(front_end, samples::calibration(), storage) else { exit(false) };
-    let clock = EmbassyClock;
+    let link: &Link<NoopRawMutex> = LINK.init(Link::new());
+    let clock = WallClock::new(&EmbassyClock, &link.time);
     // The recording flows from its first sample on, as on the PC that it is compared with.
     let mut core = Core::kept_on(HARDWARE, clock.now());
     let now = Moment { instant: clock.now(), time: None };
     let state = STATE.init(State::new(core.relay_status(now, None), samples::calibration()));
     let basis =
         Basis { hardware: HARDWARE, board: samples::calibration(), zone: |text| Zone::parse(text).is_ok() };
-    let link = LINK.init(Link::new());
     let identity = identity();
     let closed = Cell::new(true);
     let (mut recording, mut relay) = (Recording::new(&closed), VirtRelay(&closed));

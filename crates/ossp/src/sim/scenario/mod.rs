@@ -178,6 +178,13 @@ impl Scenario {
         !settings.event.button.is_empty()
     }
 
+    /// Whether the plug knows the time of day by itself, as a PC does and a chip does not.
+    #[must_use]
+    pub fn knows_the_time(&self) -> bool {
+        let (Origin::Model(settings) | Origin::Wave(_, settings)) = &self.origin;
+        settings.clock.known
+    }
+
     /// Something that the user should know although it is no error: that a long recording was cut.
     #[must_use]
     pub fn notice(&self) -> Option<String> {

@@ -121,6 +121,16 @@ settings! {
         load: Loads = Loads::default(),
         /// What happens.
         event: Events = Events::default(),
+        /// The plug's own clock.
+        clock: Clock = Clock::default(),
+    }
+}
+
+settings! {
+    /// The plug's own clock.
+    Clock {
+        /// Whether it knows the time of day. A chip's does not: it must be told.
+        known: bool = true,
     }
 }
 

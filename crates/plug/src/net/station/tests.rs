@@ -6,8 +6,12 @@ use crate::platform::Security;
 use alloc::vec::Vec;
 use core::net::Ipv4Addr;
 
-const ADDRESS: Address =
-    Address { ip: Ipv4Addr::new(10, 0, 0, 7), prefix: 24, gateway: Some(Ipv4Addr::new(10, 0, 0, 1)) };
+const ADDRESS: Address = Address {
+    ip: Ipv4Addr::new(10, 0, 0, 7),
+    prefix: 24,
+    gateway: Some(Ipv4Addr::new(10, 0, 0, 1)),
+    time_server: None,
+};
 
 fn known() -> Credentials {
     Credentials { ssid: "home".try_into().unwrap(), password: Some("eight888".try_into().unwrap()) }

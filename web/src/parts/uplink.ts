@@ -1,0 +1,192 @@
+// How the sending to Emoncms stands, and one request to see what comes back.
+import { api, NoAnswer } from "../api/client";
+import { plug } from "../api/plug";
+import type { Uplink, UplinkTest } from "../api/types";
+import { type Child, h, setAttribute, setText } from "../lib/dom";
+import { decimal, duration, moment, sentence } from "../lib/format";
+import type { Lifetime, Signal } from "../lib/signal";
+import { adviceFor, uplinkState } from "../texts/report";
+import { poll } from "./poll";
+
+const EVERY_MS = 5000;
+
+const rows = (count: number): string => `${decimal(count, 0)} ${count === 1 ? "row" : "rows"}`;
+const ago = (time: number): string => `${moment(time)} (${duration(Date.now() / 1000 - time)} ago)`;
+
+/** What is to be known of the sending, as terms and words. */
+export function uplinkFacts(uplink: Uplink): [string, Child][] {
+  const { queued, oldest_queued: oldest, last_error: error, rate_rows_per_s: rate, catch_up_s: left } = uplink;
+  const facts: [string, Child][] = [
+    ["To", uplink.url && `${uplink.url}, as node ${uplink.node}, ${uplink.transport}`],
+    [
+      "Waiting",
+      queued === 0 ? "nothing" : `${rows(queued)}${oldest === null ? "" : `, the oldest of ${moment(oldest)}`}`,
+    ],
+    [
+      "Catching up",
+      left && queued > 1 ? `${duration(left)} to go${rate ? `, at ${decimal(rate, 0)} rows a second` : ""}` : null,
+    ],
+    ["Last success", uplink.last_success === null ? "none since the start" : ago(uplink.last_success)],
+    ["Sent since the start", rows(uplink.sent_rows)],
+    [
+      "Last refusal",
+      error && [
+        `${sentence(error.message)} `,
+        error.server_said ? ["The server said: ", h("q", {}, error.server_said), ". "] : null,
+        error.time === null ? null : h("span", { class: "hint" }, ago(error.time)),
+      ],
+    ],
+    ["Next try", uplink.next_attempt_s && error ? `in ${duration(uplink.next_attempt_s)}` : null],
+    [
+      "Set aside",
+      uplink.set_aside > 0 ? `${rows(uplink.set_aside)} that the server refused; all others went on` : null,
+    ],
+    ["Lost", uplink.dropped > 0 ? `${rows(uplink.dropped)}: the log was full before the server took them` : null],
+  ];
+  return facts.filter(([, content]) => content !== null && content !== "" && content !== 0);
+}
+
+/** Of the rows that waited when this page first saw it, how many went. */
+function progress(): { node: HTMLElement; show: (uplink: Uplink) => void } {
+  const fill = h("i");
+  const node = h(
+    "div",
+    { "class": "meter", "role": "progressbar", "aria-label": "Catching up", "aria-valuemin": 0, "aria-valuemax": 100 },
+    fill,
+  );
+  let most = 0;
+  return {
+    node,
+    show({ state, queued }) {
+      const busy = state === "catching_up";
+      most = busy ? Math.max(most, queued) : 0;
+      setAttribute(node, "hidden", !busy);
+      const done = most > 0 ? Math.round(100 * (1 - queued / most)) : 0;
+      setAttribute(node, "aria-valuenow", done);
+      fill.style.width = `${done}%`;
+    },
+  };
+}
+
+const conflictText = (conflict: Uplink["conflict"]): string =>
+  typeof conflict === "string"
+    ? conflict
+    : conflict && typeof conflict === "object" && "message" in conflict
+      ? String(conflict.message)
+      : "The server has rows for this node that this plug has not sent: is there another plug on it?";
+
+/** `saved` rises when settings were loaded or stored. */
+export function uplinkCard(life: Lifetime, saved: Signal<number>): HTMLElement {
+  const headline = h("p", { class: "uplink-state", role: "status" }, "Asking the plug…");
+  const conflict = h("div", { class: "alert warn", role: "alert", hidden: true });
+  const facts = h("dl", { class: "facts" });
+  const bar = progress();
+  const draw = (uplink: Uplink): void => {
+    const [words, mood] = uplinkState(uplink.state);
+    setText(headline, uplink.configured ? words : "Not set up yet: nothing is sent. Say below where to.");
+    setAttribute(headline, "data-mood", uplink.configured ? mood : "note");
+    setAttribute(conflict, "hidden", uplink.conflict === null);
+    if (uplink.conflict !== null)
+      conflict.replaceChildren(h("p", {}, h("strong", {}, "Conflict. "), sentence(conflictText(uplink.conflict))));
+    bar.show(uplink);
+    const items = uplink.configured ? uplinkFacts(uplink) : [];
+    facts.replaceChildren(...items.map(([term, content]) => h("div", {}, h("dt", {}, term), h("dd", {}, content))));
+  };
+  const card = h(
+    "section",
+    { "class": "card", "aria-labelledby": "uplink-title" },
+    h("h2", { id: "uplink-title" }, "How it stands"),
+    headline,
+    bar.node,
+    conflict,
+    facts,
+  );
+  const { poke } = poll(
+    life,
+    card,
+    EVERY_MS,
+    () => plug.link.value.state !== "gone",
+    async () => {
+      try {
+        draw(await api.uplink());
+      } catch (error) {
+        if (!(error instanceof NoAnswer)) setText(headline, (error as Error).message);
+      }
+    },
+  );
+  life.watch(saved, (count) => count > 1 && poke());
+  return card;
+}
+
+const headerLines = (headers: Record<string, string>): string =>
+  Object.entries(headers)
+    .map(([name, value]) => `${name}: ${value}`)
+    .join("\n");
+
+const raw = (title: string, text: string): Node[] => [
+  h("h3", {}, title),
+  h("pre", { class: "raw", tabindex: 0 }, text),
+];
+
+/** Exactly what went out and what came back. */
+function testResult({ sent, received, verdict, took_s: took }: UplinkTest): Node {
+  const advice = adviceFor(verdict.code);
+  const took_text = took === null ? "" : ` It took ${decimal(took, 2)} s.`;
+  return h(
+    "div",
+    {},
+    h(
+      "p",
+      { "class": "uplink-state", "data-mood": verdict.ok ? "good" : "danger" },
+      `${sentence(verdict.message)}${took_text}`,
+    ),
+    advice && h("p", {}, h("strong", {}, "What to do: "), advice),
+    sent && raw("What was sent", `${sent.method} ${sent.url}\n${headerLines(sent.headers)}\n\n${sent.body}`),
+    sent?.plaintext && raw("Which is, before encryption", sent.plaintext),
+    sent &&
+      raw(
+        "What came back",
+        received
+          ? `Status ${received.status}\n${headerLines(received.headers)}\n\n${received.body || "(nothing)"}`
+          : "Nothing.",
+      ),
+  );
+}
+
+/** `unsaved` tells whether something typed is not in force yet. */
+export function testCard(unsaved: () => boolean): HTMLElement {
+  const result = h("div", { role: "status" });
+  const problem = h("p", { class: "problem", role: "alert" });
+  const button = h("button", { type: "button", class: "small", onclick: () => void run() }, "Send one row now");
+  const run = async (): Promise<void> => {
+    setText(problem, "");
+    if (unsaved()) {
+      setText(problem, "Save first: the plug tests what is saved.");
+      return;
+    }
+    setAttribute(button, "disabled", true);
+    result.replaceChildren(h("p", { class: "hint" }, "The plug asks the server…"));
+    try {
+      const answer = await api.testUplink();
+      result.replaceChildren(...(answer ? [testResult(answer)] : []));
+    } catch (error) {
+      result.replaceChildren();
+      setText(problem, (error as Error).message);
+    } finally {
+      setAttribute(button, "disabled", false);
+    }
+  };
+  return h(
+    "section",
+    { "class": "card settings", "aria-labelledby": "test-title" },
+    h("h2", { id: "test-title" }, "Test"),
+    h(
+      "p",
+      { class: "hint" },
+      "One real request with the newest row. You see exactly what was sent, without the key, and what came back.",
+    ),
+    h("p", { class: "tools" }, button),
+    problem,
+    result,
+  );
+}
