@@ -201,8 +201,17 @@ mod tests {
 
     #[test]
     fn only_32_digits_are_a_key() {
-        assert_eq!(key_bytes("000102030405060708090A0b0c0d0e0f"), Some(core::array::from_fn(|index| index as u8)));
-        for key in ["", "00", "000102030405060708090a0b0c0d0e0", "000102030405060708090a0b0c0d0e0f0", "g00102030405060708090a0b0c0d0e0f"] {
+        assert_eq!(
+            key_bytes("000102030405060708090A0b0c0d0e0f"),
+            Some(core::array::from_fn(|index| index as u8))
+        );
+        for key in [
+            "",
+            "00",
+            "000102030405060708090a0b0c0d0e0",
+            "000102030405060708090a0b0c0d0e0f0",
+            "g00102030405060708090a0b0c0d0e0f",
+        ] {
             assert_eq!(key_bytes(key), None, "{key}");
         }
     }
