@@ -3,13 +3,13 @@
 use embassy_executor::Spawner;
 use embassy_net::{Config, Ipv4Cidr, Runner, Stack, StackResources, StaticConfigV4};
 use esp_radio::wifi::Interface;
-use ossp_embassy::{Listener, Pool};
+use ossp_embassy::{Listener, Pool, WAY_OUT_SOCKETS};
 use plug::limits;
 use plug::platform::Random;
 use static_cell::{ConstStaticCell, StaticCell};
 
-/// A socket for each web worker, DHCP's, DNS's; and one for the way out (Emoncms).
-const STATION_SOCKETS: usize = limits::WEB_WORKERS + 3;
+/// A socket for each web worker, DHCP's, and the way out.
+const STATION_SOCKETS: usize = limits::WEB_WORKERS + 1 + WAY_OUT_SOCKETS;
 /// Web workers that may wait on the access point at once: half of them, the others stay with the joined network.
 const ACCESS_POINT_ROOM: usize = limits::WEB_WORKERS / 2;
 /// A socket for each of them, and the DHCP server's.

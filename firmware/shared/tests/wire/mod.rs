@@ -8,7 +8,7 @@ use std::task::{Context, Waker};
 use embassy_net::{Config, Ipv4Address, Ipv4Cidr, Runner, Stack, StackResources, StaticConfigV4};
 use embassy_net_driver::{Capabilities, Driver, HardwareAddress, LinkState, RxToken, TxToken};
 
-/// Sockets of each stack.
+/// Sockets of each stack, beside its resolver's.
 pub(crate) const SOCKETS: usize = 16;
 
 #[derive(Default)]
@@ -113,9 +113,9 @@ impl Network {
             let config = Config::ipv4_static(StaticConfigV4 {
                 address: Ipv4Cidr::new(Ipv4Address::new(10, 0, number, host), 24),
                 gateway: None,
-                dns_servers: Default::default(),
+                dns_servers: [Ipv4Address::new(10, 0, number, 2)].into_iter().collect(),
             });
-            let resources = Box::leak(Box::new(StackResources::<SOCKETS>::new()));
+            let resources = Box::leak(Box::new(StackResources::<{ SOCKETS + 1 }>::new()));
             embassy_net::new(card, config, resources, u64::from(number) << 8 | u64::from(host))
         };
         let (plug, plug_runner) = start(1, &to_plug, &to_client);
