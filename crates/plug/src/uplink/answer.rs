@@ -192,12 +192,7 @@ impl Answer {
     pub const fn may_have_stored(self) -> bool {
         matches!(
             self,
-            Self::NoAnswer
-                | Self::Broken
-                | Self::ServerFault
-                | Self::Unexpected
-                | Self::Refused
-                | Self::Busy
+            Self::NoAnswer | Self::Broken | Self::ServerFault | Self::Unexpected | Self::Refused | Self::Busy
         )
     }
 }
