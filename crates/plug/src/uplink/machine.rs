@@ -576,3 +576,6 @@ impl Machine {
 fn step(job: &Job) -> u32 {
     job.send_every_s.max(job.interval_s).max(1).into()
 }
+
+#[cfg(test)]
+mod tests;
