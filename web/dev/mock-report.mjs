@@ -16,6 +16,8 @@ const COLUMNS = [
   "energy_export_wh",
   "measured",
   "relay",
+  "interval_s",
+  "quality",
 ];
 const MOST_ROWS = 500;
 const HOUR_S = 3600;
@@ -104,12 +106,14 @@ export class History {
       0,
       Math.min(1, measured),
       true,
+      step,
+      "uncalibrated",
     ];
   }
 
   /** A start that never learned the time. */
   boot(number, query) {
-    const { boot: _, ...page } = this.page(new URLSearchParams());
+    const { unplaced: _, ...page } = this.page(new URLSearchParams());
     const start = Number(query.get("start") ?? 0);
     const end = Number(query.get("end") ?? 5230);
     const rows = page.rows.map((row, n) => [10 * (n + 1), ...row.slice(1)]).filter(([at]) => at > start && at <= end);

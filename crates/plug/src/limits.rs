@@ -236,9 +236,11 @@ pub const TIME_POLL: Duration = Duration::from_secs(3600);
 pub const TIME_FIRST: Duration = Duration::from_secs(2);
 /// First pause after a question that was of no use: the least of RFC 4330 §10.
 pub const TIME_RETRY: Duration = Duration::from_secs(15);
-/// Pause before the next server is asked about a step that the one before wants: NTP's shortest usual interval.
+/// Pause before the next server is asked where one alone is not to be believed: NTP's shortest usual interval.
 pub const TIME_DOUBT: Duration = Duration::from_secs(64);
 /// Longest pause for a server that wants fewer questions: it may be meant for a moment only.
 pub const TIME_SLOWEST: Duration = Duration::from_secs(86_400);
 /// How often the settings and the network are looked at for where the time comes from: nobody waits for it longer.
 pub const TIME_LOOK: Duration = Duration::from_secs(2);
+/// How often a restart looks whether the history has taken its last row: writing it takes a few milliseconds.
+pub const HISTORY_LOOK: Duration = Duration::from_millis(20);
