@@ -3,7 +3,7 @@
 //! ```text
 //!              set(servers)           asked, and it agrees: an hour, then the next server
 //!   Nobody ----------------> Due <-------------------------------------------------------+
-//!                             |       it wants a step: a minute, then the next server    |
+//!                             |       one more should be heard: a minute, then the next   |
 //!                             +----------------------------------------------------------+
 //!                             |       no use: a pause that doubles up to an hour, then the next server
 //!                             +----------------------------------------------------------+
@@ -22,8 +22,8 @@ use crate::platform::Instant;
 pub enum Outcome {
     /// The clock is as the server says.
     Agrees,
-    /// The server wants a step that nobody believes yet.
-    Doubted,
+    /// One more should be heard: it was the first answer at all, or the server wants a step that nobody believes yet.
+    Unsure,
     /// No answer, or none that is believed.
     Failed,
     /// The server does not want to be asked so often.
@@ -107,21 +107,21 @@ impl Asker {
     pub fn handle(&mut self, now: Instant, index: usize, outcome: Outcome, chance: f64) {
         let pause = match outcome {
             Outcome::Agrees => limits::TIME_POLL,
-            Outcome::Doubted => limits::TIME_DOUBT,
+            Outcome::Unsure => limits::TIME_DOUBT,
             Outcome::Failed | Outcome::Slower | Outcome::Denied => {
                 limits::TIME_RETRY.saturating_mul(1 << self.failures.min(16)).min(limits::TIME_POLL)
             }
         };
         if let Some(manners) = self.manners.get_mut(index) {
             match outcome {
-                Outcome::Agrees | Outcome::Doubted => *manners = Manners::default(),
+                Outcome::Agrees | Outcome::Unsure => *manners = Manners::default(),
                 Outcome::Slower => manners.slow_down(now),
                 Outcome::Denied => manners.denied = true,
                 Outcome::Failed => {}
             }
         }
         self.failures = match outcome {
-            Outcome::Agrees | Outcome::Doubted => 0,
+            Outcome::Agrees | Outcome::Unsure => 0,
             _ => self.failures.saturating_add(1),
         };
         self.next = index + 1;
@@ -193,13 +193,10 @@ mod tests {
     }
 
     #[test]
-    fn what_is_doubted_is_asked_again_after_a_minute() {
+    fn where_one_more_should_be_heard_it_is_asked_after_a_minute() {
         let (mut asker, mut now) = start(1);
-        let asked = run(
-            &mut asker,
-            &mut now,
-            &[Outcome::Doubted, Outcome::Doubted, Outcome::Agrees, Outcome::Agrees],
-        );
+        let asked =
+            run(&mut asker, &mut now, &[Outcome::Unsure, Outcome::Unsure, Outcome::Agrees, Outcome::Agrees]);
         let minute = limits::TIME_DOUBT;
         assert_eq!(asked[1..], [(0, minute), (0, minute), (0, HOUR)]);
     }

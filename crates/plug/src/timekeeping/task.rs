@@ -148,7 +148,8 @@ pub async fn ask<N: Outbound, C: Clock, T: Clock>(
             Some((index, server)) => {
                 let cookie = chance.number();
                 let result = apart(|| question(outside, clock, state, &plan, server, cookie)).await;
-                asker.handle(clock.now(), index, outcome(result), chance.part());
+                let doubted = state.timekeeping.keeper.borrow().doubt_now().is_some();
+                asker.handle(clock.now(), index, outcome(result, doubted), chance.part());
                 tell(clock, state, server, result);
             }
             None => {
@@ -182,9 +183,11 @@ async fn question<N: Outbound, C: Clock, T: Clock>(
     Ok(state.offer_time(reply.answer(plan.answers_as(), answered.took, at)?))
 }
 
-const fn outcome(result: Result<Verdict, AskError>) -> Outcome {
+/// `doubted`: some answers want a step.
+const fn outcome(result: Result<Verdict, AskError>, doubted: bool) -> Outcome {
     match result {
-        Ok(Verdict::Doubted { .. }) => Outcome::Doubted,
+        Ok(Verdict::First | Verdict::Doubted { .. }) => Outcome::Unsure,
+        Ok(verdict) if verdict.agrees() && doubted => Outcome::Unsure,
         Ok(verdict) if verdict.agrees() => Outcome::Agrees,
         Err(AskError::Ntp(NtpError::KissRate)) => Outcome::Slower,
         Err(AskError::Ntp(NtpError::KissDenied)) => Outcome::Denied,

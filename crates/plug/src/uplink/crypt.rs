@@ -9,6 +9,9 @@ use alloc::vec::Vec;
 use aes::Aes128;
 use cbc::Encryptor;
 use cbc::cipher::{BlockModeEncrypt, KeyIvInit};
+use hmac::digest::Key;
+use hmac::{Hmac, KeyInit, Mac as _};
+use sha2::Sha256;
 
 /// Bytes of a block, a key and a start value.
 pub(super) const BLOCK: usize = 16;
@@ -27,6 +30,24 @@ pub(super) fn key_bytes(key: &str) -> Option<[u8; BLOCK]> {
         *to = (digit(*high)? << 4 | digit(*low)?) as u8;
     }
     Some(bytes)
+}
+
+/// The MAC of a text that comes in pieces.
+pub(super) type Mac = Hmac<Sha256>;
+
+/// Begins a MAC with a key that is shorter than a block.
+pub(super) fn begin_mac(key: &[u8]) -> Mac {
+    // It is padded with zeros (RFC 2104 section 2).
+    let mut block = Key::<Mac>::default();
+    block.iter_mut().zip(key).for_each(|(to, from)| *to = *from);
+    Mac::new(&block)
+}
+
+/// HMAC-SHA-256 of some parts, one after the other.
+pub(super) fn hmac(key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
+    let mut mac = begin_mac(key);
+    parts.iter().for_each(|part| mac.update(part));
+    mac.finalize().into_bytes().into()
 }
 
 /// How long the body of a plain text of `length` bytes is.
@@ -136,8 +157,7 @@ mod tests {
     use super::*;
     use alloc::format;
     use alloc::string::String;
-    use hmac::{Hmac, KeyInit, Mac};
-    use sha2::{Digest, Sha256};
+    use sha2::Digest;
 
     pub(in crate::uplink) const KEY: &str = "fa8e3b689295332c560bbea31afb61d0";
 
@@ -184,9 +204,8 @@ mod tests {
             for piece in [1, 3, 16, 100] {
                 assert_eq!(body(text, piece), wanted);
             }
-            let mut mac = Hmac::<Sha256>::new_from_slice(&key_bytes(KEY).unwrap()).unwrap();
-            mac.update(text.as_bytes());
-            let hex: String = mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+            let mac = super::hmac(&key_bytes(KEY).unwrap(), &[text.as_bytes()]);
+            let hex: String = mac.iter().map(|byte| format!("{byte:02x}")).collect();
             assert_eq!(hex, hmac);
             assert_eq!(answer_of(&Sha256::digest(text.as_bytes()).into()), answer.as_bytes());
         }
@@ -201,8 +220,17 @@ mod tests {
 
     #[test]
     fn only_32_digits_are_a_key() {
-        assert_eq!(key_bytes("000102030405060708090A0b0c0d0e0f"), Some(core::array::from_fn(|index| index as u8)));
-        for key in ["", "00", "000102030405060708090a0b0c0d0e0", "000102030405060708090a0b0c0d0e0f0", "g00102030405060708090a0b0c0d0e0f"] {
+        assert_eq!(
+            key_bytes("000102030405060708090A0b0c0d0e0f"),
+            Some(core::array::from_fn(|index| index as u8))
+        );
+        for key in [
+            "",
+            "00",
+            "000102030405060708090a0b0c0d0e0",
+            "000102030405060708090a0b0c0d0e0f0",
+            "g00102030405060708090a0b0c0d0e0f",
+        ] {
             assert_eq!(key_bytes(key), None, "{key}");
         }
     }

@@ -12,8 +12,14 @@
 //! have; its *fingerprint* says which server, node and key that is true for; a row is *set aside* when the server refuses
 //! it alone; a refusal is *systemic* when it is not about a row.
 
+pub mod answer;
+pub mod batch;
+mod chance;
+mod crypt;
+pub mod http;
+pub mod machine;
+pub mod resume;
 pub mod status;
+mod text;
 
 pub use status::{State, Uplink, UplinkStatus};
-
-mod crypt;

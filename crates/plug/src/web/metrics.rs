@@ -9,6 +9,7 @@ use metering::reading::Reading;
 use super::problem::Problem;
 use super::reply::{Body, Draft, Reply};
 use super::site::Site;
+use crate::ledger::Sums;
 use crate::platform::{Clock, Identity, Vitals};
 
 const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -129,11 +130,25 @@ fn plug_metrics<C: Clock, N: Clock, M: RawMutex>(
         f64::from(state.journal_writes.get()),
     )?;
     page.counter("relay_switches_total", "Changes of the relay since start.", f64::from(relay.switch_count))?;
+    ledger_metrics(page, state.ledger.borrow().sums())?;
     let starts = Some(site.plug.starts.number).filter(|number| *number > 0);
     page.metric("starts_total", "counter", "Starts of the plug, this one too.", starts.map(f64::from))?;
     let wifi = state.wifi.borrow();
     let signal = wifi.as_ref().and_then(|wifi| wifi.signal_dbm);
     page.gauge("wifi_signal_dbm", "Signal of the joined network.", signal.map(f64::from))
+}
+
+fn ledger_metrics(page: &mut Page<'_>, sums: Sums) -> core::fmt::Result {
+    page.counter(
+        "outbound_connections_total",
+        "Connections to the outside since start.",
+        sums.connections.into(),
+    )?;
+    page.counter("outbound_failures_total", "Those that did not do what they were for.", sums.failed.into())?;
+    #[expect(clippy::cast_precision_loss, reason = "2^53 bytes are more than a plug sends")]
+    let [sent, received] = [sums.bytes_out, sums.bytes_in].map(|bytes| bytes as f64);
+    page.counter("outbound_sent_bytes_total", "What was sent in them.", sent)?;
+    page.counter("outbound_received_bytes_total", "What came back in them.", received)
 }
 
 fn machine_metrics(page: &mut Page<'_>, vitals: &Vitals) -> core::fmt::Result {

@@ -42,6 +42,7 @@ use plug::core::guard::Guard;
 use plug::core::schedule::ScheduleStatus;
 use plug::defaults::Defaults;
 use plug::history::Row as HistoryRow;
+use plug::ledger::{Kept as LedgerBody, Outcome, Place, Purpose, Record};
 use plug::limits;
 use plug::platform::{self, Identity};
 use plug::settings::{self, Basis, Hardware, Settings, SettingsStore};
@@ -323,6 +324,17 @@ impl Plug {
                 months: (0..14).map(|back| row(20_775 - 30 * back)).collect(),
                 history: history::rows(1_794_999_000, 100),
             }));
+            let host = "emon.example.org".into();
+            let place = Place { host, port: 80, purpose: Purpose::Emoncms, lookup: false };
+            inside.state.ledger.borrow_mut().note(Record {
+                place: place.into(),
+                began: platform::Instant::from_start(Duration::from_secs(1)),
+                took: Duration::from_millis(150),
+                bytes_out: 300,
+                bytes_in: 200,
+                outcome: Outcome::Ok,
+                body: Some(LedgerBody { bytes: b"data=[]".to_vec(), cut: false }),
+            });
             let guard = Guard::new(basis().hardware);
             inside.state.put_protection(guard.status(Moment::default()));
         });
