@@ -88,6 +88,7 @@ async fn main(spawner: Spawner) {
     static FLASH: StaticCell<Shared> = StaticCell::new();
     let flash: &'static Shared = FLASH.init(Mutex::new(FlashStorage::new(chip.FLASH)));
     let data = flash::find(&mut *flash.lock().await, "data");
+    let log = flash::find(&mut *flash.lock().await, "log");
     let starts = match data {
         Some(part) => {
             let flash = Mutex::new(Some(EspFlash { flash, part }));
@@ -108,6 +109,7 @@ async fn main(spawner: Spawner) {
         wifi: radio.ok().map(|radio| EspWifi::new(radio, networks, listener)),
         slots: EspSlots::find(flash).await,
         flash: data.map(|part| EspFlash { flash, part }),
+        log: log.map(|part| EspFlash { flash, part }),
     };
     // Each is spawned once: there is room for it.
     let machine = (machine::feed_watchdog(rtc), machine::restart_when_asked());

@@ -44,6 +44,8 @@ pub struct Rest {
     pub slots: Option<EspSlots<'static>>,
     /// `None` without a data partition.
     pub flash: Option<EspFlash<'static>>,
+    /// `None` without a partition for the history.
+    pub log: Option<EspFlash<'static>>,
 }
 
 /// What the chip brings for the plug's rest.
@@ -66,7 +68,7 @@ impl Parts for EspParts {
 pub async fn rest(rest: Rest) -> ! {
     static UDP: ConstStaticCell<UdpBuffers<1, 1024, 1024, 2>> = ConstStaticCell::new(UdpBuffers::new());
     static OUT: ConstStaticCell<WayOutBuffers> = ConstStaticCell::new(WayOutBuffers::new());
-    let Rest { shared, identity, starts, networks, listener, mut wifi, mut slots, flash } = rest;
+    let Rest { shared, identity, starts, networks, listener, mut wifi, mut slots, flash, log } = rest;
     let Shared { link, front_end, basis, state } = shared;
     let (defaults, own) = (defaults::of_this_build(), factory_access_point());
     let udp = Udp::new(networks.access_point, UDP.take());
@@ -87,6 +89,7 @@ pub async fn rest(rest: Rest) -> ! {
         acceptor: listener,
         web: &web,
         flash,
+        log,
         random: EspRandom::new(),
         wifi: wifi.as_mut(),
         known: defaults.wifi.as_ref(),

@@ -16,6 +16,8 @@ const COLUMNS = [
   "energy_export_wh",
   "measured",
   "relay",
+  "interval_s",
+  "quality",
 ];
 const MOST_ROWS = 500;
 const HOUR_S = 3600;
@@ -104,12 +106,14 @@ export class History {
       0,
       Math.min(1, measured),
       true,
+      step,
+      "uncalibrated",
     ];
   }
 
   /** A start that never learned the time. */
   boot(number, query) {
-    const { boot: _, ...page } = this.page(new URLSearchParams());
+    const { unplaced: _, ...page } = this.page(new URLSearchParams());
     const start = Number(query.get("start") ?? 0);
     const end = Number(query.get("end") ?? 5230);
     const rows = page.rows.map((row, n) => [10 * (n + 1), ...row.slice(1)]).filter(([at]) => at > start && at <= end);
@@ -123,8 +127,9 @@ export const csv = ({ columns, rows }) =>
     .join("\n")
     .concat("\n");
 
+const BAD_KEY = "The server does not know this write key: copy it from Emoncms' account page.";
 const SERVER_SAID = {
-  key: { code: "bad_key", message: "The server refuses the write key.", server_said: "Invalid API key" },
+  key: { code: "bad_key", message: BAD_KEY, server_said: "Invalid API key" },
 };
 
 /** `GET /mock?uplink=catching_up` and the like chooses what it is at. */
@@ -149,7 +154,7 @@ export class Report {
         ? SERVER_SAID.key
         : {
             code: "no_answer",
-            message: "The server took the request and did not answer within 15 s.",
+            message: "The server took too long to answer.",
             server_said: null,
           };
     return {
@@ -214,8 +219,8 @@ export class Report {
         body: ok ? (secret ? "RzMtMVvl68l-TuFtnhM-ZXwW4fD1cxybzqsgoW8J8u0=" : "ok") : "Invalid API key",
       },
       verdict: ok
-        ? { ok: true, code: "stored", message: "The server has stored the row." }
-        : { ok: false, code: "bad_key", message: "The server refuses the write key." },
+        ? { ok: true, code: "accepted", message: "The server took it." }
+        : { ok: false, code: "bad_key", message: BAD_KEY },
       took_s: 0.084,
     };
   }

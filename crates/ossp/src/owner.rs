@@ -64,6 +64,7 @@ pub fn check(password: &str) -> Result<(), Failure> {
 /// If the plug has another owner, or the flash does not take it.
 pub async fn claim<F: NorFlash>(
     flash: &Shared<F>,
+    log: &Shared<F>,
     id: &str,
     password: &str,
     basis: &Basis,
@@ -71,6 +72,9 @@ pub async fn claim<F: NorFlash>(
 ) -> Result<(), Failure> {
     // What is to be erased would take the owner with it.
     if let Some(flash) = &mut *flash.lock().await {
+        if let Some(log) = &mut *log.lock().await {
+            reset::erase_log_if_begun(flash, log).await.map_err(|_| not_kept())?;
+        }
         reset::finish_if_begun(flash).await.map_err(|_| not_kept())?;
     }
     let mut access = AccessStore::new(Region::new(flash, layout::ACCESS));

@@ -31,8 +31,8 @@ use plug::timekeeping::WallClock;
 
 use crate::failure::Failure;
 use crate::host::{
-    DATA_PARTITION, Erasing, FileFlash, FileSlots, Listener, Pc, PcNetwork, PcRandom, RealClock, SimButton,
-    SimLed, Simulated, SimulatedClock, SlowFlash, StateFolder,
+    DATA_PARTITION, Erasing, FileFlash, FileSlots, LOG_PARTITION, Listener, Pc, PcNetwork, PcRandom,
+    RealClock, SimButton, SimLed, Simulated, SimulatedClock, SlowFlash, StateFolder,
 };
 use crate::owner::{self, Owner};
 use crate::sim::Scenario;
@@ -47,6 +47,8 @@ const HARDWARE: Hardware = Hardware {
 };
 /// The plug's data partition in the state folder.
 const FLASH_FILE: &str = "flash.bin";
+/// The history's partition there.
+const LOG_FILE: &str = "log.bin";
 /// How long the plug may take to keep what it knows when it is stopped.
 const STOP_PATIENCE: Duration = Duration::from_secs(1);
 /// How often the log is looked at for new lines.
@@ -117,7 +119,7 @@ pub fn run(options: &RunOptions) -> Result<(), Failure> {
         StateFolder::open(options.state.as_deref()).map_err(|error| Failure::wrong_use(error.to_string()))?;
     let simulated = Simulated::new(&scenario, options.seed);
     let world = World { options, scenario: &scenario, folder: &folder, simulated: &simulated };
-    let (flash, owner) = async_io::block_on(world.owner())?;
+    let (flashes, owner) = async_io::block_on(world.owner())?;
     let listener = Listener::bind(options.listen).map_err(|error| {
         Failure::wrong_use(format!(
             "{} cannot be listened on ({error}); name another with --listen",
@@ -135,7 +137,7 @@ pub fn run(options: &RunOptions) -> Result<(), Failure> {
     if let Some(owner) = owner {
         note(owner.advice());
     }
-    async_io::block_on(world.serve_until_stopped(&listener, flash))
+    async_io::block_on(world.serve_until_stopped(&listener, flashes))
 }
 
 /// What goes on while the plug restarts: its mains, its load and its contact, and the folder with its flash.
@@ -157,29 +159,30 @@ enum End {
 impl World<'_> {
     /// Has the owner forgotten and set as the options say, before anybody can ask the plug anything: its flash, and whose
     /// it is then; neither where there is none.
-    async fn owner(&self) -> Result<(Option<FileFlash>, Option<Owner>), Failure> {
+    async fn owner(&self) -> Result<(Flashes, Option<Owner>), Failure> {
         let RunOptions { password, reset_password, .. } = self.options;
-        let flash = match open_flash(self.folder) {
+        let log = open_if_possible(self.folder, LOG_FILE, LOG_PARTITION);
+        let flash = match open_flash(self.folder, FLASH_FILE, DATA_PARTITION) {
             Ok(flash) => flash,
             Err(words) if password.is_some() || *reset_password => {
                 return Err(Failure::failed(format!("{words}; the password is as it was")));
             }
             Err(words) => {
                 note(&format!("{words}; nothing is kept in it this time"));
-                return Ok((None, None));
+                return Ok((Flashes { data: None, log }, None));
             }
         };
-        let flash = Shared::new(Some(flash));
+        let (flash, log) = (Shared::new(Some(flash)), Shared::new(log));
         let basis = self.basis();
         if *reset_password {
             owner::forget(&flash, &basis, note).await?;
             note("the owner's password, the access point's, the sign-ins and the tokens are forgotten");
         }
         if let Some(password) = password {
-            owner::claim(&flash, self.folder.id(), password, &basis, note).await?;
+            owner::claim(&flash, &log, self.folder.id(), password, &basis, note).await?;
         }
         let owner = owner::look(&flash).await;
-        Ok((flash.into_inner(), Some(owner)))
+        Ok((Flashes { data: flash.into_inner(), log: log.into_inner() }, Some(owner)))
     }
 
     /// What settings are checked against.
@@ -189,18 +192,14 @@ impl World<'_> {
     }
 
     /// One run of the plug after the other.
-    async fn serve_until_stopped(
-        &self,
-        listener: &Listener,
-        mut flash: Option<FileFlash>,
-    ) -> Result<(), Failure> {
+    async fn serve_until_stopped(&self, listener: &Listener, mut flashes: Flashes) -> Result<(), Failure> {
         let mut signals = Signals::new([Signal::Int, Signal::Term])
             .map_err(|error| Failure::failed(format!("signals cannot be caught ({error})")))?;
         let (mut reset_reason, mut held) = ("power_on", false);
         loop {
             let identity = identity(self.folder, self.scenario, reset_reason);
             let run = Run { world: self, identity: &identity, listener, held };
-            match run.serve(&mut signals, flash).await? {
+            match run.serve(&mut signals, flashes).await? {
                 End::Stopped => {
                     note("stopped");
                     return Ok(());
@@ -213,9 +212,10 @@ impl World<'_> {
                     (reset_reason, held) = ("software", restart.hold_relay);
                 }
             }
-            flash = open_flash(self.folder)
-                .map_err(|words| note(&format!("{words}; nothing is kept in it this time")))
-                .ok();
+            flashes = Flashes {
+                data: open_if_possible(self.folder, FLASH_FILE, DATA_PARTITION),
+                log: open_if_possible(self.folder, LOG_FILE, LOG_PARTITION),
+            };
         }
     }
 }
@@ -245,7 +245,8 @@ impl<'a> Parts for PcParts<'a> {
 }
 
 impl Run<'_> {
-    async fn serve(&self, signals: &mut Signals, mut flash: Option<FileFlash>) -> Result<End, Failure> {
+    async fn serve(&self, signals: &mut Signals, flashes: Flashes) -> Result<End, Failure> {
+        let Flashes { data: mut flash, log } = flashes;
         let World { options, simulated, folder, .. } = *self.world;
         let clock =
             SimulatedClock::start(options.speed).knowing_the_time(self.world.scenario.knows_the_time());
@@ -285,6 +286,7 @@ impl Run<'_> {
             acceptor: self.listener,
             web: &web,
             flash: flash.map(|flash| SlowFlash::new(flash, &erasing)),
+            log: log.map(|log| SlowFlash::new(log, &erasing)),
             random: PcRandom,
             wifi: None,
             known: None,
@@ -319,15 +321,29 @@ impl Run<'_> {
     }
 }
 
-/// The plug's data partition, or why it cannot be used. A plug runs without one too; it forgets more then.
-fn open_flash(folder: &StateFolder) -> Result<FileFlash, String> {
-    let path = folder.path().join(FLASH_FILE);
-    let flash = FileFlash::open(&path, DATA_PARTITION)
+/// What a run of the plug keeps things in.
+struct Flashes {
+    /// The data partition.
+    data: Option<FileFlash>,
+    /// The history's.
+    log: Option<FileFlash>,
+}
+
+/// One of the plug's partitions, or why it cannot be used. A plug runs without one too; it forgets more then.
+fn open_flash(folder: &StateFolder, name: &str, size: u32) -> Result<FileFlash, String> {
+    let path = folder.path().join(name);
+    let flash = FileFlash::open(&path, size)
         .map_err(|error| format!("{} cannot be used ({error})", path.display()))?;
     if let Some(bytes) = flash.cut_at() {
         note(&format!("{} ends after {bytes} bytes; what stood behind them is gone", path.display()));
     }
     Ok(flash)
+}
+
+fn open_if_possible(folder: &StateFolder, name: &str, size: u32) -> Option<FileFlash> {
+    open_flash(folder, name, size)
+        .map_err(|words| note(&format!("{words}; nothing is kept in it this time")))
+        .ok()
 }
 
 async fn count_start(flash: Option<&mut FileFlash>, identity: &Identity) -> Starts {

@@ -34,6 +34,7 @@ use crate::core::Begin;
 use crate::core::button::ButtonEvent;
 use crate::core::claims::{RelayCommand, Source, Wish};
 use crate::core::led;
+use crate::history::History;
 use crate::ledger::Outside;
 use crate::limits;
 use crate::net::{self, Birth};
@@ -50,6 +51,7 @@ use crate::storage::region::{Region, Shared};
 use crate::storage::reset;
 use crate::timekeeping;
 use crate::update::confirm;
+use crate::uplink::{self, CursorStore};
 use crate::web::{Plug as Web, serve};
 
 /// What [`run_rest`] lives on. What a shell does not have is `None`, with [`NoWifi`](crate::net::NoWifi),
@@ -62,6 +64,8 @@ pub struct Rest<'a, P: Parts, C, N, M: RawMutex> {
     pub web: &'a Web<'a, C, N, M>,
     /// The data partition; `None` where it cannot be used: nothing is kept then.
     pub flash: Option<P::Flash>,
+    /// The history's partition, 1 MB; `None`: there is no history.
+    pub log: Option<P::Flash>,
     /// Chance.
     pub random: P::Random,
     /// The radio.
@@ -87,7 +91,7 @@ pub struct Rest<'a, P: Parts, C, N, M: RawMutex> {
 pub trait Parts {
     /// Lets web clients in.
     type Acceptor: Acceptor;
-    /// The data partition.
+    /// A partition of the flash.
     type Flash: NorFlash;
     /// Chance.
     type Random: Random;
@@ -116,13 +120,14 @@ where
     N: Clock,
     M: RawMutex,
 {
-    let Rest { acceptor, web, flash, mut random, wifi, known, own, access_point_udp, net, slots, .. } = rest;
+    let Rest { acceptor, web, mut random, wifi, known, own, access_point_udp, net, slots, .. } = rest;
     let (mut button, mut led) = (rest.button, rest.led);
     let (clock, state, link, basis) = (web.clock, web.state, web.link, web.basis);
     let say = |text: &str| state.put_log(clock.time_of_day(), clock.now().since_start().as_secs_f64(), text);
     starts::tell(web.starts, clock, state);
-    let flash: Shared<P::Flash> = Mutex::new(flash);
-    let (mut settling, was_reset) = apart(|| open_settings(&flash, state, basis, say)).await;
+    let (flash, log): (Shared<P::Flash>, Shared<P::Flash>) = (Mutex::new(rest.flash), Mutex::new(rest.log));
+    let (mut settling, was_reset) = apart(|| open_settings(&flash, &log, state, basis, say)).await;
+    let history = History::new(&log).await;
     let time = clock.time_of_day();
     let (keeper, mut before) =
         apart(|| Keeper::open(&flash, state, web.starts, &mut random, time, say)).await;
@@ -153,13 +158,12 @@ where
             None => pending().await,
         }
     });
-    let mut seed = [0; timekeeping::SEED];
-    random.fill(&mut seed);
+    // One each: from what one of them sends nobody shall guess the other's.
+    let mut seeds = [[0; timekeeping::SEED]; 2];
+    seeds.iter_mut().for_each(|seed| random.fill(seed));
     let outward = apart(|| async {
         match net {
-            Some(net) => {
-                outward(&Outside::new(net, clock, web.network_clock, &state.ledger), clock, state, seed).await
-            }
+            Some(net) => outward(net, web, &flash, &history, seeds, say).await,
             None => pending().await,
         }
     });
@@ -167,7 +171,7 @@ where
         apart(|| keeper.keep_log(link, say)),
         apart(|| keeper.keep_energy(clock, link, say)),
         apart(|| keeper.keep_trips(clock, link, web.front_end, say)),
-        apart(|| keeper.answer(&state.archive)),
+        apart(|| keeper.answer(&state.archive, &history)),
         apart(|| settle(&mut settling, state, basis, link)),
     );
     let front = join3(
@@ -193,21 +197,34 @@ where
         }),
     );
     let core = apart(|| follow_core(state, link));
+    let recorder = apart(|| history.keep(&state.history, web.starts.number, say));
     let web = apart(|| serve(acceptor, web));
     // The web last: whoever is first to ask already finds what the others had to say.
     let ((never, ..), ..) =
-        join(join5(core, network, addresses, probation, web), join4(stores, front, small, outward)).await;
+        join(join5(core, network, addresses, probation, web), join5(stores, front, small, outward, recorder))
+            .await;
     never
 }
 
 /// Everything that leaves the plug by itself. Runs for ever.
-async fn outward<N: Outbound, C: Clock, T: Clock>(
-    outside: &Outside<'_, N, C, T>,
-    clock: &C,
-    state: &State,
-    seed: [u8; timekeeping::SEED],
+async fn outward<O: Outbound, C: Clock, N: Clock, M: RawMutex, F: NorFlash>(
+    net: &O,
+    web: &Web<'_, C, N, M>,
+    flash: &Shared<F>,
+    history: &History<'_, F>,
+    [for_time, for_uplink]: [[u8; timekeeping::SEED]; 2],
+    say: impl Fn(&str),
 ) -> ! {
-    timekeeping::ask(outside, clock, state, seed).await
+    let (clock, timer, state) = (web.clock, web.network_clock, web.state);
+    let outside = &Outside::new(net, clock, timer, &state.ledger);
+    let way = uplink::Way { outside, clock, timer, rows: history, state, id: &web.identity.id };
+    let store = CursorStore::new(Region::new(flash, layout::UPLINK));
+    let (never, _) = join(
+        apart(|| timekeeping::ask(outside, clock, state, for_time)),
+        apart(|| uplink::run(way, store, for_uplink, say)),
+    )
+    .await;
+    never
 }
 
 /// Reads who may do what. The web comes afterwards: until then nobody can be let in.
@@ -329,6 +346,13 @@ async fn watch_chip<C: Clock, M: RawMutex>(clock: &C, machine: &dyn Machine, lin
     }
 }
 
+/// Waits until the history has taken its last row.
+async fn kept<C: Clock>(state: &State, clock: &C) {
+    while !state.history.is_empty() {
+        clock.sleep_until(clock.now().after(limits::HISTORY_LOOK)).await;
+    }
+}
+
 /// Restarts the plug when somebody asks for it: the mark of a factory reset, the relay, what must be kept, the machine.
 async fn restart<F: NorFlash, C: Clock, M: RawMutex>(
     clock: &C,
@@ -360,7 +384,8 @@ async fn restart<F: NorFlash, C: Clock, M: RawMutex>(
             Either::First(held) => held,
             Either::Second(()) => false,
         };
-        select(keeper.flush(), late()).await;
+        state.history.close();
+        select(join3(keeper.flush(), kept(state, clock), state.uplink.part()), late()).await;
         machine.request_restart(Restart { hold_relay });
     }
 }

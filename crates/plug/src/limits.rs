@@ -190,6 +190,45 @@ pub const LEDGER_CONNECTIONS: usize = 100;
 pub const LEDGER_BODIES: usize = 5;
 /// What the ledger keeps of a body: one packet, some ten rows.
 pub const LEDGER_BODY: usize = 1024;
+/// Rows of one post while the uplink catches up: what OEM's own hub sends at most; the server takes 0.3 to 1.7 s for them.
+pub const UPLINK_ROWS: u32 = 1000;
+/// Longest text of one row: eleven names of 24 characters with numbers of 17 digits, node and time.
+pub const UPLINK_ROW: usize = 640;
+/// What of a post is gathered before it goes to the socket: a row's worth, with every character in three.
+pub const UPLINK_OUTPUT: usize = 1024;
+/// What is kept of an answer to a post: the longest refusal, and room for a test to show.
+pub const UPLINK_ANSWER: usize = 1024;
+/// What is kept of the answer about a node: thirty inputs with a few processes each. A longer one is not looked at.
+pub const UPLINK_NODE: usize = 4096;
+/// Head of an answer: servers behind proxies send 1 to 2 KB. It is read line by line and not kept.
+pub const UPLINK_HEAD: usize = 8192;
+/// What is kept of a line of that head: the ones that count are short.
+pub const UPLINK_HEAD_LINE: usize = 160;
+/// What is kept of the server's words.
+pub const UPLINK_WORDS: usize = 120;
+/// First wait after something failed, and the least.
+pub const UPLINK_RETRY_FIRST: Duration = Duration::from_secs(10);
+/// Longest wait: a server that comes back is found within that.
+pub const UPLINK_RETRY_LONGEST: Duration = Duration::from_secs(600);
+/// How often what only a person can mend is tried all the same: somebody may have mended it at the server.
+pub const UPLINK_STOPPED_RETRY: Duration = Duration::from_secs(600);
+/// How often the cursor is stored at most while rows come one by one: some 80 bytes each time, 28 erases a day over eight
+/// sectors.
+pub const UPLINK_CURSOR: Duration = Duration::from_secs(60);
+/// How long after a slot's end its row is looked for: a window of 0.25 s ends in the next slot, and the log takes it.
+pub const UPLINK_SLOT_LAG: Duration = Duration::from_millis(400);
+/// By up to so much more, by chance: a street of plugs does not post in the same instant.
+pub const UPLINK_SLOT_SPREAD: Duration = Duration::from_millis(600);
+/// How often a row that is due is looked for.
+pub const UPLINK_LOOK: Duration = Duration::from_millis(500);
+/// Longest time without a look at clock, log and network.
+pub const UPLINK_LOOK_LONGEST: Duration = Duration::from_secs(10);
+/// Single rows that are refused one after the other without a success between: from then on it is not the rows.
+pub const UPLINK_REFUSED_ROWS: u32 = 3;
+/// How often the server is asked for its newest row in vain before the plug goes on from its own cursor.
+pub const UPLINK_ASKED: u32 = 3;
+/// How long a web handler waits for a test: a name, a connection and an answer at their slowest.
+pub const UPLINK_TEST: Duration = Duration::from_secs(50);
 /// How often a time server is asked: the crystal is 0.2 s off after an hour at the worst, and RFC 4330 §10 wants no more
 /// than a question a minute.
 pub const TIME_POLL: Duration = Duration::from_secs(3600);
@@ -203,3 +242,5 @@ pub const TIME_DOUBT: Duration = Duration::from_secs(64);
 pub const TIME_SLOWEST: Duration = Duration::from_secs(86_400);
 /// How often the settings and the network are looked at for where the time comes from: nobody waits for it longer.
 pub const TIME_LOOK: Duration = Duration::from_secs(2);
+/// How often a restart looks whether the history has taken its last row: writing it takes a few milliseconds.
+pub const HISTORY_LOOK: Duration = Duration::from_millis(20);

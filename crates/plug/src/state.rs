@@ -19,6 +19,7 @@ use crate::core::civil::Zone;
 use crate::core::claims::{RelayChange, RelayStatus};
 use crate::core::guard::ProtectionStatus;
 use crate::desk::Desk;
+use crate::history::Intake;
 use crate::ledger::Ledger;
 use crate::limits;
 use crate::net::WifiStatus;
@@ -85,6 +86,8 @@ pub struct State {
     pub setup: Setup,
     /// Somebody wants the access point.
     pub access_point_wanted: Signal<NoopRawMutex, ()>,
+    /// Where readings become rows of the history.
+    pub history: Intake,
     /// What is believed of the time of day.
     pub timekeeping: Timekeeping,
     /// What left the plug.
@@ -155,6 +158,7 @@ impl State {
             restart: Signal::new(),
             setup: Setup::new(),
             access_point_wanted: Signal::new(),
+            history: Intake::new(),
             timekeeping: Timekeeping::new(),
             ledger: RefCell::new(Ledger::new()),
             uplink: Uplink::new(),
@@ -178,6 +182,7 @@ impl State {
         if before.access.reading != self.settings.borrow().access.reading {
             self.access.judge_anew();
         }
+        self.uplink.wake.signal(());
         self.touch();
     }
 
@@ -185,6 +190,7 @@ impl State {
     pub fn put_reading(&self, reading: Reading) {
         let mains_are_there = !reading.quality.has(Flag::NoVoltage);
         self.metered.signal(Metered { totals: Totals::of(&reading), mains_are_there });
+        self.history.take(&reading, self.settings.borrow().history.interval_s);
         self.reading.replace(Some(reading));
         self.touch();
     }

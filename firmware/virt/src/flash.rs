@@ -3,29 +3,33 @@
 
 use embedded_storage_async::nor_flash::{ErrorType, NorFlash, NorFlashErrorKind, ReadNorFlash};
 
-/// Where it lies: beyond the 200 KB, since a chip's flash takes no RAM.
-const MEMORY: usize = 0x80a0_0000;
+/// Where the partitions lie: beyond the 200 KB, since a chip's flash takes no RAM.
+const DATA: usize = 0x80a0_0000;
+const LOG: usize = 0x80b0_0000;
 const SECTOR: usize = 4096;
 const WORD: usize = 4;
-/// As the chip's data partition: 448 KB.
-const SECTORS: usize = 112;
+/// As the chip's partitions: 448 KB and 1 MB.
+const DATA_SECTORS: usize = 112;
+const LOG_SECTORS: usize = 256;
 const ERASED: u8 = 0xff;
 
-/// The plug's data partition.
+/// A partition.
 pub struct RamFlash(&'static mut [u8]);
 
 impl RamFlash {
-    /// All erased; `None` the second time.
+    /// The data partition and the history's, all erased; `None` the second time.
     #[must_use]
-    pub fn take() -> Option<Self> {
+    pub fn take() -> Option<[Self; 2]> {
         static TAKEN: portable_atomic::AtomicBool = portable_atomic::AtomicBool::new(false);
         if TAKEN.swap(true, portable_atomic::Ordering::Relaxed) {
             return None;
         }
-        // SAFETY: this part of QEMU's memory is nobody else's (memory.x, network.rs), and it is taken once.
-        let memory = unsafe { core::slice::from_raw_parts_mut(MEMORY as *mut u8, SECTORS * SECTOR) };
-        memory.fill(ERASED);
-        Some(Self(memory))
+        Some([(DATA, DATA_SECTORS), (LOG, LOG_SECTORS)].map(|(at, sectors)| {
+            // SAFETY: these parts of QEMU's memory are nobody else's (memory.x, network.rs), and they are taken once.
+            let memory = unsafe { core::slice::from_raw_parts_mut(at as *mut u8, sectors * SECTOR) };
+            memory.fill(ERASED);
+            Self(memory)
+        }))
     }
 
     /// The bytes from `from` to `to`, if they are whole units of `unit`.

@@ -255,8 +255,8 @@ export interface Token {
 export interface HistoryPage {
   step_s: number;
   columns: string[];
-  rows: (number | boolean | null)[][];
-  /** Starts of the plug that never learned the time: their rows have no place here. */
+  rows: (number | boolean | string | null)[][];
+  /** Starts of the plug that never learned the time: their rows have no place here. Not told where one is asked for. */
   unplaced?: { boot: number; from_uptime_s: number; to_uptime_s: number; rows: number }[];
 }
 

@@ -17,26 +17,29 @@ export interface Past {
   time: number[];
   /** By the names on the wire. */
   of: { [column: string]: Series };
+  /** Quality flags, with spaces between. */
+  flags: string[];
 }
 
 /** What a span holds, with the names of the columns taken from the answer. */
 export function pastOf({ step_s: step, columns, rows }: HistoryPage): Past {
   const of: Past["of"] = {};
+  const texts = columns.indexOf("quality");
   const column = (n: number): Series =>
     rows.map((row) => (typeof row[n] === "boolean" ? Number(row[n]) : ((row[n] as number) ?? null)));
-  for (const [n, name] of columns.entries()) of[name] = column(n);
+  for (const [n, name] of columns.entries()) if (n !== texts) of[name] = column(n);
   const [first = ""] = columns;
-  return { step, time: (of[first] ?? []) as number[], of };
+  return { step, time: (of[first] ?? []) as number[], of, flags: rows.map((row) => String(row[texts] ?? "")) };
 }
 
 /** `past` with what `more` knows better or newer; nothing from before `start` stays. */
 export function extended(past: Past, more: Past, start: number): Past {
   const from = more.time[0] ?? Number.POSITIVE_INFINITY;
   const kept = past.time.map((at, n) => (at >= start && at < from ? n : -1)).filter((n) => n >= 0);
-  const join = (a: Series = [], b: Series = []): Series => [...kept.map((n) => a[n] ?? null), ...b];
+  const join = <T>(a: T[] = [], b: T[] = []): T[] => [...kept.map((n) => a[n] as T), ...b];
   const of: Past["of"] = {};
   for (const name of Object.keys(more.of)) of[name] = join(past.of[name], more.of[name]);
-  return { step: more.step, time: join(past.time, more.time) as number[], of };
+  return { step: more.step, time: join(past.time, more.time), of, flags: join(past.flags, more.flags) };
 }
 
 /** Imported energy in watt-hours since the first row in sight. */

@@ -6,6 +6,7 @@ import { h, ICONS, icon, setAttribute, setText } from "../lib/dom";
 import { decimal, duration, moment, withUnit } from "../lib/format";
 import { extended, originOf, type Past, pastOf, type Span, unmeasured } from "../lib/past";
 import type { Lifetime } from "../lib/signal";
+import { flagText } from "../texts/flags";
 import { LOOKS } from "../parts/looks";
 import { pastPlots, type Second } from "../parts/pastplots";
 import { segments } from "../parts/segments";
@@ -32,7 +33,8 @@ const when = (at: number, span: Span): string =>
 export function pointFacts(past: Past, n: number, span: Span): [string, string][] {
   const value = (name: string): number | null => past.of[name]?.[n] ?? null;
   const end = past.time[n] ?? 0;
-  const length = `${when(end - past.step, span)} to ${when(end, span)}`;
+  const interval = value("interval_s") ?? past.step;
+  const length = `${when(end - interval, span)} to ${when(end, span)}`;
   const measured = value("measured");
   if (!measured)
     return [
@@ -40,13 +42,14 @@ export function pointFacts(past: Past, n: number, span: Span): [string, string][
       ["Gap", "nothing was measured: the plug was off, or its log does not reach there"],
     ];
   const { from, to, energy } = originOf(past, n);
-  const hours = `${decimal(past.step * measured, 0)} s measured`;
+  const hours = `${decimal(interval * measured, 0)} s measured`;
   const sum =
     energy === null
       ? "the mean of what the log has for this time"
       : `${withUnit(energy, "Wh")} counted in ${hours}: the counter went from ${decimal(from, 3)} to ${decimal(to, 3)} Wh`;
   const relay = value("relay");
-  return [
+  const flags = (past.flags[n] ?? "").split(" ").filter(Boolean);
+  const list: [string, string | null][] = [
     ["From", length],
     [
       "Power",
@@ -57,11 +60,11 @@ export function pointFacts(past: Past, n: number, span: Span): [string, string][
     ["Current", withUnit(value("current_a"), "A")],
     ["Power factor", decimal(value("power_factor"), 3)],
     ["Frequency", withUnit(value("frequency_hz"), "Hz")],
-    ["Measured", `${decimal(measured * 100, measured < 1 ? 1 : 0)} % of ${duration(past.step)}`],
-    ...(relay === null
-      ? []
-      : ([["Socket", relay === 1 ? "on" : relay === 0 ? "off" : "on and off"]] as [string, string][])),
+    ["Measured", `${decimal(measured * 100, measured < 1 ? 1 : 0)} % of ${duration(interval)}`],
+    ["Socket", relay === null ? null : relay === 1 ? "on" : "off"],
+    ["Flags", flags.map((flag) => flagText(flag).label).join(", ")],
   ];
+  return list.filter((fact): fact is [string, string] => Boolean(fact[1]));
 }
 
 /** Starts of the plug whose rows have no place in the picture. */
@@ -197,7 +200,8 @@ export function historyPage(life: Lifetime): Node {
     const reading = plug.reading.value ?? (await api.reading());
     if (instead && reading.time !== null) [boot, instead] = [undefined, false];
     if (boot === undefined) return reading.time;
-    return boots.find((one) => one.boot === boot)?.to_uptime_s ?? reading.uptime_s;
+    const last = boots.find((one) => one.boot === boot)?.to_uptime_s ?? 0;
+    return instead ? Math.max(last, reading.uptime_s) : last;
   };
 
   const draw = (): void => {
@@ -228,7 +232,7 @@ export function historyPage(life: Lifetime): Node {
       if (!more) setText(note, "Asking the plug…");
       const until = end ?? (await now()) ?? (await useBoots());
       if (mine !== asked || until === null) return;
-      const wanted: Span = { start: Math.max(0, Math.round(until - length)), end: Math.round(until) };
+      const wanted: Span = { start: Math.max(0, Math.round(until - length)), end: Math.ceil(until) };
       if (boot !== undefined) wanted.boot = boot;
       const known = more && boot === before ? past : null;
       const from = known?.time.at(-3);
@@ -245,6 +249,7 @@ export function historyPage(life: Lifetime): Node {
       draw();
     } catch (error) {
       if (mine !== asked || life.over || (more && error instanceof NoAnswer)) return;
+      past = null; // Next time all of it: the log may have another interval now.
       setText(problem, (error as Error).message);
       setText(note, "");
     }
@@ -260,7 +265,8 @@ export function historyPage(life: Lifetime): Node {
     return newest?.to_uptime_s ?? null;
   };
 
-  const listBoots = (found: Unplaced[] = []): void => {
+  const listBoots = (found: Unplaced[] | undefined): void => {
+    if (!found) return;
     boots = found;
     // Not under the finger of whoever is at it.
     if (unplaced.contains(document.activeElement)) return;

@@ -11,7 +11,7 @@ const SVG = "http://www.w3.org/2000/svg";
 const TALL = 36;
 /** Connections in sight; the rest on demand. */
 const AT_ONCE = 10;
-const HEAD = ["Time", "To", "For", "Result", "Out", "In", "Took"];
+const HEAD = ["Time", "To", "For", "Result", "Bytes", "Took"];
 
 const plain = (name: string): string => name.replaceAll("_", " ");
 const place = ({ host, port, purpose }: { host: string; port: number; purpose: string }): string =>
@@ -66,8 +66,7 @@ function connection(one: Connection): Node {
     ["To", place(one)],
     ["For", purposeText(one.purpose)],
     ["Result", plain(one.result)],
-    ["Out", bytes(one.bytes_out)],
-    ["In", bytes(one.bytes_in)],
+    ["Bytes", `${bytes(one.bytes_out)} out, ${bytes(one.bytes_in)} back`],
     ["Took", one.took_s === null ? "–" : `${decimal(one.took_s, 2)} s`],
   ];
   return h("tr", {}, ...cells.map(([label, content]) => h("td", { "data-label": label }, content)));

@@ -49,7 +49,7 @@ export const secondSeries = (past: Past, name: Second): Series =>
   name === "energy" ? energySince(past) : (past.of[COLUMNS[name]] ?? []);
 
 export function pastPlots(life: Lifetime, { onPoint, onZoom }: Wishes): PastPlots {
-  let past: Past = { step: 1, time: [], of: {} };
+  let past: Past = { step: 1, time: [], of: {}, flags: [] };
   let span: Span = { start: 0, end: 1 };
   let second: Second = "voltage";
   let ends: [[number, number], [number, number]] = [

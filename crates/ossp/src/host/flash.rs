@@ -12,6 +12,8 @@ use thiserror::Error;
 
 /// Bytes of the data partition on the chip (DESIGN "Space": 448 KiB).
 pub const DATA_PARTITION: u32 = 448 * 1024;
+/// Bytes of the history's partition there.
+pub const LOG_PARTITION: u32 = 1024 * 1024;
 const WORD: usize = 4;
 const SECTOR: usize = 4096;
 /// What a PC whose power goes may lose beside what the plug's own rules allow.

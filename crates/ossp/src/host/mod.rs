@@ -17,7 +17,7 @@ mod state_folder;
 
 pub use clock::{RealClock, SimulatedClock};
 pub use erase::{Erasing, SlowFlash};
-pub use flash::{DATA_PARTITION, FileFlash, FileFlashError};
+pub use flash::{DATA_PARTITION, FileFlash, FileFlashError, LOG_PARTITION};
 pub use listener::Listener;
 pub use machine::Pc;
 pub use network::PcNetwork;

@@ -21,7 +21,8 @@ use std::time::Duration;
 use account::Account;
 use answer::{Answer, Framing};
 use fault::{Fault, Planned};
-use request::{Incomplete, Request};
+pub use request::Incomplete;
+use request::Request;
 
 /// The newest requests that are kept to be looked at.
 const RECEIVED_MOST: usize = 50;

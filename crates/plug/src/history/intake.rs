@@ -10,9 +10,10 @@
 //!                                     ^  small differences are followed slowly           |
 //!                                     +-------------------------------------------------+
 //! ```
-//! When the grid moves, the window that is open gets its end on the new one: nothing is lost, nothing counts twice.
+//! When the grid moves, the window that is open gets its end on the new one: nothing is lost, nothing counts twice. It also
+//! goes on where the flash is so slow that no more rows can wait.
 
-use core::cell::{Cell, RefCell};
+use core::cell::RefCell;
 
 use embassy_sync::blocking_mutex::raw::NoopRawMutex;
 use embassy_sync::signal::Signal;
@@ -40,24 +41,19 @@ pub struct Intake {
     windows: RefCell<Windows>,
     queue: RefCell<Deque<Row, { limits::HISTORY_QUEUE }>>,
     waiting: Signal<NoopRawMutex, ()>,
-    missed: Cell<u32>,
 }
 
 impl Intake {
     /// No reading yet.
     #[must_use]
     pub fn new() -> Self {
-        Self {
-            windows: RefCell::default(),
-            queue: RefCell::new(Deque::new()),
-            waiting: Signal::new(),
-            missed: Cell::new(0),
-        }
+        Self { windows: RefCell::default(), queue: RefCell::new(Deque::new()), waiting: Signal::new() }
     }
 
     /// Takes a reading in; rows are to be `interval_s` seconds long.
     pub fn take(&self, reading: &Reading, interval_s: u16) {
-        let row = self.windows.borrow_mut().handle(reading, interval_s);
+        let room = !self.queue.borrow().is_full();
+        let row = self.windows.borrow_mut().handle(reading, interval_s, room);
         self.put(row);
     }
 
@@ -65,11 +61,6 @@ impl Intake {
     pub fn close(&self) {
         let row = self.windows.borrow_mut().close();
         self.put(row);
-    }
-
-    /// Rows that found no room, since the start: the flash was too slow.
-    pub fn missed(&self) -> u32 {
-        self.missed.get()
     }
 
     /// Whether no row waits.
@@ -94,10 +85,8 @@ impl Intake {
 
     fn put(&self, row: Option<Row>) {
         let Some(row) = row else { return };
-        let mut queue = self.queue.borrow_mut();
-        if queue.push_back(row).is_err() {
-            self.missed.set(self.missed.get().saturating_add(1));
-        }
+        // There is room, but for the very last row before a restart.
+        let _ = self.queue.borrow_mut().push_back(row);
         self.waiting.signal(());
     }
 }
@@ -137,8 +126,8 @@ pub(super) struct Windows {
 }
 
 impl Windows {
-    /// Takes a reading in; the row that ended before it, if one did.
-    pub(super) fn handle(&mut self, reading: &Reading, interval_s: u16) -> Option<Row> {
+    /// Takes a reading in; the row that ended before it, if one did. Without `room` for it the window goes on instead.
+    pub(super) fn handle(&mut self, reading: &Reading, interval_s: u16, room: bool) -> Option<Row> {
         let stepped = self.follow(reading);
         let interval_s = u32::from(interval_s.max(1));
         let uptime_s = reading.uptime.0;
@@ -148,7 +137,7 @@ impl Windows {
             let same_grid = open.interval_s == interval_s
                 && !stepped
                 && matches!((open.end, end), (End::Time(_), End::Time(_)) | (End::Uptime(_), End::Uptime(_)));
-            if same_grid && open.end != end {
+            if same_grid && open.end != end && room {
                 row = self.close();
             }
         }
@@ -240,3 +229,7 @@ fn row_of(reading: &Reading) -> Row {
         quality: reading.quality,
     }
 }
+
+#[cfg(test)]
+#[path = "intake_tests.rs"]
+mod tests;

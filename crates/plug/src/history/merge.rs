@@ -120,6 +120,11 @@ impl Merge {
         ended
     }
 
+    /// The newest row that was taken in.
+    pub(super) fn last(&self) -> Option<&Row> {
+        self.gathered.last()
+    }
+
     /// What was gathered so far; nothing is left. It ends where its window does, even if that is still to come, or, where
     /// the time is not known, with its last row.
     pub fn finish(&mut self) -> Option<Row> {

@@ -1,6 +1,7 @@
 //! The log on the plug: a row every few seconds, kept over power cuts for days, and their 5-minute means for weeks.
 
 mod intake;
+mod log;
 mod merge;
 mod record;
 mod ring;
@@ -8,6 +9,7 @@ mod row;
 mod walk;
 
 pub use self::intake::Intake;
+pub use self::log::{COARSE_S, FINE_SECTORS, History, SECTORS};
 pub use self::merge::Merge;
 pub use self::row::{CHUNK, Chunk, Row, Unplaced};
 use crate::storage::StoreError;

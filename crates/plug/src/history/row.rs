@@ -4,8 +4,8 @@ use heapless::Vec;
 use metering::energy::Energy;
 use metering::quality::Quality;
 
-/// Rows that are read at once: 2 KB.
-pub const CHUNK: usize = 16;
+/// Rows that are read at once: 1.4 KB.
+pub const CHUNK: usize = 8;
 
 /// Rows that were read, oldest first.
 pub type Chunk = Vec<Row, CHUNK>;

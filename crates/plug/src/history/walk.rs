@@ -1,19 +1,21 @@
 //! Finding rows in a ring, and the times of those that were written before their start knew the time.
 
 use embedded_storage_async::nor_flash::NorFlash;
-use heapless::Vec;
+use heapless::{Vec, VecView};
 
 use super::HistoryError;
 use super::merge::joined;
 use super::record::{Base, Based, Head, Item, RECORD, decode, tenths};
 use super::ring::{Key, LAST_SLOT, Ring, key_of};
-use super::row::{Chunk, Row};
+use super::row::{Row, Unplaced};
 use crate::storage::sector::{BUFFER, Buffer, ERASED, Words};
 
 /// Slots that are read at once.
 const GROUP: u8 = (BUFFER / RECORD as usize) as u8;
 /// Starts whose offset is remembered.
 const OFFSETS: usize = 4;
+/// Starts without a time that are told.
+const UNPLACED: usize = 16;
 /// Places where somebody left off reading: the uplink and the web.
 const SPOTS: usize = 2;
 
@@ -102,6 +104,11 @@ impl Walker {
         Ok(Self { head: Some(*head), spot, buffer, loaded: None, last_used: 0 })
     }
 
+    /// Goes on with the next sector.
+    const fn skip_sector(&mut self) {
+        self.spot.slot = LAST_SLOT + 1;
+    }
+
     /// The last slot of the sector in which anything was written, as far as it was seen.
     pub(super) const fn last_used(&self) -> u8 {
         self.last_used
@@ -176,14 +183,23 @@ impl<F: NorFlash> Ring<F> {
         &mut self,
         after: After,
         until: u32,
-        rows: &mut Chunk,
+        rows: &mut VecView<Row>,
     ) -> Result<(), HistoryError> {
         rows.clear();
+        let newest = self.end().await?.newest_time;
+        if matches!(after, After::Time(after) if newest.is_none_or(|newest| newest <= after)) {
+            return Ok(());
+        }
         let Some(mut walker) = self.seek(after).await? else { return Ok(()) };
         let mut left_off = None;
         while let Some(found) = walker.next(self).await? {
             let Item::Row(mut row) = found.item else { continue };
             row.time = self.time_of(&row, found.sequence).await?;
+            let timeless = row.time.is_none() && matches!(after, After::Time(_));
+            if timeless && found.spot.slot == 1 && self.goes_on(&row, found.sequence).await? {
+                walker.skip_sector();
+                continue;
+            }
             let done = match after {
                 After::Time(after) => {
                     let limit = self.limit(found.sequence);
@@ -210,6 +226,93 @@ impl<F: NorFlash> Ring<F> {
         };
         self.spots.put(next, left_off.unwrap_or(walker.spot));
         Ok(())
+    }
+
+    /// Whether the start of this row, which did not know the time, goes on in the next sector without it.
+    async fn goes_on(&mut self, row: &Row, sequence: u32) -> Result<bool, HistoryError> {
+        let next = self.head(sequence + 1).await?;
+        Ok(next.is_some_and(|next| next.based.base.boot == row.boot && next.based.base.time.is_none()))
+    }
+
+    /// The oldest row with a time.
+    pub(super) async fn first(&mut self) -> Result<Option<Row>, HistoryError> {
+        let mut rows: Vec<Row, 1> = Vec::new();
+        self.read(After::Time(0), u32::MAX, &mut rows).await?;
+        Ok(rows.pop())
+    }
+
+    /// The oldest row's key; of the oldest sector that is there.
+    pub(super) async fn oldest_key(&mut self) -> Result<Option<Key>, HistoryError> {
+        let Some(newest) = self.end().await?.tail.map(|tail| tail.head.sequence) else { return Ok(None) };
+        for sequence in self.oldest(newest)..=newest {
+            if let Some(head) = self.head(sequence).await? {
+                return Ok(Some((head.based.base.boot, head.based.base.uptime_ds)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Whether rows made room already.
+    pub(super) fn has_lost(&self) -> bool {
+        self.tail().is_some_and(|tail| self.oldest(tail.head.sequence) > 1)
+    }
+
+    /// About how many rows have a time in (`after`, `until`]: the slots in between.
+    ///
+    /// # Errors
+    /// If the flash cannot be read, or there is no memory.
+    pub(super) async fn count(&mut self, after: u32, until: u32) -> Result<u32, HistoryError> {
+        if self.end().await?.newest_time.is_none_or(|newest| newest <= after) {
+            return Ok(0);
+        }
+        let (from, to) = (self.place(after).await?, self.place(until).await?);
+        Ok(to.saturating_sub(from))
+    }
+
+    /// The place of the first row after this time, in slots.
+    async fn place(&mut self, after: u32) -> Result<u32, HistoryError> {
+        let place = |sequence: u32, slot: u8| sequence * u32::from(LAST_SLOT) + u32::from(slot);
+        let end = self.end().await?;
+        let last = end.tail.map_or(0, |tail| place(tail.head.sequence, tail.slot));
+        if end.newest_time.is_none_or(|newest| newest <= after) {
+            return Ok(last);
+        }
+        let Some(mut walker) = self.seek(After::Time(after)).await? else { return Ok(last) };
+        while let Some(found) = walker.next(self).await? {
+            let Item::Row(row) = found.item else { continue };
+            let time = self.time_of(&row, found.sequence).await?;
+            if time.is_some_and(|time| time > after && time < self.limit(found.sequence)) {
+                return Ok(place(found.sequence, found.spot.slot));
+            }
+        }
+        Ok(last)
+    }
+
+    /// The starts that never learned the time, oldest first; the newest where there are more than a few.
+    ///
+    /// # Errors
+    /// If the flash cannot be read, or there is no memory.
+    pub(super) async fn unplaced(&mut self) -> Result<alloc::vec::Vec<Unplaced>, HistoryError> {
+        let mut starts: alloc::vec::Vec<Unplaced> = alloc::vec::Vec::new();
+        starts.try_reserve_exact(UNPLACED).map_err(|_| HistoryError::NoMemory)?;
+        let Some(tail) = self.end().await?.tail else { return Ok(starts) };
+        for sequence in self.oldest(tail.head.sequence)..=tail.head.sequence {
+            let Some(head) = self.head(sequence).await? else { continue };
+            let base = &head.based.base;
+            let next = self.head(sequence + 1).await?;
+            if base.time.is_some() && next.is_some_and(|next| next.based.base.boot == base.boot) {
+                // Once a start knows the time, it does not forget it.
+                continue;
+            }
+            let mut walker = Walker::begin(&head)?;
+            while let Some(found) = walker.next(self).await?.filter(|found| found.sequence == sequence) {
+                let Item::Row(row) = found.item else { continue };
+                if self.time_of(&row, sequence).await?.is_none() {
+                    note(&mut starts, &row);
+                }
+            }
+        }
+        Ok(starts)
     }
 
     /// Behind which record the first row after `after` lies, at the latest.
@@ -332,6 +435,20 @@ impl<F: NorFlash> Ring<F> {
         }
         Ok(None)
     }
+}
+
+/// Takes a row into the list of starts without a time.
+fn note(starts: &mut alloc::vec::Vec<Unplaced>, row: &Row) {
+    if let Some(last) = starts.last_mut().filter(|last| last.boot == row.boot) {
+        last.to_uptime_s = row.uptime_s;
+        last.rows += 1;
+        return;
+    }
+    if starts.len() == UNPLACED {
+        starts.remove(0);
+    }
+    let from_uptime_s = (row.uptime_s - f64::from(row.interval_s)).max(0.0);
+    starts.push(Unplaced { boot: row.boot, from_uptime_s, to_uptime_s: row.uptime_s, rows: 1 });
 }
 
 /// Unix time at the beginning of a start, in tenths of a second.

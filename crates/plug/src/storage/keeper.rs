@@ -24,6 +24,7 @@ use crate::app::{Command, Link, Piece, Tripped};
 use crate::core::civil::local_day;
 use crate::core::claims::{Cause, Class, Memory, RelayChange, Source};
 use crate::core::protection::Trip;
+use crate::history::History;
 use crate::limits;
 use crate::platform::{Clock, Random};
 use crate::settings::{self, Basis, SettingsStore};
@@ -70,14 +71,12 @@ pub type Settling<'a, F> = SettingsStore<Part<'a, F>, Part<'a, F>>;
 /// Finishes a factory reset that was begun, then reads the settings into the state. Whether there was a reset.
 pub async fn open_settings<'a, F: NorFlash>(
     flash: &'a Shared<F>,
+    log: &Shared<F>,
     state: &State,
     basis: &Basis,
     mut say: impl FnMut(&str),
 ) -> (Settling<'a, F>, bool) {
-    let finished = match &mut *flash.lock().await {
-        Some(flash) => reset::finish_if_begun(flash).await.ok(),
-        None => None,
-    };
+    let finished = finish_reset(flash, log).await;
     match finished {
         Some(true) => say("factory reset: settings, logs and energy are gone"),
         Some(false) => {}
@@ -89,6 +88,15 @@ pub async fn open_settings<'a, F: NorFlash>(
         trouble.tell(say);
     }
     (store, finished == Some(true))
+}
+
+async fn finish_reset<F: NorFlash>(flash: &Shared<F>, log: &Shared<F>) -> Option<bool> {
+    let mut flash = flash.lock().await;
+    let flash = flash.as_mut()?;
+    if let Some(log) = &mut *log.lock().await {
+        reset::erase_log_if_begun(flash, log).await.ok()?;
+    }
+    reset::finish_if_begun(flash).await.ok()
 }
 
 impl<'a, F: NorFlash> Keeper<'a, F> {
@@ -353,7 +361,7 @@ impl<'a, F: NorFlash> Keeper<'a, F> {
     }
 
     /// Answers what the web asks of the flash. Runs for ever.
-    pub async fn answer(&self, archive: &Archive) -> ! {
+    pub async fn answer(&self, archive: &Archive, history: &History<'_, F>) -> ! {
         loop {
             let query = archive.next().await;
             let found = match query {
@@ -372,7 +380,7 @@ impl<'a, F: NorFlash> Keeper<'a, F> {
                 Query::Days => self.rows(false).await,
                 Query::Months => self.rows(true).await,
                 Query::History { .. } | Query::HistorySpan | Query::Unplaced | Query::UnplacedRows { .. } => {
-                    None
+                    history.find(query).await
                 }
             };
             archive.answer(query, found.unwrap_or(Found::Nothing));

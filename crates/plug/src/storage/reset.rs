@@ -47,6 +47,30 @@ pub async fn begin_reset<F: NorFlash>(flash: &mut F) -> Result<(), F::Error> {
     flash.write(MARK.from, &mark.0).await
 }
 
+/// Erases the history, a partition of its own, if a reset was begun. To be called before [`finish_if_begun`], which takes
+/// the mark away. Sectors that read erased are passed over; the others take some 50 ms each.
+///
+/// # Errors
+/// What the flash says; the next start tries again.
+pub async fn erase_log_if_begun<F: NorFlash>(flash: &mut F, log: &mut F) -> Result<(), F::Error> {
+    let mut mark = Words([0; TWICE]);
+    flash.read(MARK.from, &mut mark.0).await?;
+    if !mark.0.as_chunks().0.contains(&WORDS) {
+        return Ok(());
+    }
+    let mut bytes = Words([0; 64]);
+    for sector in (0..log.capacity() as u32).step_by(SECTOR as usize) {
+        for at in (sector..sector + SECTOR).step_by(bytes.0.len()) {
+            log.read(at, &mut bytes.0).await?;
+            if bytes.0.iter().any(|byte| *byte != 0xff) {
+                log.erase(sector, sector + SECTOR).await?;
+                break;
+            }
+        }
+    }
+    Ok(())
+}
+
 /// Erases all that a reset erases if one was begun; whether one was. To be called at each start before anything of
 /// the data partition but the starts is read; `flash` begins where the partition does. Takes some 5 s if there is
 /// something to do.

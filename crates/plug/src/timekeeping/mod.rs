@@ -9,7 +9,7 @@
 //! *step* is an answer that differs from what is held by more than an hour, and is *doubted* until others agree.
 
 pub mod asker;
-mod chance;
+pub(crate) mod chance;
 pub mod date;
 mod keeper;
 pub mod ntp;

@@ -9,6 +9,9 @@ use alloc::vec::Vec;
 use aes::Aes128;
 use cbc::Encryptor;
 use cbc::cipher::{BlockModeEncrypt, KeyIvInit};
+use hmac::digest::Key;
+use hmac::{Hmac, KeyInit};
+use sha2::Sha256;
 
 /// Bytes of a block, a key and a start value.
 pub(super) const BLOCK: usize = 16;
@@ -27,6 +30,17 @@ pub(super) fn key_bytes(key: &str) -> Option<[u8; BLOCK]> {
         *to = (digit(*high)? << 4 | digit(*low)?) as u8;
     }
     Some(bytes)
+}
+
+/// The MAC of a text that comes in pieces.
+pub(super) type Mac = Hmac<Sha256>;
+
+/// Begins a MAC with a key that is shorter than a block.
+pub(super) fn begin_mac(key: &[u8]) -> Mac {
+    // It is padded with zeros (RFC 2104 section 2).
+    let mut block = Key::<Mac>::default();
+    block.iter_mut().zip(key).for_each(|(to, from)| *to = *from);
+    Mac::new(&block)
 }
 
 /// How long the body of a plain text of `length` bytes is.
@@ -136,8 +150,8 @@ mod tests {
     use super::*;
     use alloc::format;
     use alloc::string::String;
-    use hmac::{Hmac, KeyInit, Mac};
-    use sha2::{Digest, Sha256};
+    use hmac::Mac as _;
+    use sha2::Digest;
 
     pub(in crate::uplink) const KEY: &str = "fa8e3b689295332c560bbea31afb61d0";
 
@@ -184,7 +198,7 @@ mod tests {
             for piece in [1, 3, 16, 100] {
                 assert_eq!(body(text, piece), wanted);
             }
-            let mut mac = Hmac::<Sha256>::new_from_slice(&key_bytes(KEY).unwrap()).unwrap();
+            let mut mac = begin_mac(&key_bytes(KEY).unwrap());
             mac.update(text.as_bytes());
             let hex: String = mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
             assert_eq!(hex, hmac);

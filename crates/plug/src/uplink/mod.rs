@@ -12,8 +12,19 @@
 //! have; its *fingerprint* says which server, node and key that is true for; a row is *set aside* when the server refuses
 //! it alone; a refusal is *systemic* when it is not about a row.
 
-pub mod status;
-
-pub use status::{State, Uplink, UplinkStatus};
-
+pub mod answer;
+pub mod batch;
+mod body;
+mod client;
 mod crypt;
+pub mod cursor;
+pub mod http;
+pub mod machine;
+pub mod resume;
+pub mod status;
+mod task;
+mod text;
+
+pub use cursor::CursorStore;
+pub use status::{State, Uplink, UplinkStatus};
+pub use task::{Way, run};

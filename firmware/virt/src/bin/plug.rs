@@ -198,7 +198,7 @@ async fn application(stack: Stack<'static>) -> ! {
     let closed = Cell::new(true);
     let (mut recording, mut relay) = (Recording::new(&closed), VirtRelay(&closed));
     let acceptor = Listener::new(PORT, BUFFERS.take(), [(stack, limits::WEB_WORKERS)]);
-    let Some(mut flash) = RamFlash::take() else { exit(false) };
+    let Some([mut flash, log]) = RamFlash::take() else { exit(false) };
     let starts = starts::count(&mut flash, identity.reset_reason, &identity.reset_detail).await;
     let web = plug::web::Plug {
         clock: &clock,
@@ -217,6 +217,7 @@ async fn application(stack: Stack<'static>) -> ! {
         acceptor: &acceptor,
         web: &web,
         flash: Some(flash),
+        log: Some(log),
         random: NoChance,
         wifi: None,
         known: None,

@@ -1,0 +1,581 @@
+//! When what is sent: pure, with time and the log's ends as arguments.
+//!
+//! ```text
+//!              job                 a step's rows are there           accepted
+//!   Off ---------------> Ready --------------------------> Send ----------------> Ready, cursor moves
+//!    ^                    | ^ ^                              | |
+//!    |      first, after  | | |  pause over, settings        | +-- a person must act --> Resting (stopped)
+//!    +--- no job          v | |  changed, network is back    |
+//!                        Ask| +------------------------------+---- something failed ---> Resting (backing off)
+//!                         +-+                                |
+//!                                                            +-- a row is at fault: half as many; one alone: doubt
+//! ```
+//!
+//! *Doubt*: a row that is refused alone may be at fault, or the server may refuse every row. So it is passed over, and only
+//! a later row that is taken proves that it was the row; then it is tried once more, and set aside. Several of them
+//! without any success between stop the uplink, with the cursor where it was: nothing is set aside by a server's fault.
+
+use core::time::Duration;
+
+use super::answer::{Answer, Consequence};
+use super::batch::Batch;
+use super::crypt::BLOCK;
+use super::resume::Standing;
+use super::status::{Conflict, State};
+use crate::limits;
+use crate::platform::Instant;
+use crate::settings::emoncms::Begin;
+use crate::timekeeping::chance::{Chance, SEED};
+
+/// Which server, node and key a cursor is true for.
+pub type Fingerprint = [u8; 8];
+
+/// What is to be done, as far as the machine must know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Job {
+    /// Of URL, node and key.
+    pub fingerprint: Fingerprint,
+    /// From one row to the next.
+    pub interval_s: u16,
+    /// From one post to the next.
+    pub send_every_s: u16,
+    /// Questions can be asked: the transport is plain.
+    pub asks: bool,
+    /// Where to begin where the cursor is another's.
+    pub begin: Begin,
+    /// The server tells the time.
+    pub server_time: bool,
+}
+
+/// What the flash keeps.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Kept {
+    /// What the cursor is true for.
+    pub fingerprint: Fingerprint,
+    /// Time of the newest row that the server is known to have, and everything before it; 0: none.
+    pub cursor: u32,
+    /// A newer row that a test brought there.
+    pub out_of_turn: Option<OutOfTurn>,
+}
+
+/// A row that the server has although it may not have those before it: that it is the server's newest says nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OutOfTurn {
+    /// Which server, node and key.
+    pub fingerprint: Fingerprint,
+    /// Its time.
+    pub time: u32,
+}
+
+/// What can be seen now.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Sight {
+    /// Unix seconds; `None`: the clock is not known.
+    pub unix: Option<f64>,
+    /// Time of the log's newest row.
+    pub newest: Option<u32>,
+    /// There is a network.
+    pub online: bool,
+}
+
+/// What is to be done now.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Action {
+    /// Nothing, for so long in the plug's own time.
+    Wait(Duration),
+    /// Nothing until then, in the network's time.
+    Rest(Instant),
+    /// Nothing until something changes.
+    Sleep,
+    /// Ask the server for the time.
+    AskTime,
+    /// Ask the server for its newest row; none is newer than `limit`, if that is known.
+    Ask {
+        /// The newest row that it can have from this plug; `None`: the log's newest.
+        limit: Option<u32>,
+    },
+    /// Send these rows.
+    Send(Batch),
+}
+
+/// What came of sending.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Sent {
+    /// What was to be sent.
+    pub batch: Batch,
+    /// What the server said.
+    pub answer: Answer,
+    /// The last byte left the plug.
+    pub whole: bool,
+    /// Rows in it.
+    pub rows: u32,
+    /// Everything up to here was in it.
+    pub end: u32,
+    /// How long it took.
+    pub took: Duration,
+}
+
+/// Rows that were refused alone, and what is known of that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Doubt {
+    count: u32,
+    /// The newest of them.
+    last: u32,
+    /// A later row was taken, and all behind it up to here: it was the rows.
+    proof: Option<u32>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Ready,
+    Resting { until: Instant, stopped: bool },
+}
+
+/// The machine.
+pub struct Machine {
+    job: Option<Job>,
+    kept: Kept,
+    phase: Phase,
+    state: State,
+    online: bool,
+    /// Begin at the newest row there is.
+    begins_now: bool,
+    /// The server is to be asked for its newest row before anything is sent.
+    ask: bool,
+    /// How often it was asked in vain.
+    asked: u32,
+    /// The newest row that the server can have; `None`: any of the log.
+    limit: Option<u32>,
+    most: u32,
+    ceiling: u32,
+    doubt: Option<Doubt>,
+    /// So many single rows are passed over before it is not the rows.
+    allowance: u32,
+    failures: u32,
+    set_aside: u32,
+    last_set_aside: Option<u32>,
+    conflict: Option<Conflict>,
+    rate: Option<f64>,
+    sent_rows: u32,
+    /// The log has nothing between the cursor and here.
+    empty_until: u32,
+    /// What the flash has; what is to go there differs from it.
+    stored: Option<Kept>,
+    stored_at: Option<Instant>,
+    hurry: bool,
+    chance: Chance,
+    /// The part of the spread after a slot's end that is this plug's.
+    spread: Duration,
+}
+
+impl Machine {
+    /// Off, with what the flash keeps and a seed that nobody knows.
+    #[must_use]
+    pub fn new(kept: Option<Kept>, seed: [u8; SEED]) -> Self {
+        let mut chance = Chance::new(seed);
+        Self {
+            spread: limits::UPLINK_SLOT_SPREAD.mul_f64(chance.part()),
+            chance,
+            job: None,
+            kept: kept.unwrap_or_default(),
+            phase: Phase::Ready,
+            state: State::Off,
+            online: false,
+            begins_now: false,
+            ask: true,
+            asked: 0,
+            limit: None,
+            most: limits::UPLINK_ROWS,
+            ceiling: limits::UPLINK_ROWS,
+            doubt: None,
+            allowance: limits::UPLINK_REFUSED_ROWS,
+            failures: 0,
+            set_aside: 0,
+            last_set_aside: None,
+            conflict: None,
+            rate: None,
+            sent_rows: 0,
+            empty_until: 0,
+            stored: kept,
+            stored_at: None,
+            hurry: false,
+        }
+    }
+
+    /// A start value for the encryption, which was never used before.
+    pub(super) fn start_value(&mut self) -> [u8; BLOCK] {
+        let (one, other) = (self.chance.number(), self.chance.number());
+        (u128::from(one) << 64 | u128::from(other)).to_be_bytes()
+    }
+
+    /// Takes a new job, or none: what waits is tried at once.
+    pub fn set_job(&mut self, job: Option<Job>) {
+        self.job = job;
+        self.phase = Phase::Ready;
+        self.failures = 0;
+        self.doubt = None;
+        self.allowance = limits::UPLINK_REFUSED_ROWS;
+        (self.most, self.ceiling) = (limits::UPLINK_ROWS, limits::UPLINK_ROWS);
+        let Some(job) = job else { return };
+        self.ask &= job.asks;
+        if self.kept.fingerprint != job.fingerprint {
+            self.kept = Kept { fingerprint: job.fingerprint, cursor: 0, ..self.kept };
+            self.empty_until = 0;
+            self.begins_now = job.begin == Begin::Now;
+            // Where all is to be sent, the server may have some of it: its key may be all that changed.
+            self.ask = job.asks && !self.begins_now;
+            (self.limit, self.conflict, self.rate) = (None, None, None);
+            self.hurry = true;
+        }
+    }
+
+    /// What to do now. Call it again when that is done, and when something changed.
+    pub fn act(&mut self, now: Instant, sight: &Sight) -> Action {
+        let Some(job) = self.job else {
+            self.state = State::Off;
+            return Action::Sleep;
+        };
+        if let Some(newest) = sight.newest {
+            self.follow_clock(&job, newest);
+        }
+        let was_online = core::mem::replace(&mut self.online, sight.online);
+        if !sight.online {
+            self.state = State::WaitingForNetwork;
+            return Action::Wait(limits::UPLINK_LOOK);
+        }
+        if !was_online && matches!(self.phase, Phase::Resting { stopped: false, .. }) {
+            // What failed may have failed for want of a network.
+            self.phase = Phase::Ready;
+        }
+        if let Phase::Resting { until, stopped } = self.phase {
+            if now < until {
+                self.state = if stopped { State::Stopped } else { State::BackingOff };
+                return Action::Rest(until.min(now.after(limits::UPLINK_LOOK_LONGEST)));
+            }
+            self.phase = Phase::Ready;
+        }
+        let Some(unix) = sight.unix else {
+            self.state = State::WaitingForClock;
+            return if job.server_time { Action::AskTime } else { Action::Wait(limits::UPLINK_LOOK) };
+        };
+        self.next(&job, unix, sight.newest)
+    }
+
+    /// A clock that was put back: what was sent before is newer than everything that comes now. What the log shows counts,
+    /// from its newest row on, which is seen as soon as there is one.
+    fn follow_clock(&mut self, job: &Job, newest: u32) {
+        if newest < self.kept.cursor && !self.begins_now {
+            self.doubt = None;
+            self.empty_until = 0;
+            self.put_cursor(newest.saturating_sub(job.interval_s.into()));
+            self.hurry = true;
+        }
+    }
+
+    /// What to do where nothing stands in the way.
+    fn next(&mut self, job: &Job, unix: f64, newest: Option<u32>) -> Action {
+        if self.begins_now {
+            // What was measured before is not wanted.
+            self.put_cursor(newest.unwrap_or(unix as u32));
+            self.begins_now = false;
+        }
+        let Some(newest) = newest else {
+            self.state = State::UpToDate;
+            return Action::Wait(self.until_next(job, unix, 0));
+        };
+        if self.ask {
+            self.state = State::Sending;
+            return Action::Ask { limit: self.limit };
+        }
+        let batch = self.batch(job, newest);
+        let step = step(job);
+        let due = self.doubt.is_some_and(|doubt| doubt.proof.is_some())
+            || batch.until > batch.after && newest / step * step > batch.after;
+        if !due {
+            self.state = State::UpToDate;
+            // What made it small is over.
+            self.ceiling = limits::UPLINK_ROWS;
+            return Action::Wait(self.until_next(job, unix, newest));
+        }
+        // A post has the rows of one step, and those of the next if it was late.
+        let few = 2 * step + u32::from(job.interval_s);
+        self.state = if batch.until - batch.after > few { State::CatchingUp } else { State::Sending };
+        Action::Send(batch)
+    }
+
+    /// The rows that are next.
+    fn batch(&self, job: &Job, newest: u32) -> Batch {
+        let interval = u32::from(job.interval_s.max(1));
+        let after = self.kept.cursor.max(self.empty_until);
+        let whole = Batch { after, until: newest / interval * interval, most: self.most };
+        match self.doubt {
+            None => whole,
+            Some(Doubt { last, proof: None, .. }) => Batch { after: last.max(whole.after), most: 1, ..whole },
+            Some(Doubt { last, proof: Some(_), .. }) => Batch { until: last, most: 1, ..whole },
+        }
+    }
+
+    /// How long until the next row is to be looked for.
+    fn until_next(&self, job: &Job, unix: f64, newest: u32) -> Duration {
+        let step = f64::from(step(job));
+        let slot = libm::floor(unix / step) * step;
+        let lag = (limits::UPLINK_SLOT_LAG + self.spread).as_secs_f64();
+        let missing = f64::from(newest) < slot;
+        let late = unix - slot;
+        let wait = if missing && late < lag {
+            lag - late
+        } else if missing && late < limits::UPLINK_LOOK_LONGEST.as_secs_f64() {
+            limits::UPLINK_LOOK.as_secs_f64()
+        } else {
+            step - late + lag
+        };
+        // A clock that is put right in between is seen soon.
+        Duration::try_from_secs_f64(wait).unwrap_or_default().min(limits::UPLINK_LOOK_LONGEST)
+    }
+
+    /// Takes what came of [`Action::Send`].
+    pub fn sent(&mut self, now: Instant, sent: &Sent) {
+        let Some(job) = self.job else { return };
+        if job.asks && sent.whole && sent.rows > 1 && sent.answer.may_have_stored()
+            || job.asks && sent.whole && matches!(sent.answer, Answer::NoAnswer | Answer::Broken)
+        {
+            (self.ask, self.limit) = (true, Some(sent.end));
+        }
+        match sent.answer.consequence() {
+            Consequence::Done => self.done(sent),
+            Consequence::Stop => self.stop(now),
+            Consequence::Bisect if sent.rows > 1 => self.most = sent.rows / 2,
+            Consequence::Bisect => self.refused(now, sent),
+            Consequence::Smaller if sent.rows > 1 => {
+                // One row tells whether it is the size.
+                (self.most, self.ceiling) = (1, (sent.rows / 2).max(1));
+            }
+            Consequence::Smaller => self.stop(now),
+            Consequence::Later => {
+                if sent.answer == Answer::NoAnswer && sent.rows > 1 {
+                    self.most = sent.rows / 2;
+                }
+                self.back_off(now);
+            }
+        }
+    }
+
+    /// There was nothing in that batch up to `end`: the log has a gap there.
+    pub fn nothing_to_send(&mut self, end: u32) {
+        match self.doubt {
+            Some(Doubt { proof: Some(proof), .. }) => {
+                self.doubt = None;
+                self.put_cursor(proof);
+            }
+            // The cursor stays at a row that there is: the server is compared with it.
+            _ => self.empty_until = end,
+        }
+    }
+
+    /// A test brought this row to the server.
+    pub fn tested(&mut self, fingerprint: Fingerprint, time: u32) {
+        if fingerprint != self.kept.fingerprint || time > self.kept.cursor {
+            self.kept.out_of_turn = Some(OutOfTurn { fingerprint, time });
+            self.hurry = true;
+        }
+    }
+
+    /// The time of a row that says nothing about those before it.
+    #[must_use]
+    pub fn out_of_turn(&self) -> Option<u32> {
+        self.kept.out_of_turn.filter(|row| row.fingerprint == self.kept.fingerprint).map(|row| row.time)
+    }
+
+    /// The settings changed, or somebody wanted a test, while a request was under way.
+    pub fn interrupted(&mut self, batch: &Batch) {
+        if let Some(job) = self.job {
+            (self.ask, self.limit) = (job.asks, Some(batch.until));
+        }
+    }
+
+    fn done(&mut self, sent: &Sent) {
+        self.failures = 0;
+        self.sent_rows = self.sent_rows.saturating_add(sent.rows);
+        self.allowance = limits::UPLINK_REFUSED_ROWS;
+        let seconds = sent.took.as_secs_f64().max(1e-3);
+        let rate = f64::from(sent.rows) / seconds;
+        // The mean of the last few posts, so that one slow answer does not make hours of minutes.
+        self.rate = Some(self.rate.map_or(rate, |before| before + (rate - before) / 4.0));
+        self.most = self.most.saturating_mul(2).min(self.ceiling);
+        match &mut self.doubt {
+            None => {
+                self.hurry |= self.state == State::CatchingUp;
+                self.put_cursor(sent.end);
+            }
+            Some(doubt) if doubt.proof.is_none() => doubt.proof = Some(sent.end),
+            Some(_) => self.second_time(sent.end),
+        }
+    }
+
+    /// A single row was refused.
+    fn refused(&mut self, now: Instant, sent: &Sent) {
+        if self.doubt.is_some_and(|doubt| doubt.proof.is_some()) {
+            self.set_aside = self.set_aside.saturating_add(1);
+            self.last_set_aside = Some(sent.end);
+            self.second_time(sent.end);
+            return;
+        }
+        let count = self.doubt.map_or(1, |doubt| doubt.count + 1);
+        self.doubt = Some(Doubt { count, last: sent.end, proof: None });
+        self.most = 1;
+        if count >= self.allowance {
+            // Next time some more: should it be the rows after all, their end is found.
+            self.allowance = self.allowance.saturating_mul(2).min(limits::UPLINK_ROWS);
+            self.stop(now);
+        }
+    }
+
+    /// A doubted row was tried once more, and is there or set aside.
+    fn second_time(&mut self, end: u32) {
+        match self.doubt {
+            Some(Doubt { last, proof: Some(proof), .. }) if end >= last => {
+                self.doubt = None;
+                self.put_cursor(proof);
+            }
+            _ => self.put_cursor(end),
+        }
+        self.hurry = true;
+    }
+
+    fn stop(&mut self, now: Instant) {
+        self.doubt = None;
+        // Nobody waits for it: up to a tenth earlier, so that not all plugs come at once.
+        let pause = limits::UPLINK_STOPPED_RETRY.mul_f64(1.0 - self.chance.part() / 10.0);
+        self.phase = Phase::Resting { until: now.after(pause), stopped: true };
+        self.hurry = true;
+    }
+
+    fn back_off(&mut self, now: Instant) {
+        let doublings = self.failures.min(6);
+        self.failures = self.failures.saturating_add(1);
+        let longest = limits::UPLINK_RETRY_FIRST.saturating_mul(1 << doublings);
+        // Between the half of it and one and a half times that.
+        let pause = longest
+            .mul_f64(0.5 + self.chance.part())
+            .clamp(limits::UPLINK_RETRY_FIRST, limits::UPLINK_RETRY_LONGEST);
+        self.phase = Phase::Resting { until: now.after(pause), stopped: false };
+    }
+
+    /// Takes what came of [`Action::Ask`].
+    pub fn asked(&mut self, now: Instant, outcome: Result<Standing, Answer>) {
+        match outcome {
+            Ok(standing) => {
+                (self.ask, self.asked, self.failures, self.limit) = (false, 0, 0, None);
+                match standing {
+                    Standing::From(time) => self.put_cursor(time),
+                    Standing::Back(time) => {
+                        self.conflict = Some(Conflict::WentBack { server: time });
+                        self.put_cursor(time);
+                        self.hurry = true;
+                    }
+                    Standing::Unknown => {}
+                    Standing::Conflict(conflict) => self.conflict = Some(conflict),
+                }
+            }
+            Err(answer) => {
+                self.asked += 1;
+                let spoke = !matches!(
+                    answer,
+                    Answer::NoAddress | Answer::Unreachable | Answer::NoAnswer | Answer::Broken
+                );
+                let later = answer.consequence() == Consequence::Later;
+                if spoke && (!later || self.asked >= limits::UPLINK_ASKED) {
+                    // It does not say: the plug's own cursor counts, and the post tells what is wrong.
+                    (self.ask, self.asked, self.limit) = (false, 0, None);
+                } else {
+                    self.back_off(now);
+                }
+            }
+        }
+    }
+
+    /// Takes what came of [`Action::AskTime`].
+    pub fn time_asked(&mut self, now: Instant, told: bool) {
+        if told {
+            self.failures = 0;
+        } else {
+            self.back_off(now);
+        }
+    }
+
+    /// What is to go to the flash now, if anything. In a hurry also what else would wait.
+    pub fn to_store(&self, now: Instant, hurry: bool) -> Option<Kept> {
+        let new = self.stored.unwrap_or_default() != self.kept && !self.begins_now;
+        let waited = self.stored_at.is_none_or(|at| now.since(at) >= limits::UPLINK_CURSOR);
+        (new && (waited || hurry || self.hurry)).then_some(self.kept)
+    }
+
+    /// It is there, or the flash does not take it; then it is tried again a while later.
+    pub fn stored(&mut self, now: Instant, kept: Kept, taken: bool) {
+        self.stored_at = Some(now);
+        self.hurry = false;
+        if taken {
+            self.stored = Some(kept);
+        }
+    }
+
+    fn put_cursor(&mut self, time: u32) {
+        self.kept.cursor = time;
+        if self.out_of_turn().is_some_and(|tested| tested <= time) {
+            self.kept.out_of_turn = None;
+        }
+    }
+
+    /// Time of the newest row that the server is known to have; 0: none.
+    #[must_use]
+    pub const fn cursor(&self) -> u32 {
+        self.kept.cursor
+    }
+
+    /// What it does.
+    #[must_use]
+    pub const fn state(&self) -> State {
+        self.state
+    }
+
+    /// When it goes on, in the network's time, where it rests.
+    #[must_use]
+    pub const fn next_attempt(&self) -> Option<Instant> {
+        match self.phase {
+            Phase::Resting { until, .. } => Some(until),
+            Phase::Ready => None,
+        }
+    }
+
+    /// Rows set aside, and the newest of them.
+    #[must_use]
+    pub const fn set_aside(&self) -> (u32, Option<u32>) {
+        (self.set_aside, self.last_set_aside)
+    }
+
+    /// Why the server's own state was not believed.
+    #[must_use]
+    pub const fn conflict(&self) -> Option<Conflict> {
+        self.conflict
+    }
+
+    /// Rows a second, of the last few posts.
+    #[must_use]
+    pub const fn rate(&self) -> Option<f64> {
+        self.rate
+    }
+
+    /// Rows that the server took.
+    #[must_use]
+    pub const fn sent_rows(&self) -> u32 {
+        self.sent_rows
+    }
+}
+
+/// From one post to the next.
+fn step(job: &Job) -> u32 {
+    job.send_every_s.max(job.interval_s).max(1).into()
+}
+
+#[cfg(test)]
+mod tests;
