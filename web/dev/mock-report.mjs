@@ -127,8 +127,9 @@ export const csv = ({ columns, rows }) =>
     .join("\n")
     .concat("\n");
 
+const BAD_KEY = "The server does not know this write key: copy it from Emoncms' account page.";
 const SERVER_SAID = {
-  key: { code: "bad_key", message: "The server refuses the write key.", server_said: "Invalid API key" },
+  key: { code: "bad_key", message: BAD_KEY, server_said: "Invalid API key" },
 };
 
 /** `GET /mock?uplink=catching_up` and the like chooses what it is at. */
@@ -153,7 +154,7 @@ export class Report {
         ? SERVER_SAID.key
         : {
             code: "no_answer",
-            message: "The server took the request and did not answer within 15 s.",
+            message: "The server took too long to answer.",
             server_said: null,
           };
     return {
@@ -218,8 +219,8 @@ export class Report {
         body: ok ? (secret ? "RzMtMVvl68l-TuFtnhM-ZXwW4fD1cxybzqsgoW8J8u0=" : "ok") : "Invalid API key",
       },
       verdict: ok
-        ? { ok: true, code: "stored", message: "The server has stored the row." }
-        : { ok: false, code: "bad_key", message: "The server refuses the write key." },
+        ? { ok: true, code: "accepted", message: "The server took it." }
+        : { ok: false, code: "bad_key", message: BAD_KEY },
       took_s: 0.084,
     };
   }

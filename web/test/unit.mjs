@@ -512,6 +512,8 @@ describe("what leaves", () => {
   it("has a word for each state, and a sentence for what it does not know", () => {
     assert.equal(reportTexts.uplinkState("up_to_date")[1], "good");
     assert.deepEqual(reportTexts.uplinkState("brand_new"), ["brand new.", "note"]);
+    assert.match(reportTexts.adviceFor("no_address"), /name/);
+    assert.equal(reportTexts.adviceFor("accepted"), "");
     assert.equal(reportTexts.settingPlace("time.source"), "#/settings/time");
     assert.equal(reportTexts.settingPlace("emoncms.url"), "#/report");
   });
@@ -544,6 +546,7 @@ describe("the plug's clock", () => {
     for (const source of ["none", "ntp", "dhcp", "server"])
       assert.equal(wantsTime({ source, ...unknown }, 1000), false, source);
     assert.equal(wantsTime(known, 1000), false);
+    assert.equal(wantsTime({ source: "browser", ...nothing, time: 1, from: "platform" }, 1000), false);
     assert.equal(wantsTime({ ...known, uncertainty_s: 2 }, 1000), true);
     assert.equal(wantsTime(known, 1010), true);
   });

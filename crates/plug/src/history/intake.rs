@@ -229,3 +229,7 @@ fn row_of(reading: &Reading) -> Row {
         quality: reading.quality,
     }
 }
+
+#[cfg(test)]
+#[path = "intake_tests.rs"]
+mod tests;

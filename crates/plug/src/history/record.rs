@@ -312,7 +312,7 @@ fn within(number: f64, from: f64, to: f64) -> f64 {
     libm::round(number).max(from).min(to)
 }
 
-/// A number from 0 to 134 million as 16 bits: exact up to 8,192, above that within 1/16,384 of itself.
+/// A number from 0 to 134 million as 16 bits: exact up to 8,192, above that within 1/8,192 of itself.
 fn small(number: f64) -> u16 {
     const MOST: u32 = 8190 << 14;
     let whole = within(number, 0.0, f64::from(MOST)) as u32;
