@@ -37,7 +37,7 @@ fn half_an_hour_of(fault: Fault, transport: &str) -> UplinkStatus {
         assert_eq!(times(server, "power", first, last).len(), slots.len());
         let repeated = assert_repeats_are_equal(server);
         assert_ends_with_the_newest(server);
-        println!(
+        eprintln!(
             "{fault} {transport}: {requests} requests, {repeated} rows came again; {:?}",
             status.last_error
         );

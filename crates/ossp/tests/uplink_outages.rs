@@ -42,7 +42,7 @@ fn flapping(transport: &str) {
         assert_eq!(times(server, "power", first, last).len(), slots.len());
         let repeated = assert_repeats_are_equal(server);
         assert_ends_with_the_newest(server);
-        println!(
+        eprintln!(
             "{transport}: {repeated} of {} rows came again, {} requests",
             server.account.stored.len(),
             server.requests
