@@ -445,7 +445,8 @@ describe("the history", () => {
     assert.deepEqual(past.of.active_power_w, [5, null, 7]);
     assert.deepEqual(past.of.relay, [1, null, 0]);
     assert.deepEqual(pasts.energySince(past), [0, null, 1]);
-    assert.equal(pasts.unmeasured(past), 10);
+    assert.equal(pasts.unmeasured(past, 2), 10);
+    assert.equal(pasts.unmeasured(past, 0), 0);
     const boot = pasts.pastOf({ step_s: 10, columns: ["uptime_s"], rows: [[10], [20]] });
     assert.deepEqual(boot.time, [10, 20], "whatever the first column is called");
   });
