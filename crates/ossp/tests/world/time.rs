@@ -14,6 +14,10 @@ use plug::platform::{Clock, Instant};
 
 /// Unix time at the world's beginning: a whole hour, and so the edge of a slot of any length.
 pub const EPOCH: u32 = 1_795_377_600;
+/// What sleeps of a plug end on.
+const GRID: Duration = Duration::from_millis(250);
+/// Longer than any test.
+const FOR_EVER: Duration = Duration::from_secs(u32::MAX as u64);
 /// So many turns in a row without time going by: somebody goes round in a circle.
 const TURNS_MOST: u32 = 100_000;
 
@@ -27,6 +31,7 @@ struct Inner {
     /// Who waits for which moment, and their number.
     waiting: RefCell<BTreeMap<(Duration, u64), Waker>>,
     next: Cell<u64>,
+    polls: Cell<u64>,
 }
 
 struct Flag(AtomicBool);
@@ -45,6 +50,11 @@ impl World {
     /// Since the world began.
     pub fn now(&self) -> Duration {
         self.0.now.get()
+    }
+
+    /// How often somebody had a turn.
+    pub fn polls(&self) -> u64 {
+        self.0.polls.get()
     }
 
     /// What a right clock says.
@@ -99,6 +109,7 @@ impl World {
                     return output;
                 }
                 turns += 1;
+                self.0.polls.set(self.0.polls.get() + 1);
                 assert!(turns < TURNS_MOST, "somebody goes round in a circle at {:?}", self.now());
             }
             let first = self.0.waiting.borrow_mut().pop_first();
@@ -145,8 +156,14 @@ impl Clock for PlugClock {
         Instant::from_start(self.world.now() - self.started)
     }
 
+    /// On a grid: somebody who looks every 50 ms would make up most of a simulated week.
     async fn sleep_until(&self, moment: Instant) {
-        self.world.sleep_until(self.started.saturating_add(moment.since_start())).await;
+        if moment > self.now() {
+            let moment = self.started.saturating_add(moment.since_start()).min(FOR_EVER);
+            let late = Duration::from_nanos((moment.as_nanos() % GRID.as_nanos()) as u64);
+            let wait = if late.is_zero() { Duration::ZERO } else { GRID - late };
+            self.world.sleep_until(moment + wait).await;
+        }
     }
 
     fn time_of_day(&self) -> Option<f64> {

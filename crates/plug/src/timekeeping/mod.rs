@@ -13,6 +13,7 @@ pub(crate) mod chance;
 pub mod date;
 mod keeper;
 pub mod ntp;
+pub mod option42;
 pub mod servers;
 mod task;
 mod wall_clock;

@@ -25,5 +25,6 @@ pub mod status;
 mod task;
 mod text;
 
+pub use cursor::CursorStore;
 pub use status::{State, Uplink, UplinkStatus};
 pub use task::{Way, run};

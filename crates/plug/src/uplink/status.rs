@@ -205,6 +205,8 @@ pub struct Uplink {
     pub(crate) test_wanted: Cell<bool>,
     /// What came of it.
     pub(crate) tested: Signal<NoopRawMutex, Tested>,
+    /// Somebody is there who sends: a plug without a way out has nobody.
+    pub(crate) running: Cell<bool>,
     /// The plug is about to restart: the cursor is to be kept.
     pub(crate) parting: Cell<bool>,
     /// It is.
@@ -220,6 +222,9 @@ impl Uplink {
 
     /// Makes one real request with the newest row. Dropping the future takes the wish back, or leaves the answer to nobody.
     pub async fn test(&self) -> Tested {
+        if !self.running.get() {
+            return Err(NoTest::NoNetwork);
+        }
         self.tested.reset();
         self.test_wanted.set(true);
         self.wake.signal(());
@@ -229,6 +234,9 @@ impl Uplink {
     /// Keeps the cursor, before a restart. Nothing is sent any more. Waits as long as it takes; dropping the future
     /// leaves it to be done.
     pub async fn part(&self) {
+        if !self.running.get() {
+            return;
+        }
         self.parted.reset();
         self.parting.set(true);
         self.wake.signal(());

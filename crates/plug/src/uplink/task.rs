@@ -83,6 +83,7 @@ where
         say,
     };
     task.machine.set_job(task.now.job());
+    way.state.uplink.running.set(true);
     loop {
         task.turn(&mut store).await;
     }
