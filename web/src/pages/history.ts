@@ -21,6 +21,9 @@ const SECONDS: Second[] = ["voltage", "current", "energy", "frequency"];
 /** A picture that ends now is asked for what is new, not more often than this. */
 const SOONEST_MS = 10_000;
 
+/** So much of a start's first minute is always in the picture. */
+const SHORTEST_S = 60;
+
 type Unplaced = NonNullable<HistoryPage["unplaced"]>[number];
 
 /** A moment on the axis of the picture. */
@@ -230,7 +233,7 @@ export function historyPage(life: Lifetime): Node {
       if (!more) setText(note, "Asking the plug…");
       const until = end ?? (await now()) ?? (await useBoots());
       if (mine !== asked || until === null) return;
-      const to = Math.ceil(until);
+      const to = Math.max(SHORTEST_S, Math.ceil(until));
       const wanted: Span = { start: Math.max(0, to - Math.round(length)), end: to };
       if (boot !== undefined) wanted.boot = boot;
       const known = more && boot === before ? past : null;
