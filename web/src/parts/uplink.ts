@@ -13,6 +13,13 @@ const EVERY_MS = 5000;
 const rows = (count: number): string => `${decimal(count, 0)} ${count === 1 ? "row" : "rows"}`;
 const ago = (time: number): string => `${moment(time)} (${duration(Date.now() / 1000 - time)} ago)`;
 
+/** Rows that the server refused one by one. */
+function setAside({ set_aside: count, last_set_aside: last, set_aside_because: why }: Uplink): Child {
+  if (count === 0) return null;
+  const of = last ? `, the last of ${moment(last)}` : "";
+  return [`${rows(count)} that the server refused${of}; all others went on.`, why && [" It said: ", h("q", {}, why)]];
+}
+
 /** What is to be known of the sending, as terms and words. */
 export function uplinkFacts(uplink: Uplink): [string, Child][] {
   const { queued, oldest_queued: oldest, last_error: error, rate_rows_per_s: rate, catch_up_s: left } = uplink;
@@ -37,10 +44,8 @@ export function uplinkFacts(uplink: Uplink): [string, Child][] {
       ],
     ],
     ["Next try", uplink.next_attempt_s && error ? `in ${duration(uplink.next_attempt_s)}` : null],
-    [
-      "Set aside",
-      uplink.set_aside > 0 ? `${rows(uplink.set_aside)} that the server refused; all others went on` : null,
-    ],
+    ["Set aside", setAside(uplink)],
+    ["Thinned", uplink.thinned ? `${rows(uplink.thinned)}: the log has only their means over 5 minutes now` : null],
     ["Lost", uplink.dropped > 0 ? `${rows(uplink.dropped)}: the log was full before the server took them` : null],
   ];
   return facts.filter(([, content]) => content !== null && content !== "" && content !== 0);
@@ -68,13 +73,6 @@ function progress(): { node: HTMLElement; show: (uplink: Uplink) => void } {
   };
 }
 
-const conflictText = (conflict: Uplink["conflict"]): string =>
-  typeof conflict === "string"
-    ? conflict
-    : conflict && typeof conflict === "object" && "message" in conflict
-      ? String(conflict.message)
-      : "The server has rows for this node that this plug has not sent: is there another plug on it?";
-
 /** `saved` rises when settings were loaded or stored. */
 export function uplinkCard(life: Lifetime, saved: Signal<number>): HTMLElement {
   const headline = h("p", { class: "uplink-state", role: "status" }, "Asking the plug…");
@@ -85,9 +83,14 @@ export function uplinkCard(life: Lifetime, saved: Signal<number>): HTMLElement {
     const [words, mood] = uplinkState(uplink.state);
     setText(headline, uplink.configured ? words : "Not set up yet: nothing is sent. Say below where to.");
     setAttribute(headline, "data-mood", uplink.configured ? mood : "note");
-    setAttribute(conflict, "hidden", uplink.conflict === null);
-    if (uplink.conflict !== null)
-      conflict.replaceChildren(h("p", {}, h("strong", {}, "Conflict. "), sentence(conflictText(uplink.conflict))));
+    const { message, server_time: there = 0 } = uplink.conflict ?? {};
+    setAttribute(conflict, "hidden", !message);
+    if (message) {
+      const words = ` ${sentence(message)} Its newest row is of ${moment(there)}.`;
+      const text = h("p", {}, h("strong", {}, "Conflict."), words);
+      // It is read out at each change.
+      if (text.textContent !== conflict.textContent) conflict.replaceChildren(text);
+    }
     bar.show(uplink);
     const items = uplink.configured ? uplinkFacts(uplink) : [];
     facts.replaceChildren(...items.map(([term, content]) => h("div", {}, h("dt", {}, term), h("dd", {}, content))));
