@@ -3,7 +3,7 @@ import { api, NoAnswer } from "../api/client";
 import { plug } from "../api/plug";
 import type { Uplink, UplinkTest } from "../api/types";
 import { type Child, h, setAttribute, setText } from "../lib/dom";
-import { decimal, duration, moment, sentence } from "../lib/format";
+import { decimal, decoded, duration, moment, moments, sentence } from "../lib/format";
 import type { Lifetime, Signal } from "../lib/signal";
 import { adviceFor, uplinkState } from "../texts/report";
 import { poll } from "./poll";
@@ -22,7 +22,7 @@ function setAside({ set_aside: count, last_set_aside: last, set_aside_because: w
 
 /** What is to be known of the sending, as terms and words. */
 export function uplinkFacts(uplink: Uplink): [string, Child][] {
-  const { queued, oldest_queued: oldest, last_error: error, rate_rows_per_s: rate, catch_up_s: left } = uplink;
+  const { state, queued, oldest_queued: oldest, last_error: error, rate_rows_per_s: rate, catch_up_s: left } = uplink;
   const facts: [string, Child][] = [
     ["To", uplink.url && `${uplink.url}, as node ${uplink.node}, ${uplink.transport}`],
     [
@@ -31,7 +31,9 @@ export function uplinkFacts(uplink: Uplink): [string, Child][] {
     ],
     [
       "Catching up",
-      left && queued > 1 ? `${duration(left)} to go${rate ? `, at ${decimal(rate, 0)} rows a second` : ""}` : null,
+      state === "catching_up" && left
+        ? `${duration(left)} to go${rate ? `, at ${decimal(rate, 0)} rows a second` : ""}`
+        : null,
     ],
     ["Last success", uplink.last_success === null ? "none since the start" : ago(uplink.last_success)],
     ["Sent since the start", rows(uplink.sent_rows)],
@@ -134,7 +136,8 @@ const raw = (title: string, text: string): Node[] => [
 /** Exactly what went out and what came back. */
 function testResult({ sent, received, verdict, took_s: took }: UplinkTest): Node {
   const advice = adviceFor(verdict.code);
-  const took_text = took === null ? "" : ` It took ${decimal(took, 2)} s.`;
+  const readable = sent?.plaintext ?? decoded(sent?.body ?? "");
+  const took_text = took === null ? "" : ` It took ${moments(took)}.`;
   return h(
     "div",
     {},
@@ -145,7 +148,7 @@ function testResult({ sent, received, verdict, took_s: took }: UplinkTest): Node
     ),
     advice && h("p", {}, h("strong", {}, "What to do: "), advice),
     sent && raw("What was sent", `${sent.method} ${sent.url}\n${headerLines(sent.headers)}\n\n${sent.body}`),
-    sent?.plaintext && raw("Which is, before encryption", sent.plaintext),
+    sent && raw(sent.plaintext ? "Which is, before encryption" : "Which is, without percent-encoding", readable),
     sent &&
       raw(
         "What came back",
