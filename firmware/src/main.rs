@@ -106,7 +106,7 @@ async fn main(spawner: Spawner) {
         starts,
         networks,
         listener,
-        wifi: radio.ok().map(|radio| EspWifi::new(radio, networks.station, listener)),
+        wifi: radio.ok().map(|radio| EspWifi::new(radio, networks, listener)),
         slots: EspSlots::find(flash).await,
         flash: data.map(|part| EspFlash { flash, part }),
         log: log.map(|part| EspFlash { flash, part }),

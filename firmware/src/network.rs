@@ -3,13 +3,13 @@
 use embassy_executor::Spawner;
 use embassy_net::{Config, Ipv4Cidr, Runner, Stack, StackResources, StaticConfigV4};
 use esp_radio::wifi::Interface;
-use ossp_embassy::{Listener, Pool};
+use ossp_embassy::{AskingForTime, Listener, NamedTimeServer, Pool, WAY_OUT_SOCKETS};
 use plug::limits;
 use plug::platform::Random;
 use static_cell::{ConstStaticCell, StaticCell};
 
-/// A socket for each web worker, DHCP's, DNS's; and one for the way out (Emoncms).
-const STATION_SOCKETS: usize = limits::WEB_WORKERS + 3;
+/// A socket for each web worker, DHCP's, and the way out.
+const STATION_SOCKETS: usize = limits::WEB_WORKERS + 1 + WAY_OUT_SOCKETS;
 /// Web workers that may wait on the access point at once: half of them, the others stay with the joined network.
 const ACCESS_POINT_ROOM: usize = limits::WEB_WORKERS / 2;
 /// A socket for each of them, and the DHCP server's.
@@ -24,10 +24,16 @@ pub const ACCESS_POINT: usize = 1;
 pub struct Networks {
     pub station: Stack<'static>,
     pub access_point: Stack<'static>,
+    /// What the joined one says of the time.
+    pub time_server: &'static NamedTimeServer,
 }
 
+/// Of the same kind on both sides, so that there is one network stack in the image: on the access point there is no DHCP
+/// client whose messages it could look at.
+type Card = AskingForTime<Interface>;
+
 #[embassy_executor::task(pool_size = 2)]
-async fn run(mut runner: Runner<'static, Interface>) -> ! {
+async fn run(mut runner: Runner<'static, Card>) -> ! {
     runner.run().await
 }
 
@@ -53,6 +59,7 @@ pub fn listen(networks: Networks) -> &'static Listener<2> {
 pub fn start(spawner: Spawner, random: &mut impl Random) -> Networks {
     static STATION_MEMORY: StaticCell<StackResources<STATION_SOCKETS>> = StaticCell::new();
     static ACCESS_POINT_MEMORY: StaticCell<StackResources<ACCESS_POINT_SOCKETS>> = StaticCell::new();
+    static TIME_SERVER: NamedTimeServer = NamedTimeServer::new();
     let mut seed = || {
         let mut bytes = [0; 8];
         random.fill(&mut bytes);
@@ -64,13 +71,13 @@ pub fn start(spawner: Spawner, random: &mut impl Random) -> Networks {
         dns_servers: Default::default(),
     });
     let (station, station_runner) = embassy_net::new(
-        Interface::station(),
+        AskingForTime::new(Interface::station(), &TIME_SERVER),
         Config::dhcpv4(Default::default()),
         STATION_MEMORY.init(StackResources::new()),
         seed(),
     );
     let (access_point, access_point_runner) = embassy_net::new(
-        Interface::access_point(),
+        AskingForTime::new(Interface::access_point(), &TIME_SERVER),
         own,
         ACCESS_POINT_MEMORY.init(StackResources::new()),
         seed(),
@@ -81,5 +88,5 @@ pub fn start(spawner: Spawner, random: &mut impl Random) -> Networks {
             spawner.spawn(task);
         }
     }
-    Networks { station, access_point }
+    Networks { station, access_point, time_server: &TIME_SERVER }
 }

@@ -1,11 +1,10 @@
 //! Everything that is not the core: network, web, console. It runs on the main thread, below the core's.
 
-use edge_nal::NoopNet;
 use edge_nal_embassy::{Udp, UdpBuffers};
 use embassy_futures::join::join;
 use embassy_time::{Duration, Instant, Timer};
 use esp_println::println;
-use ossp_embassy::{EmbassyClock, Listener};
+use ossp_embassy::{EmbassyClock, Listener, WayOut, WayOutBuffers};
 use plug::app::{self, Parts, run_rest};
 use plug::net::factory_access_point;
 use plug::number::Places;
@@ -58,7 +57,7 @@ impl Parts for EspParts {
     type Random = EspRandom;
     type Wifi = EspWifi;
     type Udp = Udp<'static>;
-    type Net = NoopNet;
+    type Net = WayOut;
     type Slots = EspSlots<'static>;
     type Button = Option<EspButton>;
     type Led = Option<EspLed>;
@@ -68,10 +67,12 @@ impl Parts for EspParts {
 #[embassy_executor::task]
 pub async fn rest(rest: Rest) -> ! {
     static UDP: ConstStaticCell<UdpBuffers<1, 1024, 1024, 2>> = ConstStaticCell::new(UdpBuffers::new());
+    static OUT: ConstStaticCell<WayOutBuffers> = ConstStaticCell::new(WayOutBuffers::new());
     let Rest { shared, identity, starts, networks, listener, mut wifi, mut slots, flash, log } = rest;
     let Shared { link, front_end, basis, state } = shared;
     let (defaults, own) = (defaults::of_this_build(), factory_access_point());
     let udp = Udp::new(networks.access_point, UDP.take());
+    let out = WayOut::new(networks.station, OUT.take());
     let web = plug::web::Plug {
         clock: &WallClock::new(&EmbassyClock, &link.time),
         network_clock: &EmbassyClock,
@@ -94,7 +95,7 @@ pub async fn rest(rest: Rest) -> ! {
         known: defaults.wifi.as_ref(),
         own: &own,
         access_point_udp: Some(&udp),
-        net: None,
+        net: Some(&out),
         slots: slots.as_mut(),
         button: EspButton::of_board(),
         led: EspLed::of_board(),

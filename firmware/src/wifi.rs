@@ -12,11 +12,11 @@ use esp_radio::wifi::{
     DisconnectReason, PowerSaveMode, WifiController, WifiError,
 };
 use heapless::Vec;
-use ossp_embassy::Listener;
+use ossp_embassy::{Listener, NamedTimeServer};
 use plug::limits;
 use plug::platform::{Address, Credentials, LinkError, Network, Security, Ssid, Wifi};
 
-use crate::network::ACCESS_POINT;
+use crate::network::{ACCESS_POINT, Networks};
 
 /// Frames that wait for the network stacks, and buffers of the driver: half of the library's defaults, since a plug
 /// sends a page of 50 KB now and then and a reading five times a second.
@@ -37,6 +37,7 @@ pub struct EspWifi {
     controller: WifiController<'static>,
     station: Stack<'static>,
     listener: &'static Listener<2>,
+    time_server: &'static NamedTimeServer,
     known: Option<StationConfig>,
     own: Option<AccessPointConfig>,
 }
@@ -60,13 +61,14 @@ pub fn start(device: WIFI<'static>) -> Result<WifiController<'static>, WifiError
 }
 
 impl EspWifi {
-    /// The radio, the stack that gets an address when a network is joined, and who listens on the access point.
+    /// The radio, the networks whose station gets an address when a network is joined, and who listens on the access point.
     pub fn new(
         controller: WifiController<'static>,
-        station: Stack<'static>,
+        networks: Networks,
         listener: &'static Listener<2>,
     ) -> Self {
-        Self { controller, station, listener, known: None, own: None }
+        let Networks { station, time_server, .. } = networks;
+        Self { controller, station, listener, time_server, known: None, own: None }
     }
 
     /// Tells the driver what there is to be: station, access point, or both.
@@ -101,7 +103,7 @@ impl EspWifi {
         with_timeout(limit, self.station.wait_config_up()).await.map_err(|_| LinkError::NoAddress)?;
         let config = self.station.config_v4().ok_or(LinkError::NoAddress)?;
         let (ip, prefix) = (config.address.address(), config.address.prefix_len());
-        Ok(Address { ip, prefix, gateway: config.gateway, time_server: None })
+        Ok(Address { ip, prefix, gateway: config.gateway, time_server: self.time_server.get() })
     }
 }
 

@@ -127,8 +127,9 @@ export const csv = ({ columns, rows }) =>
     .join("\n")
     .concat("\n");
 
+const BAD_KEY = "The server does not know this write key: copy it from Emoncms' account page.";
 const SERVER_SAID = {
-  key: { code: "bad_key", message: "The server refuses the write key.", server_said: "Invalid API key" },
+  key: { code: "bad_key", message: BAD_KEY, server_said: "Invalid API key" },
 };
 
 /** `GET /mock?uplink=catching_up` and the like chooses what it is at. */
@@ -153,7 +154,7 @@ export class Report {
         ? SERVER_SAID.key
         : {
             code: "no_answer",
-            message: "The server took the request and did not answer within 15 s.",
+            message: "The server took too long to answer.",
             server_said: null,
           };
     return {
@@ -169,12 +170,15 @@ export class Report {
       oldest_queued: queued > 0 ? now - queued * 10 : null,
       newest_queued: queued > 0 ? now - 3 : null,
       dropped: state === "catching_up" ? 120 : 0,
+      thinned: 0,
+      last_set_aside: now - 7200,
+      set_aside_because: "Format error, json string supplied is not valid",
       set_aside: state === "catching_up" ? 1 : 0,
       rate_rows_per_s: state === "catching_up" ? 60 : null,
       catch_up_s: state === "catching_up" ? queued / 60 : null,
       next_attempt_s: state === "backing_off" ? 34 : null,
       cursor: now - queued * 10 - 4,
-      conflict: this.conflict ?? null,
+      conflict: this.conflict ? { code: "newer", message: this.conflict, server_time: now - 600 } : null,
       interval_s,
       send_every_s,
       sent_rows: 4 + Math.floor((now - this.#since) / 10),
@@ -218,8 +222,8 @@ export class Report {
         body: ok ? (secret ? "RzMtMVvl68l-TuFtnhM-ZXwW4fD1cxybzqsgoW8J8u0=" : "ok") : "Invalid API key",
       },
       verdict: ok
-        ? { ok: true, code: "stored", message: "The server has stored the row." }
-        : { ok: false, code: "bad_key", message: "The server refuses the write key." },
+        ? { ok: true, code: "accepted", message: "The server took it." }
+        : { ok: false, code: "bad_key", message: BAD_KEY },
       took_s: 0.084,
     };
   }

@@ -51,6 +51,7 @@ use crate::storage::region::{Region, Shared};
 use crate::storage::reset;
 use crate::timekeeping;
 use crate::update::confirm;
+use crate::uplink::{self, CursorStore};
 use crate::web::{Plug as Web, serve};
 
 /// What [`run_rest`] lives on. What a shell does not have is `None`, with [`NoWifi`](crate::net::NoWifi),
@@ -157,13 +158,12 @@ where
             None => pending().await,
         }
     });
-    let mut seed = [0; timekeeping::SEED];
-    random.fill(&mut seed);
+    // One each: from what one of them sends nobody shall guess the other's.
+    let mut seeds = [[0; timekeeping::SEED]; 2];
+    seeds.iter_mut().for_each(|seed| random.fill(seed));
     let outward = apart(|| async {
         match net {
-            Some(net) => {
-                outward(&Outside::new(net, clock, web.network_clock, &state.ledger), clock, state, seed).await
-            }
+            Some(net) => outward(net, web, &flash, &history, seeds, say).await,
             None => pending().await,
         }
     });
@@ -207,13 +207,24 @@ where
 }
 
 /// Everything that leaves the plug by itself. Runs for ever.
-async fn outward<N: Outbound, C: Clock, T: Clock>(
-    outside: &Outside<'_, N, C, T>,
-    clock: &C,
-    state: &State,
-    seed: [u8; timekeeping::SEED],
+async fn outward<O: Outbound, C: Clock, N: Clock, M: RawMutex, F: NorFlash>(
+    net: &O,
+    web: &Web<'_, C, N, M>,
+    flash: &Shared<F>,
+    history: &History<'_, F>,
+    [for_time, for_uplink]: [[u8; timekeeping::SEED]; 2],
+    say: impl Fn(&str),
 ) -> ! {
-    timekeeping::ask(outside, clock, state, seed).await
+    let (clock, timer, state) = (web.clock, web.network_clock, web.state);
+    let outside = &Outside::new(net, clock, timer, &state.ledger);
+    let way = uplink::Way { outside, clock, timer, rows: history, state, id: &web.identity.id };
+    let store = CursorStore::new(Region::new(flash, layout::UPLINK));
+    let (never, _) = join(
+        apart(|| timekeeping::ask(outside, clock, state, for_time)),
+        apart(|| uplink::run(way, store, for_uplink, say)),
+    )
+    .await;
+    never
 }
 
 /// Reads who may do what. The web comes afterwards: until then nobody can be let in.
@@ -374,7 +385,7 @@ async fn restart<F: NorFlash, C: Clock, M: RawMutex>(
             Either::Second(()) => false,
         };
         state.history.close();
-        select(join(keeper.flush(), kept(state, clock)), late()).await;
+        select(join3(keeper.flush(), kept(state, clock), state.uplink.part()), late()).await;
         machine.request_restart(Restart { hold_relay });
     }
 }

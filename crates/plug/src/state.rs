@@ -182,6 +182,7 @@ impl State {
         if before.access.reading != self.settings.borrow().access.reading {
             self.access.judge_anew();
         }
+        self.uplink.wake.signal(());
         self.touch();
     }
 

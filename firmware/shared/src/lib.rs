@@ -1,12 +1,17 @@
-//! What the shells on embassy share: TCP clients let in on one or two networks, and the clock.
+//! What the shells on embassy share: TCP clients let in on one or two networks, the way out, the clock, and the
+//! time server that the network names.
 #![no_std]
 
 mod clock;
 mod listener;
 mod pool;
 mod socket;
+mod time_server;
+mod way_out;
 
 pub use clock::EmbassyClock;
 pub use listener::{HANDSHAKE_TIMEOUT, Listener};
 pub use pool::{Buffers, Pool};
 pub use socket::{Reader, Socket, Writer};
+pub use time_server::{AskingForTime, Looked, NamedTimeServer};
+pub use way_out::{WAY_OUT_SOCKETS, WayOut, WayOutBuffers};

@@ -10,8 +10,8 @@ const SAME_S = 5;
 const AGAIN_MS = 3_600_000;
 
 /** Whether this page should tell the plug the time, which is `now`. */
-export function wantsTime({ source, time, uncertainty_s: uncertainty }: TimeState, now: number): boolean {
-  if (source !== "browser") return false;
+export function wantsTime({ source, from, time, uncertainty_s: uncertainty }: TimeState, now: number): boolean {
+  if (source !== "browser" || from === "platform") return false;
   return time === null || uncertainty === null || uncertainty > GOOD_ENOUGH_S || Math.abs(time - now) > SAME_S;
 }
 

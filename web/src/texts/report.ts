@@ -59,12 +59,6 @@ export const EMONCMS_MORE: FieldGroup = {
   what: "Empty names are not sent. If a value does not exist, it is left out of its row.",
   fields: [
     {
-      path: "emoncms.read_key",
-      kind: "secret",
-      label: "Read key",
-      help: "With plain only: after a pause the plug asks the server for its newest row. It asks with this key where it has it, else with the write key.",
-    },
-    {
       path: "emoncms.interval_s",
       kind: "seconds",
       unit: "s",
@@ -98,6 +92,12 @@ export const EMONCMS_MORE: FieldGroup = {
       label,
       ...(help && { help }),
     })),
+    {
+      path: "emoncms.read_key",
+      kind: "secret",
+      label: "Read key",
+      help: "With plain only: after a pause the plug asks the server for its newest row. It asks with this key where it has it, else with the write key.",
+    },
   ],
 };
 
@@ -120,7 +120,20 @@ const plain = (name: string): string => name.replaceAll("_", " ");
 /** What the sending is at, and how bad that is. */
 export const uplinkState = (state: string): [string, string] => STATES[state] ?? [`${plain(state)}.`, "note"];
 
-const ADVICE: Record<string, string> = {};
+const LOOK_AT_SERVER = "Look at the server: is its disk full, has its database stopped? The rows wait meanwhile.";
+const LOOK_BETWEEN = "Look at the proxy or firewall in front of Emoncms.";
+/** Where the plug's own sentence does not say it. */
+const ADVICE: Record<string, string> = {
+  unreachable: "Is the server on, is the port right, and is the plug in a network that reaches it?",
+  no_address: "Look for a slip in the name, or type the server's address in its place.",
+  no_answer: LOOK_AT_SERVER,
+  server_fault: LOOK_AT_SERVER,
+  broken_off: LOOK_AT_SERVER,
+  unexpected_answer: "Open the address in a browser: is it Emoncms, or the sign-in page of a network in between?",
+  forbidden: LOOK_BETWEEN,
+  stripped: LOOK_BETWEEN,
+  redirect: "An address with https does not work with this version of the plug.",
+};
 
 /** What to do about an answer of the server; empty: nothing, or the plug has said it. */
 export const adviceFor = (code: string): string => ADVICE[code] ?? "";

@@ -14,6 +14,10 @@ use plug::platform::{Clock, Instant};
 
 /// Unix time at the world's beginning: a whole hour, and so the edge of a slot of any length.
 pub const EPOCH: u32 = 1_795_377_600;
+/// What sleeps of a plug end on.
+const GRID: Duration = Duration::from_millis(250);
+/// Longer than any test.
+const FOR_EVER: Duration = Duration::from_secs(u32::MAX as u64);
 /// So many turns in a row without time going by: somebody goes round in a circle.
 const TURNS_MOST: u32 = 100_000;
 
@@ -145,8 +149,14 @@ impl Clock for PlugClock {
         Instant::from_start(self.world.now() - self.started)
     }
 
+    /// On a grid: somebody who looks every 50 ms would make up most of a simulated week.
     async fn sleep_until(&self, moment: Instant) {
-        self.world.sleep_until(self.started.saturating_add(moment.since_start())).await;
+        if moment > self.now() {
+            let moment = self.started.saturating_add(moment.since_start()).min(FOR_EVER);
+            let late = Duration::from_nanos((moment.as_nanos() % GRID.as_nanos()) as u64);
+            let wait = if late.is_zero() { Duration::ZERO } else { GRID - late };
+            self.world.sleep_until(moment + wait).await;
+        }
     }
 
     fn time_of_day(&self) -> Option<f64> {

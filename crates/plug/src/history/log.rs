@@ -20,7 +20,7 @@ use super::merge::Merge;
 use super::record::LAST_BOOT;
 use super::ring::{Ring, key_of};
 use super::row::{CHUNK, Chunk, Row, Unplaced};
-use super::walk::After;
+use super::walk::{After, note};
 use super::{Dropped, HistoryError, Rows};
 use crate::storage::archive::{Found, Query};
 use crate::storage::layout::{Place, SECTOR};
@@ -161,10 +161,20 @@ impl<'a, F: NorFlash> History<'a, F> {
     }
 
     async fn unplaced(&self) -> Result<Vec<Unplaced>, HistoryError> {
+        let mut page = Page::new()?;
         let mut rings = self.rings.lock().await;
-        let Rings { coarse, .. } = rings.as_mut().ok_or(HistoryError::Missing)?;
-        coarse.end().await?;
-        coarse.unplaced().await
+        let Rings { fine, coarse, .. } = rings.as_mut().ok_or(HistoryError::Missing)?;
+        let mut after = coarse.end().await?.newest;
+        let mut starts = coarse.unplaced().await?;
+        // The coarse ring does not have the window that is under way: a start of some minutes may lie all in it.
+        loop {
+            fine.read(After::Key(after), u32::MAX, page.rows()).await?;
+            let Some(last) = page.rows().last() else { return Ok(starts) };
+            after = key_of(last);
+            for row in page.rows().iter().filter(|row| row.time.is_none()) {
+                note(&mut starts, row);
+            }
+        }
     }
 
     async fn unplaced_rows(&self, boot: u32, after_ds: u32) -> Result<Page, HistoryError> {

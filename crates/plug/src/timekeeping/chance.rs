@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 pub const SEED: usize = 16;
 
 /// Chance without an end.
-pub(super) struct Chance {
+pub(crate) struct Chance {
     seed: [u8; SEED],
     drawn: u64,
 }
@@ -15,12 +15,12 @@ pub(super) struct Chance {
 impl Chance {
     /// From a seed that nobody knows.
     #[must_use]
-    pub(super) const fn new(seed: [u8; SEED]) -> Self {
+    pub(crate) const fn new(seed: [u8; SEED]) -> Self {
         Self { seed, drawn: 0 }
     }
 
     /// Any number.
-    pub(super) fn number(&mut self) -> u64 {
+    pub(crate) fn number(&mut self) -> u64 {
         self.drawn += 1;
         let mut hash = Sha256::new();
         hash.update(self.seed);
@@ -29,7 +29,7 @@ impl Chance {
     }
 
     /// From 0 to 1.
-    pub(super) fn part(&mut self) -> f64 {
+    pub(crate) fn part(&mut self) -> f64 {
         self.number() as f64 / u64::MAX as f64
     }
 }

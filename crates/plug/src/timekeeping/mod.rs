@@ -9,10 +9,11 @@
 //! *step* is an answer that differs from what is held by more than an hour, and is *doubted* until others agree.
 
 pub mod asker;
-mod chance;
+pub(crate) mod chance;
 pub mod date;
 mod keeper;
 pub mod ntp;
+pub mod option42;
 pub mod servers;
 mod task;
 mod wall_clock;

@@ -10,7 +10,7 @@ use aes::Aes128;
 use cbc::Encryptor;
 use cbc::cipher::{BlockModeEncrypt, KeyIvInit};
 use hmac::digest::Key;
-use hmac::{Hmac, KeyInit, Mac as _};
+use hmac::{Hmac, KeyInit};
 use sha2::Sha256;
 
 /// Bytes of a block, a key and a start value.
@@ -41,13 +41,6 @@ pub(super) fn begin_mac(key: &[u8]) -> Mac {
     let mut block = Key::<Mac>::default();
     block.iter_mut().zip(key).for_each(|(to, from)| *to = *from);
     Mac::new(&block)
-}
-
-/// HMAC-SHA-256 of some parts, one after the other.
-pub(super) fn hmac(key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
-    let mut mac = begin_mac(key);
-    parts.iter().for_each(|part| mac.update(part));
-    mac.finalize().into_bytes().into()
 }
 
 /// How long the body of a plain text of `length` bytes is.
@@ -157,6 +150,7 @@ mod tests {
     use super::*;
     use alloc::format;
     use alloc::string::String;
+    use hmac::Mac as _;
     use sha2::Digest;
 
     pub(in crate::uplink) const KEY: &str = "fa8e3b689295332c560bbea31afb61d0";
@@ -204,8 +198,9 @@ mod tests {
             for piece in [1, 3, 16, 100] {
                 assert_eq!(body(text, piece), wanted);
             }
-            let mac = super::hmac(&key_bytes(KEY).unwrap(), &[text.as_bytes()]);
-            let hex: String = mac.iter().map(|byte| format!("{byte:02x}")).collect();
+            let mut mac = begin_mac(&key_bytes(KEY).unwrap());
+            mac.update(text.as_bytes());
+            let hex: String = mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
             assert_eq!(hex, hmac);
             assert_eq!(answer_of(&Sha256::digest(text.as_bytes()).into()), answer.as_bytes());
         }

@@ -19,12 +19,13 @@ use core::time::Duration;
 
 use super::answer::{Answer, Consequence};
 use super::batch::Batch;
-use super::chance::Chance;
+use super::crypt::BLOCK;
 use super::resume::Standing;
 use super::status::{Conflict, State};
 use crate::limits;
 use crate::platform::Instant;
 use crate::settings::emoncms::Begin;
+use crate::timekeeping::chance::{Chance, SEED};
 
 /// Which server, node and key a cursor is true for.
 pub type Fingerprint = [u8; 8];
@@ -47,12 +48,23 @@ pub struct Job {
 }
 
 /// What the flash keeps.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Kept {
-    /// What it is true for.
+    /// What the cursor is true for.
     pub fingerprint: Fingerprint,
-    /// Time of the newest row that the server is known to have; 0: none.
+    /// Time of the newest row that the server is known to have, and everything before it; 0: none.
     pub cursor: u32,
+    /// A newer row that a test brought there.
+    pub out_of_turn: Option<OutOfTurn>,
+}
+
+/// A row that the server has although it may not have those before it: that it is the server's newest says nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OutOfTurn {
+    /// Which server, node and key.
+    pub fingerprint: Fingerprint,
+    /// Its time.
+    pub time: u32,
 }
 
 /// What can be seen now.
@@ -122,7 +134,7 @@ enum Phase {
 /// The machine.
 pub struct Machine {
     job: Option<Job>,
-    kept: Option<Kept>,
+    kept: Kept,
     phase: Phase,
     state: State,
     online: bool,
@@ -145,20 +157,27 @@ pub struct Machine {
     conflict: Option<Conflict>,
     rate: Option<f64>,
     sent_rows: u32,
+    /// The log has nothing between the cursor and here.
+    empty_until: u32,
     /// What the flash has; what is to go there differs from it.
     stored: Option<Kept>,
     stored_at: Option<Instant>,
     hurry: bool,
+    chance: Chance,
     /// The part of the spread after a slot's end that is this plug's.
     spread: Duration,
 }
 
 impl Machine {
-    /// Off, with what the flash keeps.
-    pub(super) fn new(kept: Option<Kept>, chance: &mut Chance) -> Self {
+    /// Off, with what the flash keeps and a seed that nobody knows.
+    #[must_use]
+    pub fn new(kept: Option<Kept>, seed: [u8; SEED]) -> Self {
+        let mut chance = Chance::new(seed);
         Self {
+            spread: limits::UPLINK_SLOT_SPREAD.mul_f64(chance.part()),
+            chance,
             job: None,
-            kept,
+            kept: kept.unwrap_or_default(),
             phase: Phase::Ready,
             state: State::Off,
             online: false,
@@ -176,11 +195,17 @@ impl Machine {
             conflict: None,
             rate: None,
             sent_rows: 0,
+            empty_until: 0,
             stored: kept,
             stored_at: None,
             hurry: false,
-            spread: limits::UPLINK_SLOT_SPREAD.mul_f64(chance.part()),
         }
+    }
+
+    /// A start value for the encryption, which was never used before.
+    pub(super) fn start_value(&mut self) -> [u8; BLOCK] {
+        let (one, other) = (self.chance.number(), self.chance.number());
+        (u128::from(one) << 64 | u128::from(other)).to_be_bytes()
     }
 
     /// Takes a new job, or none: what waits is tried at once.
@@ -193,8 +218,9 @@ impl Machine {
         (self.most, self.ceiling) = (limits::UPLINK_ROWS, limits::UPLINK_ROWS);
         let Some(job) = job else { return };
         self.ask &= job.asks;
-        if self.kept.is_none_or(|kept| kept.fingerprint != job.fingerprint) {
-            self.kept = Some(Kept { fingerprint: job.fingerprint, cursor: 0 });
+        if self.kept.fingerprint != job.fingerprint {
+            self.kept = Kept { fingerprint: job.fingerprint, cursor: 0, ..self.kept };
+            self.empty_until = 0;
             self.begins_now = job.begin == Begin::Now;
             // Where all is to be sent, the server may have some of it: its key may be all that changed.
             self.ask = job.asks && !self.begins_now;
@@ -209,16 +235,17 @@ impl Machine {
             self.state = State::Off;
             return Action::Sleep;
         };
-        if sight.online
-            && !core::mem::replace(&mut self.online, sight.online)
-            && let Phase::Resting { stopped: false, .. } = self.phase
-        {
-            self.phase = Phase::Ready;
+        if let Some(newest) = sight.newest {
+            self.follow_clock(&job, newest);
         }
-        self.online = sight.online;
+        let was_online = core::mem::replace(&mut self.online, sight.online);
         if !sight.online {
             self.state = State::WaitingForNetwork;
-            return Action::Wait(limits::UPLINK_LOOK_LONGEST);
+            return Action::Wait(limits::UPLINK_LOOK);
+        }
+        if !was_online && matches!(self.phase, Phase::Resting { stopped: false, .. }) {
+            // What failed may have failed for want of a network.
+            self.phase = Phase::Ready;
         }
         if let Phase::Resting { until, stopped } = self.phase {
             if now < until {
@@ -232,6 +259,17 @@ impl Machine {
             return if job.server_time { Action::AskTime } else { Action::Wait(limits::UPLINK_LOOK) };
         };
         self.next(&job, unix, sight.newest)
+    }
+
+    /// A clock that was put back: what was sent before is newer than everything that comes now. What the log shows counts,
+    /// from its newest row on, which is seen as soon as there is one.
+    fn follow_clock(&mut self, job: &Job, newest: u32) {
+        if newest < self.kept.cursor && !self.begins_now {
+            self.doubt = None;
+            self.empty_until = 0;
+            self.put_cursor(newest.saturating_sub(job.interval_s.into()));
+            self.hurry = true;
+        }
     }
 
     /// What to do where nothing stands in the way.
@@ -268,7 +306,8 @@ impl Machine {
     /// The rows that are next.
     fn batch(&self, job: &Job, newest: u32) -> Batch {
         let interval = u32::from(job.interval_s.max(1));
-        let whole = Batch { after: self.cursor(), until: newest / interval * interval, most: self.most };
+        let after = self.kept.cursor.max(self.empty_until);
+        let whole = Batch { after, until: newest / interval * interval, most: self.most };
         match self.doubt {
             None => whole,
             Some(Doubt { last, proof: None, .. }) => Batch { after: last.max(whole.after), most: 1, ..whole },
@@ -295,7 +334,7 @@ impl Machine {
     }
 
     /// Takes what came of [`Action::Send`].
-    pub fn sent(&mut self, now: Instant, sent: &Sent, chance: &mut Chance) {
+    pub fn sent(&mut self, now: Instant, sent: &Sent) {
         let Some(job) = self.job else { return };
         if job.asks && sent.whole && sent.rows > 1 && sent.answer.may_have_stored()
             || job.asks && sent.whole && matches!(sent.answer, Answer::NoAnswer | Answer::Broken)
@@ -304,39 +343,52 @@ impl Machine {
         }
         match sent.answer.consequence() {
             Consequence::Done => self.done(sent),
-            Consequence::Stop => self.stop(now, chance),
+            Consequence::Stop => self.stop(now),
             Consequence::Bisect if sent.rows > 1 => self.most = sent.rows / 2,
-            Consequence::Bisect => self.refused(now, sent, chance),
+            Consequence::Bisect => self.refused(now, sent),
             Consequence::Smaller if sent.rows > 1 => {
                 // One row tells whether it is the size.
                 (self.most, self.ceiling) = (1, (sent.rows / 2).max(1));
             }
-            Consequence::Smaller => self.stop(now, chance),
+            Consequence::Smaller => self.stop(now),
             Consequence::Later => {
                 if sent.answer == Answer::NoAnswer && sent.rows > 1 {
                     self.most = sent.rows / 2;
                 }
-                self.back_off(now, chance);
+                self.back_off(now);
             }
         }
     }
 
-    /// There was nothing in that batch: the log has a gap there.
-    pub fn nothing_to_send(&mut self, batch: &Batch) {
+    /// There was nothing in that batch up to `end`: the log has a gap there.
+    pub fn nothing_to_send(&mut self, end: u32) {
         match self.doubt {
-            Some(Doubt { proof: Some(end), .. }) => {
+            Some(Doubt { proof: Some(proof), .. }) => {
                 self.doubt = None;
-                self.put_cursor(end);
+                self.put_cursor(proof);
             }
-            // Rows that were passed over stay where they are.
-            Some(_) => {}
-            None => self.put_cursor(batch.until),
+            // The cursor stays at a row that there is: the server is compared with it.
+            _ => self.empty_until = end,
         }
+    }
+
+    /// A test brought this row to the server.
+    pub fn tested(&mut self, fingerprint: Fingerprint, time: u32) {
+        if fingerprint != self.kept.fingerprint || time > self.kept.cursor {
+            self.kept.out_of_turn = Some(OutOfTurn { fingerprint, time });
+            self.hurry = true;
+        }
+    }
+
+    /// The time of a row that says nothing about those before it.
+    #[must_use]
+    pub fn out_of_turn(&self) -> Option<u32> {
+        self.kept.out_of_turn.filter(|row| row.fingerprint == self.kept.fingerprint).map(|row| row.time)
     }
 
     /// The settings changed, or somebody wanted a test, while a request was under way.
-    pub fn interrupted(&mut self, batch: Option<&Batch>) {
-        if let (Some(job), Some(batch)) = (self.job, batch) {
+    pub fn interrupted(&mut self, batch: &Batch) {
+        if let Some(job) = self.job {
             (self.ask, self.limit) = (job.asks, Some(batch.until));
         }
     }
@@ -361,7 +413,7 @@ impl Machine {
     }
 
     /// A single row was refused.
-    fn refused(&mut self, now: Instant, sent: &Sent, chance: &mut Chance) {
+    fn refused(&mut self, now: Instant, sent: &Sent) {
         if self.doubt.is_some_and(|doubt| doubt.proof.is_some()) {
             self.set_aside = self.set_aside.saturating_add(1);
             self.last_set_aside = Some(sent.end);
@@ -374,7 +426,7 @@ impl Machine {
         if count >= self.allowance {
             // Next time some more: should it be the rows after all, their end is found.
             self.allowance = self.allowance.saturating_mul(2).min(limits::UPLINK_ROWS);
-            self.stop(now, chance);
+            self.stop(now);
         }
     }
 
@@ -390,27 +442,27 @@ impl Machine {
         self.hurry = true;
     }
 
-    fn stop(&mut self, now: Instant, chance: &mut Chance) {
+    fn stop(&mut self, now: Instant) {
         self.doubt = None;
         // Nobody waits for it: up to a tenth earlier, so that not all plugs come at once.
-        let pause = limits::UPLINK_STOPPED_RETRY.mul_f64(1.0 - chance.part() / 10.0);
+        let pause = limits::UPLINK_STOPPED_RETRY.mul_f64(1.0 - self.chance.part() / 10.0);
         self.phase = Phase::Resting { until: now.after(pause), stopped: true };
         self.hurry = true;
     }
 
-    fn back_off(&mut self, now: Instant, chance: &mut Chance) {
+    fn back_off(&mut self, now: Instant) {
         let doublings = self.failures.min(6);
         self.failures = self.failures.saturating_add(1);
         let longest = limits::UPLINK_RETRY_FIRST.saturating_mul(1 << doublings);
         // Between the half of it and one and a half times that.
         let pause = longest
-            .mul_f64(0.5 + chance.part())
+            .mul_f64(0.5 + self.chance.part())
             .clamp(limits::UPLINK_RETRY_FIRST, limits::UPLINK_RETRY_LONGEST);
         self.phase = Phase::Resting { until: now.after(pause), stopped: false };
     }
 
     /// Takes what came of [`Action::Ask`].
-    pub fn asked(&mut self, now: Instant, outcome: Result<Standing, Answer>, chance: &mut Chance) {
+    pub fn asked(&mut self, now: Instant, outcome: Result<Standing, Answer>) {
         match outcome {
             Ok(standing) => {
                 (self.ask, self.asked, self.failures, self.limit) = (false, 0, 0, None);
@@ -436,26 +488,26 @@ impl Machine {
                     // It does not say: the plug's own cursor counts, and the post tells what is wrong.
                     (self.ask, self.asked, self.limit) = (false, 0, None);
                 } else {
-                    self.back_off(now, chance);
+                    self.back_off(now);
                 }
             }
         }
     }
 
     /// Takes what came of [`Action::AskTime`].
-    pub fn time_asked(&mut self, now: Instant, told: bool, chance: &mut Chance) {
+    pub fn time_asked(&mut self, now: Instant, told: bool) {
         if told {
             self.failures = 0;
         } else {
-            self.back_off(now, chance);
+            self.back_off(now);
         }
     }
 
     /// What is to go to the flash now, if anything. In a hurry also what else would wait.
     pub fn to_store(&self, now: Instant, hurry: bool) -> Option<Kept> {
-        let kept = self.kept.filter(|kept| self.stored != Some(*kept) && !self.begins_now)?;
+        let new = self.stored.unwrap_or_default() != self.kept && !self.begins_now;
         let waited = self.stored_at.is_none_or(|at| now.since(at) >= limits::UPLINK_CURSOR);
-        (waited || hurry || self.hurry).then_some(kept)
+        (new && (waited || hurry || self.hurry)).then_some(self.kept)
     }
 
     /// It is there, or the flash does not take it; then it is tried again a while later.
@@ -468,15 +520,16 @@ impl Machine {
     }
 
     fn put_cursor(&mut self, time: u32) {
-        if let Some(kept) = &mut self.kept {
-            kept.cursor = time;
+        self.kept.cursor = time;
+        if self.out_of_turn().is_some_and(|tested| tested <= time) {
+            self.kept.out_of_turn = None;
         }
     }
 
     /// Time of the newest row that the server is known to have; 0: none.
     #[must_use]
-    pub fn cursor(&self) -> u32 {
-        self.kept.map_or(0, |kept| kept.cursor)
+    pub const fn cursor(&self) -> u32 {
+        self.kept.cursor
     }
 
     /// What it does.
@@ -523,3 +576,6 @@ impl Machine {
 fn step(job: &Job) -> u32 {
     job.send_every_s.max(job.interval_s).max(1).into()
 }
+
+#[cfg(test)]
+mod tests;

@@ -14,12 +14,17 @@
 
 pub mod answer;
 pub mod batch;
-mod chance;
+mod body;
+mod client;
 mod crypt;
+pub mod cursor;
 pub mod http;
 pub mod machine;
 pub mod resume;
 pub mod status;
+mod task;
 mod text;
 
-pub use status::{State, Uplink, UplinkStatus};
+pub use cursor::CursorStore;
+pub use status::{Conflict, NoTest, State, TestReport, Uplink, UplinkStatus};
+pub use task::{Way, node_of, run};

@@ -90,10 +90,14 @@ fn same(server: f64, own: f64) -> bool {
 }
 
 /// What follows from the server's state. The plug knows the server to have everything up to `cursor`, and can have sent
-/// nothing newer than `limit`; its own row at the server's time has the value `own`, if there is one.
+/// nothing newer than `limit`, but for a row `out_of_turn`; its own row at the server's time has the value `own`, if there
+/// is one.
 #[must_use]
-pub fn judge(node: Node, cursor: u32, limit: u32, own: Option<f64>) -> Standing {
+pub fn judge(node: Node, cursor: u32, limit: u32, out_of_turn: Option<u32>, own: Option<f64>) -> Standing {
     let Node::Has(Input { time, value }) = node else { return Standing::Unknown };
+    if time > cursor && out_of_turn == Some(time) {
+        return Standing::Unknown;
+    }
     if time > limit.max(cursor) {
         return Standing::Conflict(Conflict::Newer { server: time });
     }
@@ -166,10 +170,13 @@ mod tests {
             (at(2001, 7.0), Some(7.0), Standing::Conflict(Conflict::Newer { server: 2001 })),
             (at(2001, 7.0), None, Standing::Conflict(Conflict::Newer { server: 2001 })),
         ] {
-            assert_eq!(judge(node, cursor, limit, own), wanted, "{node:?} {own:?}");
+            assert_eq!(judge(node, cursor, limit, None, own), wanted, "{node:?} {own:?}");
         }
+        // A test brought the newest row there, and nothing of what comes before it.
+        assert_eq!(judge(at(1990, 7.0), cursor, limit, Some(1990), Some(7.0)), Standing::Unknown);
+        assert_eq!(judge(at(1990, 7.0), cursor, limit, Some(1980), Some(7.0)), Standing::From(1990));
         // A log that lost its newest rows: the cursor is what is known.
-        assert_eq!(judge(at(1000, 7.0), 1000, 900, None), Standing::From(1000));
+        assert_eq!(judge(at(1000, 7.0), 1000, 900, None, None), Standing::From(1000));
     }
 
     #[test]

