@@ -458,10 +458,13 @@ impl TcpSplit for Socket {
     }
 }
 
+/// When it is there, its bytes, who sent it.
+type Datagram = (Duration, Vec<u8>, SocketAddr);
+
 /// A socket for datagrams; what is sent to the time server is answered.
 pub struct Datagrams {
     link: Link,
-    answer: Rc<RefCell<Option<(Duration, Vec<u8>, SocketAddr)>>>,
+    answer: Rc<RefCell<Option<Datagram>>>,
     reader: Rc<RefCell<Option<Waker>>>,
 }
 
