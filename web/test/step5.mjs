@@ -442,7 +442,7 @@ describe("Emoncms", { skip: SKIP }, () => {
         const more = {
           ...{ state: "catching_up", queued, oldest_queued: now - 10 * queued, newest_queued: now, dropped: 7 },
           ...{ set_aside: 2, rate_rows_per_s: 50, catch_up_s: queued / 50 },
-          conflict: "Another plug sends to this node.",
+          conflict: { code: "newer", message: "Another plug sends to this node.", server_time: now - 600 },
         };
         await route.fulfill({ json: { ...(await uplink()), ...more } });
       });

@@ -445,7 +445,8 @@ describe("the history", () => {
     assert.deepEqual(past.of.active_power_w, [5, null, 7]);
     assert.deepEqual(past.of.relay, [1, null, 0]);
     assert.deepEqual(pasts.energySince(past), [0, null, 1]);
-    assert.equal(pasts.unmeasured(past), 10);
+    assert.equal(pasts.unmeasured(past, 2), 10);
+    assert.equal(pasts.unmeasured(past, 0), 0);
     const boot = pasts.pastOf({ step_s: 10, columns: ["uptime_s"], rows: [[10], [20]] });
     assert.deepEqual(boot.time, [10, 20], "whatever the first column is called");
   });
@@ -480,6 +481,12 @@ describe("the history", () => {
 });
 
 describe("what leaves", () => {
+  it("is told in words and times that people read", () => {
+    assert.deepEqual([0.0842, 1.25, 90].map(format.moments), ["84\u00a0ms", "1.3\u00a0s", "1 min 30 s"]);
+    assert.equal(format.decoded("data=%5B%5B1%5D%5D&time=0"), "data=[[1]]&time=0");
+    assert.equal(format.decoded("data=%5"), "data=%5");
+  });
+
   const hour = (ago, count, failed = 0) => ({
     uptime_s: 3600 * (200 - ago),
     count,
@@ -555,7 +562,7 @@ describe("the plug's clock", () => {
     assert.match(clockText({ time: null, source: "none", ...nothing }), /does not know the time, and nobody/);
     assert.match(clockText({ time: null, source: "ntp", ...nothing }), /yet\.$/);
     const text = clockText({ ...known, doubt: { by_s: -7200, answers: 1, needed: 3 } });
-    assert.match(text, /from a browser, 1 min 00 s ago\. It is right to within 1.0 s\. .*wrong by 2 h.* 3 agree/);
+    assert.match(text, /from a browser, 1 min 00 s ago\. It is right to within 1.0\u00a0s\. .*wrong by 2 h.* 3 agree/);
     const error = { code: "timed_out", message: "the other side took too long" };
     const asked = { server: "pool.ntp.org", ago_s: 5, error };
     assert.match(clockText({ ...known, asked }), /pool\.ntp\.org was asked 5 s ago: The other side took too long\.$/);

@@ -112,6 +112,23 @@ fn a_clock_that_arrives_late_gives_all_rows_of_its_start_their_time() {
 }
 
 #[test]
+fn a_start_without_a_time_is_told_from_its_first_row_on() {
+    let (flash, _) = start(whole_log(), 1, async |history| {
+        history.append(row(1, None, 10.0, 10)).await.unwrap();
+        let starts = unplaced(history).await;
+        assert_eq!(starts.len(), 1);
+        assert_eq!((starts[0].boot, starts[0].to_uptime_s, starts[0].rows), (1, 10.0, 1));
+    });
+    let (_, told) = start(flash, 2, async |history| {
+        for index in 1..=40 {
+            history.append(row(index, None, f64::from(index * 10), 10)).await.unwrap();
+        }
+        unplaced(history).await.iter().map(|start| (start.boot, start.to_uptime_s)).collect::<Vec<_>>()
+    });
+    assert_eq!(told, [(1, 10.0), (2, 400.0)]);
+}
+
+#[test]
 fn starts_that_never_learn_the_time_stay_marked_and_are_never_among_the_others() {
     let (flash, _) = start(whole_log(), 1, async |history| append_10s(history, NOON, NOON + 1000).await);
     let (flash, _) = start(flash, 2, async |history| {

@@ -192,7 +192,7 @@ pub const LEDGER_BODIES: usize = 5;
 pub const LEDGER_BODY: usize = 1024;
 /// Rows of one post while the uplink catches up: what OEM's own hub sends at most; the server takes 0.3 to 1.7 s for them.
 pub const UPLINK_ROWS: u32 = 1000;
-/// Longest text of one row: eleven names of 24 characters with numbers of 17 digits, node and time.
+/// Longest text of one row: eleven names of 16 characters with numbers of 17 digits, node and time.
 pub const UPLINK_ROW: usize = 640;
 /// What of a post is gathered before it goes to the socket: a row's worth, with every character in three.
 pub const UPLINK_OUTPUT: usize = 1024;

@@ -22,7 +22,7 @@ use plug::settings::Hardware;
 use plug::settings::schema::ProtectionSettings;
 use plug::storage::budget::WriteBudget;
 use plug::storage::layout::{
-    ACCESS, CALIBRATION, ENERGY, IMPORT, METER, RELAY_LOG, SECTOR, SETTINGS, STARTS, TOTALS, TRIPS,
+    ACCESS, CALIBRATION, ENERGY, IMPORT, METER, RELAY_LOG, SECTOR, SETTINGS, STARTS, TOTALS, TRIPS, UPLINK,
 };
 
 const RATED_A: f64 = 10.0;
@@ -95,6 +95,7 @@ fn the_places_in_the_flash_are_the_layouts() {
         ("trips", TRIPS),
         ("calibration", CALIBRATION),
         ("meter", METER),
+        ("uplink", UPLINK),
         ("import", IMPORT),
     ];
     let rows: Vec<String> = places

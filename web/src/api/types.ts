@@ -273,13 +273,18 @@ export interface Uplink {
   queued: number;
   oldest_queued: number | null;
   newest_queued: number | null;
+  /** Gone before the server took them. */
   dropped: number;
+  /** Of these the log has means over longer steps only. */
+  thinned?: number;
   set_aside: number;
+  last_set_aside?: number | null;
+  set_aside_because?: string;
   rate_rows_per_s: number | null;
   catch_up_s: number | null;
   next_attempt_s: number | null;
   cursor: number | null;
-  conflict: Json;
+  conflict: { code: string; message: string; server_time: number } | null;
   interval_s: number;
   send_every_s: number;
   sent_rows: number;

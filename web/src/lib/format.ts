@@ -57,6 +57,24 @@ export function duration(seconds: number): string {
   return `${Math.floor(s / 86400)} d ${Math.floor((s % 86400) / 3600)} h`;
 }
 
+/** The same for short times: `84 ms`, `1.2 s`. */
+export function moments(seconds: number): string {
+  return seconds < 1
+    ? `${decimal(seconds * 1000, 0)}\u00a0ms`
+    : seconds < 60
+      ? `${decimal(seconds, 1)}\u00a0s`
+      : duration(seconds);
+}
+
+/** Percent-encoded text as it was before; anything else as it is. */
+export function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text; // Cut off in the middle of a character.
+  }
+}
+
 /** The plug gives causes as half sentences: with a capital and a full stop. */
 export function sentence(text: string): string {
   const whole = text.charAt(0).toUpperCase() + text.slice(1);

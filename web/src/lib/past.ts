@@ -86,8 +86,8 @@ export function originOf(past: Past, n: number): Origin {
   return { from, to, energy };
 }
 
-/** Seconds of a span in which nothing was measured. */
-export function unmeasured(past: Past): number {
-  const missing = past.time.map((_, n) => 1 - (past.of.measured?.[n] ?? 0));
+/** Seconds in which nothing was measured, up to the `newest` point: what follows is still in the making. */
+export function unmeasured(past: Past, newest: number): number {
+  const missing = past.time.slice(0, newest + 1).map((_, n) => 1 - (past.of.measured?.[n] ?? 0));
   return past.step * missing.reduce((sum, part) => sum + part, 0);
 }

@@ -20,8 +20,9 @@ const LENGTHS: [number, string][] = [
 const SECONDS: Second[] = ["voltage", "current", "energy", "frequency"];
 /** A picture that ends now is asked for what is new, not more often than this. */
 const SOONEST_MS = 10_000;
-/** Less than this of a span not measured is the row that is still being made. */
-const BARELY_S = 30;
+
+/** So much of a start's first minute is always in the picture. */
+const SHORTEST_S = 60;
 
 type Unplaced = NonNullable<HistoryPage["unplaced"]>[number];
 
@@ -207,11 +208,11 @@ export function historyPage(life: Lifetime): Node {
   const draw = (): void => {
     if (!past) return;
     plots.draw(past, span, second);
-    const gaps = unmeasured(past);
+    const gaps = unmeasured(past, newestOf(past));
     const imported = energyOf(past);
     const parts = [
       imported === null ? "" : `${energyText(imported)} imported.`,
-      gaps > Math.max(BARELY_S, past.step) ? `${duration(gaps)} not measured: a gap in the line.` : "",
+      gaps >= past.step ? `${duration(gaps)} not measured: a gap in the line.` : "",
     ];
     setText(note, parts.join(" "));
     setText(title, `${when(span.start, span)} to ${end === null ? "now" : when(span.end, span)}`);
@@ -232,7 +233,8 @@ export function historyPage(life: Lifetime): Node {
       if (!more) setText(note, "Asking the plug…");
       const until = end ?? (await now()) ?? (await useBoots());
       if (mine !== asked || until === null) return;
-      const wanted: Span = { start: Math.max(0, Math.round(until - length)), end: Math.ceil(until) };
+      const to = Math.max(SHORTEST_S, Math.ceil(until));
+      const wanted: Span = { start: Math.max(0, to - Math.round(length)), end: to };
       if (boot !== undefined) wanted.boot = boot;
       const known = more && boot === before ? past : null;
       const from = known?.time.at(-3);
@@ -287,11 +289,13 @@ export function historyPage(life: Lifetime): Node {
   const small = (label: string, onclick: () => unknown): HTMLButtonElement =>
     h("button", { type: "button", class: "small", onclick: () => void onclick() }, label);
   const later = small("Later", move(1));
+  setAttribute(later, "disabled", true);
   const back = small("Until now", () => {
     [length, end, boot, instead] = [chosen, null, undefined, false];
     return load();
   });
 
+  setAttribute(back, "hidden", true);
   life.every(1000, () => {
     const due = loadedAt + Math.max(SOONEST_MS, (past?.step ?? 0) * 1000);
     if (end === null && !document.hidden && plug.link.value.state !== "gone" && Date.now() >= due)

@@ -2,7 +2,7 @@
 import { api, signer } from "../api/client";
 import type { Connection, Destination, Ledger } from "../api/types";
 import { h, setAttribute, setText } from "../lib/dom";
-import { decimal, duration, momentOrUptime } from "../lib/format";
+import { decimal, decoded, duration, momentOrUptime, moments } from "../lib/format";
 import { bars, bytes, HOURS, sumOf } from "../lib/hours";
 import type { Lifetime } from "../lib/signal";
 import { purposeText, settingPlace } from "../texts/report";
@@ -67,7 +67,7 @@ function connection(one: Connection): Node {
     ["For", purposeText(one.purpose)],
     ["Result", plain(one.result)],
     ["Bytes", `${bytes(one.bytes_out)} out, ${bytes(one.bytes_in)} back`],
-    ["Took", one.took_s === null ? "–" : `${decimal(one.took_s, 2)} s`],
+    ["Took", one.took_s === null ? "–" : moments(one.took_s)],
   ];
   return h("tr", {}, ...cells.map(([label, content]) => h("td", { "data-label": label }, content)));
 }
@@ -130,7 +130,11 @@ function ledgerCards(ledger: Ledger): Node[] {
       "section",
       { "class": "card settings", "aria-labelledby": "bodies-title" },
       h("h2", { id: "bodies-title" }, "What was in the last ones"),
-      h("p", { class: "hint" }, "The first kilobyte of each, before encryption; secrets are masked."),
+      h(
+        "p",
+        { class: "hint" },
+        "The first kilobyte of each, as it went out but for percent-encoding; secrets are masked.",
+      ),
       ...(bodies.length === 0 ? [h("p", { class: "hint" }, "None.")] : bodies.map(body)),
     ),
   ];
@@ -141,7 +145,7 @@ const body = (one: Ledger["bodies"][number]): Node =>
     "details",
     { class: "as-table" },
     h("summary", {}, `${momentOrUptime(one.time, one.uptime_s)}, to ${place(one)}`),
-    h("pre", { class: "raw", tabindex: 0 }, one.cut ? `${one.body}…` : one.body),
+    h("pre", { class: "raw", tabindex: 0 }, decoded(one.body) + (one.cut ? "…" : "")),
   );
 
 export function leavesPage(life: Lifetime): Node {

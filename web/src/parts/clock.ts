@@ -4,15 +4,12 @@ import { api, NoAnswer } from "../api/client";
 import { plug } from "../api/plug";
 import type { TimeState } from "../api/types";
 import { h, setAttribute, setText } from "../lib/dom";
-import { decimal, duration, moment, sentence } from "../lib/format";
+import { duration, moment, moments, sentence } from "../lib/format";
 import type { Lifetime, Signal } from "../lib/signal";
 import { timeOrigin } from "../texts/access";
 import { poll } from "./poll";
 
 const EVERY_MS = 5000;
-
-const within = (seconds: number): string =>
-  seconds < 1 ? `${decimal(seconds * 1000, 0)} ms` : seconds < 60 ? `${decimal(seconds, 1)} s` : duration(seconds);
 
 /** Some sentences. */
 export function clockText({
@@ -29,7 +26,7 @@ export function clockText({
       ? `The plug does not know the time${source === "none" ? ", and nobody is to tell it" : " yet"}.`
       : `The plug's clock says ${moment(time)}.`,
     from && `It has that from ${timeOrigin(from)}${age === null ? "" : `, ${duration(age)} ago`}.`,
-    uncertainty !== null && `It is right to within ${within(uncertainty)}.`,
+    uncertainty !== null && `It is right to within ${moments(uncertainty)}.`,
     doubt &&
       `Somebody says that this is wrong by ${duration(Math.abs(doubt.by_s))}: believed when ${doubt.needed} agree, and ${doubt.answers} did.`,
     asked?.error && `${asked.server} was asked ${duration(asked.ago_s)} ago: ${sentence(asked.error.message)}`,

@@ -3,7 +3,7 @@ import { api, NoAnswer } from "../api/client";
 import { plug } from "../api/plug";
 import type { Uplink, UplinkTest } from "../api/types";
 import { type Child, h, setAttribute, setText } from "../lib/dom";
-import { decimal, duration, moment, sentence } from "../lib/format";
+import { decimal, decoded, duration, moment, moments, sentence } from "../lib/format";
 import type { Lifetime, Signal } from "../lib/signal";
 import { adviceFor, uplinkState } from "../texts/report";
 import { poll } from "./poll";
@@ -13,9 +13,16 @@ const EVERY_MS = 5000;
 const rows = (count: number): string => `${decimal(count, 0)} ${count === 1 ? "row" : "rows"}`;
 const ago = (time: number): string => `${moment(time)} (${duration(Date.now() / 1000 - time)} ago)`;
 
+/** Rows that the server refused one by one. */
+function setAside({ set_aside: count, last_set_aside: last, set_aside_because: why }: Uplink): Child {
+  if (count === 0) return null;
+  const of = last ? `, the last of ${moment(last)}` : "";
+  return [`${rows(count)} that the server refused${of}; all others went on.`, why && [" It said: ", h("q", {}, why)]];
+}
+
 /** What is to be known of the sending, as terms and words. */
 export function uplinkFacts(uplink: Uplink): [string, Child][] {
-  const { queued, oldest_queued: oldest, last_error: error, rate_rows_per_s: rate, catch_up_s: left } = uplink;
+  const { state, queued, oldest_queued: oldest, last_error: error, rate_rows_per_s: rate, catch_up_s: left } = uplink;
   const facts: [string, Child][] = [
     ["To", uplink.url && `${uplink.url}, as node ${uplink.node}, ${uplink.transport}`],
     [
@@ -24,7 +31,9 @@ export function uplinkFacts(uplink: Uplink): [string, Child][] {
     ],
     [
       "Catching up",
-      left && queued > 1 ? `${duration(left)} to go${rate ? `, at ${decimal(rate, 0)} rows a second` : ""}` : null,
+      state === "catching_up" && left
+        ? `${duration(left)} to go${rate ? `, at ${decimal(rate, 0)} rows a second` : ""}`
+        : null,
     ],
     ["Last success", uplink.last_success === null ? "none since the start" : ago(uplink.last_success)],
     ["Sent since the start", rows(uplink.sent_rows)],
@@ -37,10 +46,8 @@ export function uplinkFacts(uplink: Uplink): [string, Child][] {
       ],
     ],
     ["Next try", uplink.next_attempt_s && error ? `in ${duration(uplink.next_attempt_s)}` : null],
-    [
-      "Set aside",
-      uplink.set_aside > 0 ? `${rows(uplink.set_aside)} that the server refused; all others went on` : null,
-    ],
+    ["Set aside", setAside(uplink)],
+    ["Thinned", uplink.thinned ? `${rows(uplink.thinned)}: the log has only their means over 5 minutes now` : null],
     ["Lost", uplink.dropped > 0 ? `${rows(uplink.dropped)}: the log was full before the server took them` : null],
   ];
   return facts.filter(([, content]) => content !== null && content !== "" && content !== 0);
@@ -68,13 +75,6 @@ function progress(): { node: HTMLElement; show: (uplink: Uplink) => void } {
   };
 }
 
-const conflictText = (conflict: Uplink["conflict"]): string =>
-  typeof conflict === "string"
-    ? conflict
-    : conflict && typeof conflict === "object" && "message" in conflict
-      ? String(conflict.message)
-      : "The server has rows for this node that this plug has not sent: is there another plug on it?";
-
 /** `saved` rises when settings were loaded or stored. */
 export function uplinkCard(life: Lifetime, saved: Signal<number>): HTMLElement {
   const headline = h("p", { class: "uplink-state", role: "status" }, "Asking the plug…");
@@ -85,9 +85,14 @@ export function uplinkCard(life: Lifetime, saved: Signal<number>): HTMLElement {
     const [words, mood] = uplinkState(uplink.state);
     setText(headline, uplink.configured ? words : "Not set up yet: nothing is sent. Say below where to.");
     setAttribute(headline, "data-mood", uplink.configured ? mood : "note");
-    setAttribute(conflict, "hidden", uplink.conflict === null);
-    if (uplink.conflict !== null)
-      conflict.replaceChildren(h("p", {}, h("strong", {}, "Conflict. "), sentence(conflictText(uplink.conflict))));
+    const { message, server_time: there = 0 } = uplink.conflict ?? {};
+    setAttribute(conflict, "hidden", !message);
+    if (message) {
+      const words = ` ${sentence(message)} Its newest row is of ${moment(there)}.`;
+      const text = h("p", {}, h("strong", {}, "Conflict."), words);
+      // It is read out at each change.
+      if (text.textContent !== conflict.textContent) conflict.replaceChildren(text);
+    }
     bar.show(uplink);
     const items = uplink.configured ? uplinkFacts(uplink) : [];
     facts.replaceChildren(...items.map(([term, content]) => h("div", {}, h("dt", {}, term), h("dd", {}, content))));
@@ -131,7 +136,8 @@ const raw = (title: string, text: string): Node[] => [
 /** Exactly what went out and what came back. */
 function testResult({ sent, received, verdict, took_s: took }: UplinkTest): Node {
   const advice = adviceFor(verdict.code);
-  const took_text = took === null ? "" : ` It took ${decimal(took, 2)} s.`;
+  const readable = sent?.plaintext ?? decoded(sent?.body ?? "");
+  const took_text = took === null ? "" : ` It took ${moments(took)}.`;
   return h(
     "div",
     {},
@@ -142,7 +148,7 @@ function testResult({ sent, received, verdict, took_s: took }: UplinkTest): Node
     ),
     advice && h("p", {}, h("strong", {}, "What to do: "), advice),
     sent && raw("What was sent", `${sent.method} ${sent.url}\n${headerLines(sent.headers)}\n\n${sent.body}`),
-    sent?.plaintext && raw("Which is, before encryption", sent.plaintext),
+    sent && raw(sent.plaintext ? "Which is, before encryption" : "Which is, without percent-encoding", readable),
     sent &&
       raw(
         "What came back",

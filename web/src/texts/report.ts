@@ -59,12 +59,6 @@ export const EMONCMS_MORE: FieldGroup = {
   what: "Empty names are not sent. If a value does not exist, it is left out of its row.",
   fields: [
     {
-      path: "emoncms.read_key",
-      kind: "secret",
-      label: "Read key",
-      help: "With plain only: after a pause the plug asks the server for its newest row. It asks with this key where it has it, else with the write key.",
-    },
-    {
       path: "emoncms.interval_s",
       kind: "seconds",
       unit: "s",
@@ -98,6 +92,12 @@ export const EMONCMS_MORE: FieldGroup = {
       label,
       ...(help && { help }),
     })),
+    {
+      path: "emoncms.read_key",
+      kind: "secret",
+      label: "Read key",
+      help: "With plain only: after a pause the plug asks the server for its newest row. It asks with this key where it has it, else with the write key.",
+    },
   ],
 };
 

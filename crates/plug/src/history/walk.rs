@@ -438,7 +438,7 @@ impl<F: NorFlash> Ring<F> {
 }
 
 /// Takes a row into the list of starts without a time.
-fn note(starts: &mut alloc::vec::Vec<Unplaced>, row: &Row) {
+pub(super) fn note(starts: &mut alloc::vec::Vec<Unplaced>, row: &Row) {
     if let Some(last) = starts.last_mut().filter(|last| last.boot == row.boot) {
         last.to_uptime_s = row.uptime_s;
         last.rows += 1;

@@ -24,11 +24,11 @@ pub enum Begin {
 }
 
 /// Longest `url`, in bytes.
-pub const URL: usize = 96;
+pub const URL: usize = 64;
 /// Longest `node`: what emoncms.org takes.
 pub const NODE: usize = 16;
 /// Longest name of an input.
-pub const INPUT: usize = 24;
+pub const INPUT: usize = 16;
 
 /// What can be sent, in the order in which it stands in a row: first what every row has, the most telling first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -120,8 +120,8 @@ pub struct EmoncmsSettings {
     pub send_every_s: u16,
     /// `begin`: `now` or `oldest`.
     pub begin: Begin,
-    /// `input_...`; `None`: its default.
-    inputs: [Option<Box<str>>; QUANTITIES],
+    /// `input_...`; `None`: its default. Most plugs have them all at their defaults.
+    inputs: Option<Box<[Option<Box<str>>; QUANTITIES]>>,
 }
 
 impl Default for EmoncmsSettings {
@@ -137,7 +137,7 @@ impl Default for EmoncmsSettings {
             interval_s: 10,
             send_every_s: 10,
             begin: Begin::Now,
-            inputs: Default::default(),
+            inputs: None,
         }
     }
 }
@@ -167,15 +167,26 @@ impl EmoncmsSettings {
     /// The name under which a quantity is sent; empty: it is not.
     #[must_use]
     pub fn input(&self, quantity: Quantity) -> &str {
-        let given = self.inputs.get(quantity as usize).and_then(Option::as_deref);
+        let given = self.inputs.as_deref().and_then(|inputs| inputs.get(quantity as usize)?.as_deref());
         given.unwrap_or(quantity.default_name())
     }
 
     /// Gives a quantity a name.
     pub fn set_input(&mut self, quantity: Quantity, name: &str) {
-        if let Some(place) = self.inputs.get_mut(quantity as usize) {
+        let inputs = self.inputs.get_or_insert_default();
+        if let Some(place) = inputs.get_mut(quantity as usize) {
             *place = (name != quantity.default_name()).then(|| name.into());
         }
+        if inputs.iter().all(Option::is_none) {
+            self.inputs = None;
+        }
+    }
+
+    /// Whether a request can be made at all.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        let user = self.transport == Transport::Plain || self.user_id.is_some();
+        !self.url.is_empty() && self.write_key.is_some() && user
     }
 
     /// Whether two quantities would be sent under one name.

@@ -12,7 +12,7 @@ use super::wrong::{Part, Wanted, Why, WrongField};
 use crate::json::{self, Number, Quoted};
 
 /// Longest text that a field takes, in bytes.
-pub(super) const TEXT: usize = 96;
+pub(super) const TEXT: usize = 64;
 
 /// A field.
 pub(super) struct Field {

@@ -55,7 +55,7 @@ macro_rules! input {
                     true
                 },
                 check: |text, _| text.len() <= INPUT && is_name(text),
-                wanted: "at most 24 letters, digits, spaces and characters of \"_-.\", or empty where it is not to be \
+                wanted: "at most 16 letters, digits, spaces and characters of \"_-.\", or empty where it is not to be \
                          sent",
             },
         )
@@ -310,7 +310,7 @@ pub(super) static FIELDS: [Field; 67] = [
             get: |settings| &settings.emoncms.url,
             set: |settings, text| put_boxed(&mut settings.emoncms.url, text),
             check: |text, _| is_url(text),
-            wanted: "the address of Emoncms with its path such as \"http://192.168.1.2/emoncms\", at most 96 \
+            wanted: "the address of Emoncms with its path such as \"http://192.168.1.2/emoncms\", at most 64 \
                      characters, or empty",
         },
     ),

@@ -14,12 +14,9 @@ pub(super) const WANTED: &str = "a list of at most 4 host names such as \"plug.e
 /// The list that `value` is; `None` if it is none, or one of its names cannot be.
 pub(super) fn read(value: &str) -> Option<Vec<HostName>> {
     let (mut hosts, mut good) = (Vec::new(), true);
-    let whole = json::items(value, |item| {
-        let name = field::text(item).and_then(|name| HostName::try_from(name.as_str()).ok());
-        match name.filter(|name| is_host_name(name)) {
-            Some(name) if hosts.len() < HOSTS => hosts.push(name),
-            _ => good = false,
-        }
+    let whole = json::items(value, |item| match field::text(item).filter(|name| is_host_name(name)) {
+        Some(name) if hosts.len() < HOSTS => hosts.push(name),
+        _ => good = false,
     });
     (whole.is_ok() && good).then_some(hosts)
 }

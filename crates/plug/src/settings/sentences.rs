@@ -47,6 +47,27 @@ time.latitude_deg must be a number from -90 to 90, or null
 time.longitude_deg must be a number from -180 to 180, or null
 time.ntp_servers must be one to three names or addresses of time servers such as "pool.ntp.org" with spaces between them, at most 96 characters
 history.interval_s must be a whole number of seconds from 1 to 3600
+emoncms.enabled must be true or false
+emoncms.url must be the address of Emoncms with its path such as "http://192.168.1.2/emoncms", at most 64 characters, or empty
+emoncms.node must be at most 16 letters, digits, spaces and characters of "_-.", or empty
+emoncms.write_key must be the 32 hexadecimal digits of a key of Emoncms, "set" to keep the one that is set, or null
+emoncms.read_key must be the 32 hexadecimal digits of a key of Emoncms, "set" to keep the one that is set, or null
+emoncms.user_id must be a whole number from 1 to 4294967295, or null
+emoncms.transport must be "encrypted" or "plain"
+emoncms.interval_s must be a whole number of seconds from 1 to 3600
+emoncms.send_every_s must be a whole number of seconds from 1 to 3600
+emoncms.begin must be "now" or "oldest"
+emoncms.input_power must be at most 16 letters, digits, spaces and characters of "_-.", or empty where it is not to be sent
+emoncms.input_energy must be at most 16 letters, digits, spaces and characters of "_-.", or empty where it is not to be sent
+emoncms.input_energy_kwh must be at most 16 letters, digits, spaces and characters of "_-.", or empty where it is not to be sent
+emoncms.input_energy_export must be at most 16 letters, digits, spaces and characters of "_-.", or empty where it is not to be sent
+emoncms.input_voltage must be at most 16 letters, digits, spaces and characters of "_-.", or empty where it is not to be sent
+emoncms.input_current must be at most 16 letters, digits, spaces and characters of "_-.", or empty where it is not to be sent
+emoncms.input_power_factor must be at most 16 letters, digits, spaces and characters of "_-.", or empty where it is not to be sent
+emoncms.input_frequency must be at most 16 letters, digits, spaces and characters of "_-.", or empty where it is not to be sent
+emoncms.input_power_min must be at most 16 letters, digits, spaces and characters of "_-.", or empty where it is not to be sent
+emoncms.input_power_max must be at most 16 letters, digits, spaces and characters of "_-.", or empty where it is not to be sent
+emoncms.input_relay must be at most 16 letters, digits, spaces and characters of "_-.", or empty where it is not to be sent
 "#;
 
 /// Changes of new settings, and what is wrong with them.
@@ -147,6 +168,32 @@ pub(super) const MISTAKES: &[(&str, &[&str])] = &[
             "calibration.reference must be a text of at most 48 bytes without control characters",
             "calibration.current.zero_raw must be a number from -16777216 to 16777216",
             "calibration.reset must be true, and stand alone",
+        ],
+    ),
+    (
+        "{\"emoncms\":{\"url\":\"https://emoncms.org\"}}",
+        &[
+            "emoncms.url must begin with http://, since this plug does not speak https yet; the transport \"encrypted\" protects the readings without it",
+        ],
+    ),
+    ("{\"emoncms\":{\"enabled\":true}}", &["emoncms.enabled must be false where there is no url"]),
+    (
+        "{\"emoncms\":{\"url\":\"emoncms.org\",\"node\":\"a/b\",\"write_key\":\"0\",\"user_id\":0,\"interval_s\":0.5,\"input_power\":\"ä\",\"input_relay\":\" x\"}}",
+        &[
+            "emoncms.url must be the address of Emoncms with its path such as \"http://192.168.1.2/emoncms\", at most 64 characters, or empty",
+            "emoncms.node must be at most 16 letters, digits, spaces and characters of \"_-.\", or empty",
+            "emoncms.write_key must be the 32 hexadecimal digits of a key of Emoncms, \"set\" to keep the one that is set, or null",
+            "emoncms.user_id must be a whole number from 1 to 4294967295, or null",
+            "emoncms.interval_s must be a whole number of seconds from 1 to 3600",
+            "emoncms.input_power must be at most 16 letters, digits, spaces and characters of \"_-.\", or empty where it is not to be sent",
+            "emoncms.input_relay must be at most 16 letters, digits, spaces and characters of \"_-.\", or empty where it is not to be sent",
+        ],
+    ),
+    (
+        "{\"emoncms\":{\"input_power\":\"x\",\"input_relay\":\"x\"}}",
+        &[
+            "emoncms.input_power must have another name: two inputs have the same",
+            "emoncms.input_relay must have another name: two inputs have the same",
         ],
     ),
     ("{\"calibration\":[]}", &["calibration must be an object with the fields of the calibration, or null"]),

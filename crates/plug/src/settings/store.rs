@@ -18,8 +18,8 @@ use super::wrong::Wrong;
 use crate::storage::careful::Careful;
 use crate::storage::item::{Found, SaveError, fetch, put};
 
-/// Longest text that is stored.
-pub const STORED_MOST: usize = 3584;
+/// Longest text that is stored: what fits into one sector with what the map needs for itself.
+pub const STORED_MOST: usize = 4032;
 
 /// What was wrong when the settings were read; the plug runs all the same.
 #[derive(Clone, Debug, Default, PartialEq)]

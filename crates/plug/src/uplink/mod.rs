@@ -26,5 +26,5 @@ mod task;
 mod text;
 
 pub use cursor::CursorStore;
-pub use status::{State, Uplink, UplinkStatus};
-pub use task::{Way, run};
+pub use status::{Conflict, NoTest, State, TestReport, Uplink, UplinkStatus};
+pub use task::{Way, node_of, run};

@@ -8,15 +8,13 @@ use core::time::Duration;
 
 use embassy_sync::blocking_mutex::raw::NoopRawMutex;
 use embassy_sync::signal::Signal;
-use serde::Serialize;
 
 use super::answer::Answer;
 use crate::history::Dropped;
 use crate::platform::Instant;
 
 /// What the uplink does.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum State {
     /// Nobody wants it.
     #[default]
@@ -35,6 +33,23 @@ pub enum State {
     BackingOff,
     /// The server refuses, and a person has to change something. It is tried again now and then.
     Stopped,
+}
+
+impl State {
+    /// As the web says it.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::WaitingForClock => "waiting_for_clock",
+            Self::WaitingForNetwork => "waiting_for_network",
+            Self::UpToDate => "up_to_date",
+            Self::Sending => "sending",
+            Self::CatchingUp => "catching_up",
+            Self::BackingOff => "backing_off",
+            Self::Stopped => "stopped",
+        }
+    }
 }
 
 /// What went wrong last.
@@ -189,6 +204,25 @@ pub enum NoTest {
     NoRow,
     /// There is no memory for it now.
     NoMemory,
+    /// Another one is under way, or it did not end in time.
+    Busy,
+}
+
+impl NoTest {
+    /// In a sentence that a person can act on.
+    #[must_use]
+    pub const fn message(self) -> &'static str {
+        match self {
+            Self::NotConfigured => {
+                "Set the address of Emoncms and the write key first, and for the encrypted transport the user id."
+            }
+            Self::NoClock => "The plug does not know the time yet; see /api/v1/time, and try again then.",
+            Self::NoNetwork => "The plug has no network just now; see /api/v1/wifi.",
+            Self::NoRow => "The log has no row with a time yet; try again in half a minute.",
+            Self::NoMemory => "The plug has no memory for it just now; try again in a second.",
+            Self::Busy => "A test is under way, or took too long; try again in a second.",
+        }
+    }
 }
 
 /// What came of asking for a test.
@@ -201,6 +235,8 @@ pub struct Uplink {
     pub status: RefCell<UplinkStatus>,
     /// Something changed that whoever sends should see at once.
     pub(crate) wake: Signal<NoopRawMutex, ()>,
+    /// Somebody waits for one.
+    testing: Cell<bool>,
     /// Somebody wants a test.
     pub(crate) test_wanted: Cell<bool>,
     /// What came of it.
@@ -211,6 +247,16 @@ pub struct Uplink {
     pub(crate) parting: Cell<bool>,
     /// It is.
     pub(crate) parted: Signal<NoopRawMutex, ()>,
+}
+
+/// Somebody who waits for a test; dropped, nobody does any more.
+struct Asking<'a>(&'a Uplink);
+
+impl Drop for Asking<'_> {
+    fn drop(&mut self) {
+        self.0.testing.set(false);
+        self.0.test_wanted.set(false);
+    }
 }
 
 impl Uplink {
@@ -225,6 +271,10 @@ impl Uplink {
         if !self.running.get() {
             return Err(NoTest::NoNetwork);
         }
+        if self.testing.replace(true) {
+            return Err(NoTest::Busy);
+        }
+        let _asking = Asking(self);
         self.tested.reset();
         self.test_wanted.set(true);
         self.wake.signal(());

@@ -100,10 +100,7 @@ struct Now {
 impl Now {
     fn of(state: &State, id: &str) -> Self {
         let settings = state.settings.borrow();
-        let node = match &*settings.emoncms.node {
-            "" => default_node(id),
-            node => node.into(),
-        };
+        let node = node_of(&settings.emoncms, id);
         let server_time = settings.time.source == TimeSource::Server;
         Self { emoncms: settings.emoncms.clone(), node, server_time }
     }
@@ -130,17 +127,14 @@ impl Now {
     fn form(&self) -> Form<'_> {
         Form { settings: &self.emoncms, node: &self.node }
     }
-
-    /// Whether a request can be made at all.
-    fn is_complete(&self) -> bool {
-        let emoncms = &self.emoncms;
-        let user = emoncms.transport == Transport::Plain || emoncms.user_id.is_some();
-        !emoncms.url.is_empty() && emoncms.write_key.is_some() && user
-    }
 }
 
-/// `ossp-` and the end of the plug's identity.
-fn default_node(id: &str) -> String {
+/// The node's name: that of the settings, or `ossp-` and the end of the plug's identity.
+#[must_use]
+pub fn node_of(settings: &EmoncmsSettings, id: &str) -> String {
+    if !settings.node.is_empty() {
+        return (*settings.node).into();
+    }
     let skipped = id.chars().count().saturating_sub(4);
     "ossp-".chars().chain(id.chars().skip(skipped)).collect()
 }
@@ -348,7 +342,7 @@ where
     /// One real request with the newest row.
     async fn test(&mut self) -> Tested {
         let Client { clock, rows, state, .. } = &self.client;
-        if !self.now.is_complete() {
+        if !self.now.emoncms.is_complete() {
             return Err(NoTest::NotConfigured);
         }
         if state.wifi.borrow().as_ref().is_some_and(|wifi| wifi.link != LinkState::Joined) {

@@ -178,7 +178,7 @@ pub(in crate::uplink) mod tests {
     fn the_longest_row_fits() {
         let mut settings = EmoncmsSettings::default();
         for (index, quantity) in Quantity::ALL.into_iter().enumerate() {
-            settings.set_input(quantity, &alloc::format!("{}{index:02}", "n".repeat(22)));
+            settings.set_input(quantity, &alloc::format!("{}{index:02}", "n".repeat(14)));
         }
         let mut row = row(u32::MAX);
         (row.import, row.export) = (Energy(u64::MAX), Energy(u64::MAX));

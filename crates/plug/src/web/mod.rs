@@ -34,6 +34,7 @@ mod socket;
 mod time;
 mod tokens;
 mod trips;
+mod uplink;
 mod waveform;
 mod wifi;
 

@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use crate::core::claims::DelayReason;
 use crate::number::tenths;
+use crate::uplink::NoTest;
 
 /// Longest message: the longest sentence below with a name in it.
 const MESSAGE: usize = 192;
@@ -100,6 +101,8 @@ pub(super) enum Problem {
     CoreBusy,
     /// The one capture buffer is in use.
     CaptureBusy,
+    /// There is no request to Emoncms to be shown.
+    NoTest(NoTest),
     /// All live streams are taken.
     TooManyStreams,
     /// No memory for this answer now.
@@ -163,6 +166,11 @@ impl Problem {
             Self::LockedOut => (409, "locked_out"),
             Self::TooSoon { .. } => (409, "too_soon"),
             Self::TooManyTokens => (409, "too_many_tokens"),
+            Self::NoTest(NoTest::NotConfigured) => (409, "emoncms_not_configured"),
+            Self::NoTest(NoTest::NoClock) => (409, "clock_unknown"),
+            Self::NoTest(NoTest::NoNetwork) => (409, "no_network"),
+            Self::NoTest(NoTest::NoRow) => (409, "no_row"),
+            Self::NoTest(NoTest::Busy | NoTest::NoMemory) => (503, "test_busy"),
             Self::LengthRequired => (411, "length_required"),
             Self::ChangedMeanwhile => (412, "changed_meanwhile"),
             Self::BodyTooLong { .. } => (413, "body_too_long"),
@@ -203,6 +211,7 @@ impl Problem {
             | Self::CoreBusy
             | Self::CaptureBusy
             | Self::SettingsBusy
+            | Self::NoTest(NoTest::Busy)
             | Self::Busy => Some(1),
             _ => None,
         }
@@ -308,6 +317,7 @@ impl Problem {
                 "The plug did not confirm in time, the command may still take effect; look at /api/v1/relay."
             }
             Self::CaptureBusy => "Somebody else is fetching a waveform; ask again in a second.",
+            Self::NoTest(why) => why.message(),
             Self::TooManyStreams => {
                 "All live streams are in use; close another page of this plug or ask /api/v1/reading."
             }
@@ -383,6 +393,11 @@ mod tests {
             Problem::FlashSilent,
             Problem::CoreBusy,
             Problem::CaptureBusy,
+            Problem::NoTest(NoTest::NotConfigured),
+            Problem::NoTest(NoTest::NoClock),
+            Problem::NoTest(NoTest::NoNetwork),
+            Problem::NoTest(NoTest::NoRow),
+            Problem::NoTest(NoTest::Busy),
             Problem::TooManyStreams,
             Problem::Busy,
             Problem::UnknownField { name: Name::new("ä\n") },

@@ -25,7 +25,7 @@ use super::socket::Exchange;
 use super::trips::{self, TripRecording};
 use super::{
     Plug, api, assets, control, energy, events, history, metrics, password, relay_log, relay_request,
-    session, settings, setup, time, tokens, waveform, wifi,
+    session, settings, setup, time, tokens, uplink, waveform, wifi,
 };
 use crate::apart::apart;
 use crate::core::claims::Wish;
@@ -180,6 +180,8 @@ impl<'a, C: Clock, N: Clock, M: RawMutex> Site<'a, C, N, M> {
             }
             Handler::Time if parts.method() == "POST" => Box::pin(time::tell(self, parts, body)).await,
             Handler::Time => time::show(self, None),
+            Handler::Uplink => uplink::show(self),
+            Handler::UplinkTest => Box::pin(uplink::test(self)).await,
             Handler::OpenApi => Ok(api::openapi()),
             Handler::Metrics => metrics::metrics(self),
             Handler::Page(asset) => Ok(assets::page(self.tags, asset, parts)),
