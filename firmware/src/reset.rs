@@ -158,9 +158,6 @@ fn panic(info: &core::panic::PanicInfo<'_>) -> ! {
         let file = file.rsplit_once("/src/").map_or(file, |(_, file)| file);
         write(&say(format_args!("{}:{line} {}", file, info.message())));
         esp_println::println!("\npanic: {info}");
-        for frame in esp_backtrace::Backtrace::capture().frames() {
-            esp_println::println!("  {:#x}", frame.program_counter());
-        }
         esp_hal::system::software_reset()
     })
 }

@@ -59,7 +59,6 @@ fn a_day_with_power_cuts_is_there_row_by_row() {
         world.sleep_s(100.0).await;
         rows(running, 0, u32::MAX).await
     }));
-    println!("{} polls in {:?}", world.polls(), world.now());
     all.iter().for_each(|row| assert_row(&plug, row));
     let missing = |end: &u32| !all.iter().any(|row| row.time == Some(*end));
     let last = all.last().unwrap().time.unwrap();
@@ -97,6 +96,6 @@ fn a_week_leaves_three_days_of_rows_and_means_before() {
         coarse.last().unwrap()
     );
     let (most, erases, words) = plug.log_wear();
-    println!("{} rows; {erases} erases, {words} words written, {most} erases of one sector", all.len());
+    eprintln!("{} rows; {erases} erases, {words} words written, {most} erases of one sector", all.len());
     assert!(most <= 3, "{most}");
 }

@@ -113,7 +113,7 @@ fn three_days_are_caught_up_as_fast_as_the_server_takes_them() {
             began.elapsed(),
         )
     }));
-    println!(
+    eprintln!(
         "{rows} rows in {requests} requests, {bytes} bytes; {simulated_s:.1} s of simulated time, {:.2} s on this PC; \
          largest write {} bytes",
         took.as_secs_f64(),

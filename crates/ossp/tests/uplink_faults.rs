@@ -17,16 +17,18 @@ fn half_an_hour_of(fault: Fault, transport: &str) -> UplinkStatus {
     let world = World::new();
     let network = Network::new(&world, emoncms());
     let plug = Plug::usual(&world, &network, 1, &settings(transport));
-    let (status, last) = world.run(plug.run(async |running| {
+    let (status, last, requests) = world.run(plug.run(async |running| {
         world.until_s(600.0).await;
+        let before = network.server(|server| server.requests);
         network.server(|server| server.faults = vec![Planned::always(fault)]);
         world.sleep_s(1800.0).await;
+        let requests = network.server(|server| server.requests) - before;
         let status = running.state.uplink.status.borrow().clone();
         network.server(|server| server.faults.clear());
         until_up_to_date(running, 1800.0).await;
         let after = running.state.uplink.status.borrow().clone();
         assert_eq!((after.set_aside, after.last_error), (0, None), "{fault}");
-        (status, last_slot(&world))
+        (status, last_slot(&world), requests)
     }));
     network.server(|server| {
         let first = times(server, "power", 0, u32::MAX)[0];
@@ -35,12 +37,15 @@ fn half_an_hour_of(fault: Fault, transport: &str) -> UplinkStatus {
         assert_eq!(times(server, "power", first, last).len(), slots.len());
         let repeated = assert_repeats_are_equal(server);
         assert_ends_with_the_newest(server);
-        let tried = server.requests - (600 + 1800) / 10;
-        println!(
-            "{fault} {transport}: {repeated} rows came again; {tried} requests more or less than usual; {:?}",
+        eprintln!(
+            "{fault} {transport}: {requests} requests, {repeated} rows came again; {:?}",
             status.last_error
         );
     });
+    // Up to date there would be 180; what fails is not tried more often than what works. Where half of a post is
+    // stored, a question follows each.
+    let most = if fault == Fault::HalfBulk { 400 } else { 200 };
+    assert!((2..=most).contains(&requests), "{fault} {transport}: {requests} requests in half an hour");
     assert_eq!(network.open_connections(), (1, 0), "{fault}: one connection at a time, none left open");
     status
 }
@@ -95,7 +100,10 @@ fn php_that_gives_up_is_tried_again() {
 
 #[test]
 fn half_of_a_batch_is_stored() {
-    both(|transport| backs_off(Fault::HalfBulk, transport));
+    backs_off(Fault::HalfBulk, "encrypted");
+    // Over the plain transport the plug asks where the server stands, and goes on from there.
+    let status = half_an_hour_of(Fault::HalfBulk, "plain");
+    assert!(status.last_error.is_some() && status.queued < 20, "{status:?}");
 }
 
 #[test]

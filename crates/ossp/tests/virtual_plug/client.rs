@@ -99,9 +99,25 @@ pub fn ask(address: &str, head: &str, headers: &str, body: &str) -> io::Result<A
             let (key, value) = line.split_once(':')?;
             key.eq_ignore_ascii_case("content-length").then(|| value.trim().parse().ok())?
         });
+        let chunked = head.to_ascii_lowercase().contains("transfer-encoding: chunked");
+        let body = if chunked { dechunked(body)? } else { body.to_owned() };
         // Half an answer is none.
         let whole = length.map_or(read.is_ok(), |length| body.len() == length);
-        whole.then(|| Answer { status, head: head.to_owned(), body: body.to_owned() })
+        whole.then(|| Answer { status, head: head.to_owned(), body })
     });
     parted.ok_or_else(|| io::Error::new(io::ErrorKind::UnexpectedEof, "no whole answer"))
+}
+
+/// A body that came in chunks (RFC 9112 §7.1); `None` if the last one is missing.
+fn dechunked(mut rest: &str) -> Option<String> {
+    let mut body = String::new();
+    loop {
+        let (length, behind) = rest.split_once("\r\n")?;
+        let length = usize::from_str_radix(length, 16).ok()?;
+        body.push_str(behind.get(..length)?);
+        rest = behind.get(length..)?.strip_prefix("\r\n")?;
+        if length == 0 {
+            return Some(body);
+        }
+    }
 }

@@ -57,7 +57,10 @@ impl Slot {
 
 /// What a plug measured, second by second, by the world's own clock.
 #[derive(Clone, Default)]
-pub struct Truth(Rc<RefCell<BTreeMap<u32, (f64, f64, f64)>>>);
+pub struct Truth(Rc<RefCell<BTreeMap<u32, Second>>>);
+
+/// Watts, volts, and what the meter shows in watt-hours.
+type Second = (f64, f64, f64);
 
 impl Truth {
     /// The second that ends at `end`: watts, volts, and what the meter shows in watt-hours.

@@ -52,6 +52,8 @@ struct Inner {
     /// One segment in so many gets lost; 0: none.
     loses_one_in: Cell<u32>,
     segments: Cell<u64>,
+    /// Whatever a plug asked of its way in.
+    asked: Cell<u64>,
     connections: Cell<u64>,
     datagrams: Cell<u64>,
     open: Cell<u32>,
@@ -99,6 +101,7 @@ impl Network {
             latency: Cell::new(Duration::from_millis(15)),
             loses_one_in: Cell::new(0),
             segments: Cell::new(0),
+            asked: Cell::new(0),
             connections: Cell::new(0),
             datagrams: Cell::new(0),
             open: Cell::new(0),
@@ -136,6 +139,15 @@ impl Network {
     /// One segment in so many gets lost; 0: none.
     pub fn loses_one_in(&self, count: u32) {
         self.0.loses_one_in.set(count);
+    }
+
+    /// Whatever plugs asked of the network: names, connections, sockets, in vain or not.
+    pub fn asked(&self) -> u64 {
+        self.0.asked.get()
+    }
+
+    fn ask(&self) {
+        self.0.asked.set(self.0.asked.get() + 1);
     }
 
     /// TCP connections that were made.
@@ -204,6 +216,7 @@ impl Dns for Link {
     type Error = NetworkError;
 
     async fn get_host_by_name(&self, host: &str, _: AddrType) -> Result<IpAddr, NetworkError> {
+        self.network.ask();
         self.travel().await?;
         self.travel().await?;
         match host {
@@ -214,6 +227,7 @@ impl Dns for Link {
     }
 
     async fn get_host_by_address(&self, _: IpAddr, _: &mut [u8]) -> Result<usize, NetworkError> {
+        self.network.ask();
         Err(NetworkError::NoSuchName)
     }
 }
@@ -239,6 +253,7 @@ impl TcpConnect for Link {
     type Socket<'a> = Socket;
 
     async fn connect(&self, remote: SocketAddr) -> Result<Socket, NetworkError> {
+        self.network.ask();
         self.travel().await?;
         self.travel().await?;
         let inner = &self.network.0;
@@ -443,10 +458,13 @@ impl TcpSplit for Socket {
     }
 }
 
+/// When it is there, its bytes, who sent it.
+type Datagram = (Duration, Vec<u8>, SocketAddr);
+
 /// A socket for datagrams; what is sent to the time server is answered.
 pub struct Datagrams {
     link: Link,
-    answer: Rc<RefCell<Option<(Duration, Vec<u8>, SocketAddr)>>>,
+    answer: Rc<RefCell<Option<Datagram>>>,
     reader: Rc<RefCell<Option<Waker>>>,
 }
 
@@ -455,6 +473,7 @@ impl UdpBind for Link {
     type Socket<'a> = Datagrams;
 
     async fn bind(&self, _: SocketAddr) -> Result<Datagrams, NetworkError> {
+        self.network.ask();
         Ok(Datagrams { link: self.clone(), answer: Rc::default(), reader: Rc::default() })
     }
 }

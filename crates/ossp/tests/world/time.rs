@@ -31,7 +31,6 @@ struct Inner {
     /// Who waits for which moment, and their number.
     waiting: RefCell<BTreeMap<(Duration, u64), Waker>>,
     next: Cell<u64>,
-    polls: Cell<u64>,
 }
 
 struct Flag(AtomicBool);
@@ -50,11 +49,6 @@ impl World {
     /// Since the world began.
     pub fn now(&self) -> Duration {
         self.0.now.get()
-    }
-
-    /// How often somebody had a turn.
-    pub fn polls(&self) -> u64 {
-        self.0.polls.get()
     }
 
     /// What a right clock says.
@@ -109,7 +103,6 @@ impl World {
                     return output;
                 }
                 turns += 1;
-                self.0.polls.set(self.0.polls.get() + 1);
                 assert!(turns < TURNS_MOST, "somebody goes round in a circle at {:?}", self.now());
             }
             let first = self.0.waiting.borrow_mut().pop_first();

@@ -99,31 +99,9 @@ impl<'a, F: NorFlash> History<'a, F> {
             rings.boot = rings.boot.max(newest.saturating_add(1)).min(LAST_BOOT);
         }
         // Others may read in between.
-        while self.make_up().await? {}
-        Ok(())
-    }
-
-    /// Brings some rows of the fine ring into the coarse one; whether there may be more.
-    async fn make_up(&self) -> Result<bool, HistoryError> {
-        let mut page = Page::new()?;
-        let rows = page.rows();
+        while self.rings.lock().await.as_mut().ok_or(HistoryError::Missing)?.make_up().await? {}
         let mut rings = self.rings.lock().await;
-        let Rings { fine, coarse, merge, .. } = rings.as_mut().ok_or(HistoryError::Missing)?;
-        let known = coarse.end().await?.newest;
-        // Rows that are gathered already are behind those in the ring.
-        let from = merge.last().map_or(known, |row| key_of(row).max(known));
-        fine.read(After::Key(from), u32::MAX, rows).await?;
-        for row in rows.iter() {
-            if let Some(row) = merge.push(row) {
-                coarse.append(&row).await?;
-            }
-        }
-        if rows.is_empty()
-            && let Some(row) = merge.finish()
-        {
-            coarse.append(&row).await?;
-        }
-        Ok(!rows.is_empty())
+        rings.as_mut().ok_or(HistoryError::Missing)?.finish().await
     }
 
     /// Keeps one row of this start. A power cut in it leaves the log with or without it.
@@ -132,16 +110,12 @@ impl<'a, F: NorFlash> History<'a, F> {
     /// If the flash does not take it, or there is no memory.
     pub async fn append(&self, row: Row) -> Result<(), HistoryError> {
         let mut rings = self.rings.lock().await;
-        let Rings { fine, coarse, merge, boot } = rings.as_mut().ok_or(HistoryError::Missing)?;
-        let row = Row { boot: *boot, ..row };
-        (fine.wanted_after, coarse.wanted_after) = (self.wanted_after.get(), self.wanted_after.get());
-        let kept = fine.append(&row).await;
-        let merged = match merge.push(&row) {
-            Some(row) => coarse.append(&row).await,
-            None => Ok(()),
-        };
-        self.dropped.set(Dropped { thinned: fine.dropped, lost: coarse.dropped });
-        kept.and(merged)
+        let rings = rings.as_mut().ok_or(HistoryError::Missing)?;
+        let wanted_after = self.wanted_after.get();
+        (rings.fine.wanted_after, rings.coarse.wanted_after) = (wanted_after, wanted_after);
+        let result = rings.append(&Row { boot: rings.boot, ..row }).await;
+        self.dropped.set(Dropped { thinned: rings.fine.dropped, lost: rings.coarse.dropped });
+        result
     }
 
     /// Answers what the web asks; `None` if the log does not say.
@@ -225,6 +199,54 @@ impl<'a, F: NorFlash> History<'a, F> {
 }
 
 impl<F: NorFlash> Rings<F> {
+    async fn append(&mut self, row: &Row) -> Result<(), HistoryError> {
+        let kept = self.fine.append(row).await;
+        let learned = row.time.is_some() && self.merge.last().is_some_and(|last| last.time.is_none());
+        let merged = match kept {
+            Ok(()) if learned => {
+                // Now that the time is known, so is in which windows the rows before belong.
+                self.merge = Merge::new(COARSE_S);
+                self.make_up_all().await
+            }
+            _ => self.merge(row).await,
+        };
+        kept.and(merged)
+    }
+
+    async fn merge(&mut self, row: &Row) -> Result<(), HistoryError> {
+        match self.merge.push(row) {
+            Some(row) => self.coarse.append(&row).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn make_up_all(&mut self) -> Result<(), HistoryError> {
+        while self.make_up().await? {}
+        Ok(())
+    }
+
+    /// Brings the next rows of the fine ring, behind those that the coarse one has, into that; whether there may be more.
+    async fn make_up(&mut self) -> Result<bool, HistoryError> {
+        let mut page = Page::new()?;
+        let rows = page.rows();
+        let kept = self.coarse.end().await?.newest;
+        // Rows that are gathered already are behind those in the ring.
+        let from = self.merge.last().map_or(kept, |row| key_of(row).max(kept));
+        self.fine.read(After::Key(from), u32::MAX, rows).await?;
+        for row in rows.iter() {
+            self.merge(row).await?;
+        }
+        Ok(!rows.is_empty())
+    }
+
+    /// Ends the window that a start before this one left undone.
+    async fn finish(&mut self) -> Result<(), HistoryError> {
+        match self.merge.finish() {
+            Some(row) => self.coarse.append(&row).await,
+            None => Ok(()),
+        }
+    }
+
     /// Up to which end the coarse ring is read: it has what the fine one has lost, and the window of which that has lost
     /// a part.
     async fn coarse_until(&mut self) -> Result<u32, HistoryError> {

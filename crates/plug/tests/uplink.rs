@@ -1,0 +1,532 @@
+//! The uplink as a whole against Emoncms in memory: what goes over the wire, what follows from each answer, and that no row
+//! is lost, over faults and restarts, in simulated time.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests may fail loudly"
+)]
+
+mod uplink_support;
+
+use std::collections::BTreeSet;
+
+use plug::uplink::NoTest;
+use uplink_support::emoncms::{Mood, decrypt};
+use uplink_support::{Inside, KEY, T, World, row, settings};
+
+/// Every row from `from` until now is there, with the values that were measured; and how often one was stored at the most.
+fn has_all(world: &World, from: u32) -> u32 {
+    let until = world.clock.unix() as u32 / 10 * 10;
+    let rows = world.emoncms.rows.borrow();
+    let missing: Vec<u32> =
+        (from..until).step_by(10).filter(|time| !rows.contains_key(time)).map(|time| time - T).collect();
+    assert!(missing.is_empty(), "missing: {missing:?}");
+    for (time, values) in rows.iter() {
+        let own = row(*time);
+        let near = |name: &str, wanted: f64, step: f64| {
+            let value = values[name].as_f64().unwrap();
+            assert!((value - wanted).abs() <= step / 2.0, "{time} {name}: {value} {wanted}");
+        };
+        near("energy", own.import.0 as f64 / 1e9, 3e-5);
+        near("power", own.active_power_w, 0.01);
+        near("current", own.current_a.unwrap(), 1e-5);
+        assert_eq!(values.get("voltage").is_some(), own.voltage_v.is_some());
+    }
+    *world.emoncms.stored.borrow().values().max().unwrap()
+}
+
+#[test]
+fn rows_go_out_one_by_one_each_soon_after_its_slot() {
+    for transport in ["plain", "encrypted"] {
+        let world = World::new(&settings(transport));
+        world.start(async |inside| {
+            inside.seconds(605.0).await;
+            assert_eq!(inside.stands(), ("up_to_date", None));
+            let status = inside.state.uplink.status.borrow();
+            assert_eq!((status.cursor, status.queued, status.sent_rows), (Some(T + 600), 0, 60));
+            assert_eq!(status.last_success.map(|time| time as u32), Some(T + 600));
+        });
+        assert_eq!(has_all(&world, T + 10), 1);
+        let requests = world.emoncms.requests.borrow();
+        assert_eq!(requests.len(), 60);
+        let mut bodies = BTreeSet::new();
+        for (request, slot) in requests.iter().zip(1..) {
+            let late = request.at - f64::from(T + 10 * slot);
+            assert!((0.4..1.1).contains(&late), "{late} s");
+            assert!(request.head.starts_with("POST /emoncms/input/bulk HTTP/1.1\r\nHost: emonpi\r\n"));
+            assert_eq!(request.header("Connection"), Some("close"));
+            assert!(!request.head.lines().next().unwrap().contains(KEY));
+            assert!(!String::from_utf8_lossy(&request.body).contains(KEY));
+            assert_eq!(request.head.contains(KEY), transport == "plain");
+            if transport == "encrypted" {
+                assert!(decrypt(request).is_ok());
+                assert!(bodies.insert(request.body[..22].to_vec()), "a start value came twice");
+            }
+        }
+    }
+}
+
+#[test]
+fn nothing_is_lost_while_the_server_is_away() {
+    for transport in ["plain", "encrypted"] {
+        let world = World::new(&settings(transport));
+        world.start(async |inside| {
+            inside.seconds(105.0).await;
+            world.emoncms.set(Mood::Away);
+            inside.seconds(30_000.0).await;
+            assert_eq!(inside.stands(), ("backing_off", Some("unreachable")));
+            {
+                let status = inside.state.uplink.status.borrow();
+                assert!((2990..=3001).contains(&status.queued), "{}", status.queued);
+                assert_eq!(status.oldest_queued, Some(T + 110));
+                assert!(status.next_attempt.is_some());
+            }
+            world.emoncms.set(Mood::Good);
+            inside.seconds(620.0).await;
+            assert_eq!(inside.stands(), ("up_to_date", None));
+        });
+        assert_eq!(has_all(&world, T + 10), 1, "{transport}");
+        // Four posts for the backlog, not three thousand.
+        assert!(world.emoncms.posts() < 10 + 5 + 70, "{}", world.emoncms.posts());
+    }
+}
+
+#[test]
+fn the_cursor_and_the_server_say_after_a_restart_where_to_go_on() {
+    for transport in ["plain", "encrypted"] {
+        let world = World::new(&settings(transport));
+        for _ in 0..5 {
+            // The cursor in the flash is up to a minute old when the power goes.
+            world.start(async |inside| inside.seconds(95.0).await);
+        }
+        let most = has_all(&world, T + 10);
+        assert_eq!(most, if transport == "plain" { 1 } else { 2 });
+        // A planned restart keeps it: nothing is sent twice.
+        let world = World::new(&settings(transport));
+        for _ in 0..5 {
+            world.start(async |inside| {
+                inside.seconds(95.0).await;
+                inside.state.uplink.part().await;
+            });
+        }
+        assert_eq!(has_all(&world, T + 10), 1);
+    }
+}
+
+#[test]
+fn a_post_without_an_answer_is_not_repeated_where_the_server_can_be_asked() {
+    for (transport, most) in [("plain", 1), ("encrypted", 2)] {
+        for stored in [0, 1, 17, 1000] {
+            let world = World::new(&settings(transport));
+            world.start(async |inside| {
+                inside.seconds(100.0).await;
+                world.emoncms.set(Mood::Away);
+                inside.seconds(900.0).await;
+                world.emoncms.set(Mood::StoresAndIsSilent(stored));
+                let before = world.emoncms.posts();
+                while world.emoncms.posts() == before {
+                    inside.seconds(1.0).await;
+                }
+                // It costs no more than the wait for an answer.
+                inside.seconds(16.0).await;
+                assert_eq!(inside.stands(), ("backing_off", Some("no_answer")));
+                world.emoncms.set(Mood::Good);
+                inside.seconds(700.0).await;
+                assert_eq!(inside.stands(), ("up_to_date", None));
+            });
+            let times = has_all(&world, T + 10);
+            assert_eq!(times, if stored == 0 { 1 } else { most }, "{transport} {stored}");
+        }
+    }
+}
+
+#[test]
+fn a_connection_that_breaks_anywhere_loses_nothing() {
+    for most in [0, 1, 100, 250, 400, 500, 1000, 3000] {
+        let world = World::new(&settings("plain"));
+        world.start(async |inside| {
+            inside.seconds(60.0).await;
+            world.emoncms.set(Mood::ResetsAfter(most));
+            inside.seconds(300.0).await;
+            world.emoncms.set(Mood::Good);
+            inside.seconds(700.0).await;
+            assert_eq!(inside.stands(), ("up_to_date", None), "{most}");
+        });
+        assert_eq!(has_all(&world, T + 10), 1, "{most}");
+    }
+}
+
+/// What the server answers, what that is, and whether a person must act.
+const ANSWERS: [(&str, &str, bool); 17] = [
+    ("HTTP/1.1 401 Unauthorized\r\nContent-Length: 15\r\n\r\nInvalid API key", "bad_key", true),
+    ("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", "empty_answer", true),
+    ("HTTP/1.1 200 OK\r\n\r\ninvalid data", "invalid_data", true),
+    ("HTTP/1.1 200 OK\r\n\r\nUser not found", "unknown_user", true),
+    ("HTTP/1.1 200 OK\r\n\r\nmissing authorization header", "stripped", true),
+    (
+        "HTTP/1.1 200 OK\r\n\r\n{\"success\": false, \"message\": \"Error: Reached the maximal allowed number of different \
+         NodeIds, limit is 32. Node 'x' was ignored.\"}",
+        "node_limit",
+        true,
+    ),
+    ("HTTP/1.1 302 Found\r\nLocation: https://emoncms.org/\r\nContent-Length: 0\r\n\r\n", "redirect", true),
+    ("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n", "wrong_path", true),
+    ("HTTP/1.1 406 Not Acceptable\r\nContent-Length: 0\r\n\r\n", "wrong_path", true),
+    ("HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n", "forbidden", true),
+    ("HTTP/1.1 200 OK\r\n\r\n<br />\n<b>Fatal error</b>:  Uncaught RedisException", "server_fault", false),
+    ("HTTP/1.0 500 Internal Server Error\r\n\r\n", "server_fault", false),
+    ("HTTP/1.1 200 OK\r\n\r\n<html>hotel</html>", "unexpected_answer", false),
+    ("HTTP/1.1 200 OK\r\n\r\n{\"success\": true}", "unexpected_answer", false),
+    ("HTTP/1.1 429 Too Many Requests\r\n\r\n", "busy", false),
+    ("SSH-2.0-OpenSSH_9.9\r\n", "unexpected_answer", false),
+    ("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\no", "broken_off", false),
+];
+
+#[test]
+fn each_answer_leads_to_the_right_thing_and_nothing_is_lost_over_it() {
+    for transport in ["plain", "encrypted"] {
+        for (answer, code, stops) in ANSWERS {
+            let world = World::new(&settings(transport));
+            world.start(async |inside| {
+                inside.seconds(65.0).await;
+                world.emoncms.set(Mood::Says(answer));
+                inside.seconds(60.0).await;
+                let state = if stops { "stopped" } else { "backing_off" };
+                assert_eq!(inside.stands(), (state, Some(code)), "{answer}");
+                {
+                    let status = inside.state.uplink.status.borrow();
+                    let said = &status.last_error.as_ref().unwrap().server_said;
+                    assert!(answer.replace('\n', " ").contains(said.as_str()), "{said}");
+                    assert_eq!((status.set_aside, status.cursor), (0, Some(T + 60)));
+                }
+                // What a person mended at the plug is tried at once.
+                world.emoncms.set(Mood::Good);
+                inside.change("{\"emoncms\":{\"send_every_s\":20}}");
+                inside.seconds(40.0).await;
+                assert_eq!(inside.stands(), ("up_to_date", None), "{answer}");
+            });
+            assert_eq!(has_all(&world, T + 10), 1, "{answer}");
+        }
+    }
+}
+
+#[test]
+fn what_was_mended_at_the_server_is_found_within_ten_minutes() {
+    let world = World::new(&settings("encrypted"));
+    world.start(async |inside| {
+        inside.seconds(60.0).await;
+        world.emoncms.set(Mood::Says(ANSWERS[0].0));
+        inside.seconds(6000.0).await;
+        assert_eq!(inside.stands(), ("stopped", Some("bad_key")));
+        let tries = world.emoncms.posts() - 6;
+        assert!((10..=12).contains(&tries), "{tries}");
+        world.emoncms.set(Mood::Good);
+        inside.seconds(601.0).await;
+        assert_eq!(inside.stands(), ("up_to_date", None));
+    });
+    assert_eq!(has_all(&world, T + 10), 1);
+}
+
+#[test]
+fn a_bad_row_is_set_aside_and_the_rest_gets_there() {
+    for transport in ["plain", "encrypted"] {
+        let world = World::new(&settings(transport));
+        world.emoncms.bad.borrow_mut().extend([T + 500, T + 20_000]);
+        world.start(async |inside| {
+            inside.seconds(1000.0).await;
+            world.emoncms.set(Mood::Away);
+            inside.seconds(25_000.0).await;
+            world.emoncms.set(Mood::Good);
+            inside.seconds(1000.0).await;
+            assert_eq!(inside.stands(), ("up_to_date", None));
+            let status = inside.state.uplink.status.borrow();
+            assert_eq!((status.set_aside, status.last_set_aside), (2, Some(T + 20_000)));
+            assert_eq!(
+                status.set_aside_because,
+                "Format error, last item in bulk data does not contain any data"
+            );
+        });
+        let rows = world.emoncms.rows.borrow();
+        let until = world.clock.unix() as u32 / 10;
+        let missing: Vec<u32> =
+            (T / 10 + 1..until).map(|slot| slot * 10).filter(|time| !rows.contains_key(time)).collect();
+        assert_eq!(missing, [T + 500, T + 20_000]);
+    }
+}
+
+#[test]
+fn a_server_that_takes_only_small_bodies_gets_small_ones() {
+    let world = World::new(&settings("plain"));
+    world.start(async |inside| {
+        inside.seconds(60.0).await;
+        world.emoncms.set(Mood::Away);
+        inside.seconds(10_000.0).await;
+        world.emoncms.set(Mood::TakesAtMost(100));
+        inside.seconds(1000.0).await;
+        assert_eq!(inside.stands(), ("up_to_date", None));
+    });
+    assert_eq!(has_all(&world, T + 10), 1);
+}
+
+#[test]
+fn the_servers_clock_is_asked_without_a_key_before_anything_is_sent() {
+    let text = settings("plain").replace("\"ntp\"", "\"server\"");
+    let world = World::new(&text);
+    world.clock.unix_at_start.set(None);
+    world.start(async |inside| {
+        assert_eq!(inside.time_of_day(), None);
+        inside.seconds(300.0).await;
+        let off = inside.time_of_day().unwrap() - world.clock.unix();
+        assert!(off.abs() < 1.0, "{off}");
+        assert_eq!(inside.stands(), ("up_to_date", None));
+    });
+    let requests = world.emoncms.requests.borrow();
+    assert!(requests[0].head.starts_with("GET /emoncms/ HTTP/1.1\r\n"));
+    assert!(!requests[0].head.contains(KEY) && requests[0].header("Authorization").is_none());
+    assert!(requests[1..].iter().all(|request| request.head.starts_with("POST")));
+    assert!(requests.len() > 25);
+    // A server that does not tell it is asked again, with growing pauses, and nothing is sent.
+    let world = World::new(&text);
+    world.clock.unix_at_start.set(None);
+    world.emoncms.set(Mood::Says("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"));
+    world.start(async |inside| {
+        inside.seconds(3600.0).await;
+        assert_eq!(inside.stands(), ("backing_off", Some("unexpected_answer")));
+    });
+    let requests = world.emoncms.requests.borrow().len();
+    assert!((8..20).contains(&requests) && world.emoncms.posts() == 0, "{requests}");
+    // Another source: the plug waits for it, and asks nobody.
+    let world = World::new(&settings("plain"));
+    world.clock.unix_at_start.set(None);
+    world.start(async |inside| {
+        inside.seconds(3600.0).await;
+        assert_eq!(inside.stands(), ("waiting_for_clock", None));
+    });
+    assert!(world.emoncms.requests.borrow().is_empty());
+}
+
+#[test]
+fn off_is_silent_and_settings_hold_at_once() {
+    let world = World::new(&settings("plain").replace("\"enabled\":true", "\"enabled\":false"));
+    world.start(async |inside| {
+        inside.seconds(3600.0).await;
+        assert_eq!(inside.stands(), ("off", None));
+        assert!(world.emoncms.requests.borrow().is_empty());
+        world.emoncms.set(Mood::Silent);
+        inside.change("{\"emoncms\":{\"enabled\":true,\"begin\":\"oldest\"}}");
+        inside.seconds(5.0).await;
+        // In the middle of a request that is never answered.
+        inside.change("{\"emoncms\":{\"enabled\":false}}");
+        inside.seconds(1.0).await;
+        assert_eq!(inside.stands().0, "off");
+        world.emoncms.set(Mood::Good);
+        inside.change("{\"emoncms\":{\"enabled\":true}}");
+        inside.seconds(5.0).await;
+        assert_eq!(inside.stands(), ("up_to_date", None));
+    });
+    // From the oldest on, as was wished.
+    assert_eq!(has_all(&world, T), 1);
+}
+
+#[test]
+fn another_key_begins_now_or_with_the_oldest() {
+    for (begin, first) in [("now", T + 2010), ("oldest", T)] {
+        let world = World::new(&settings("encrypted"));
+        world.start(async |inside| {
+            inside.seconds(1000.0).await;
+            world.emoncms.set(Mood::Says(ANSWERS[0].0));
+            inside.seconds(1000.5).await;
+            world.emoncms.set(Mood::Good);
+            world.emoncms.rows.borrow_mut().clear();
+            inside.change(&format!("{{\"emoncms\":{{\"node\":\"ossp-e5f6\",\"url\":\"http://emonpi/emoncms/\",\"begin\":\"{begin}\"}}}}"));
+            inside.seconds(100.0).await;
+        });
+        has_all(&world, first);
+        assert_eq!(world.emoncms.rows.borrow().keys().next(), Some(&first));
+    }
+}
+
+/// Restores a backup of the server, puts other rows there, and so on, over a restart.
+fn over_a_restart(meanwhile: impl Fn(&World), then: impl Fn(&Inside<'_>)) -> World {
+    let world = World::new(&settings("plain"));
+    world.start(async |inside| {
+        inside.seconds(3005.0).await;
+        inside.state.uplink.part().await;
+    });
+    meanwhile(&world);
+    world.start(async |inside| {
+        inside.seconds(100.0).await;
+        then(inside);
+    });
+    world
+}
+
+fn conflict(inside: &Inside<'_>) -> Option<&'static str> {
+    inside.state.uplink.status.borrow().conflict.map(|conflict| conflict.code())
+}
+
+#[test]
+fn a_restored_backup_is_filled_up_again_and_told() {
+    let world = over_a_restart(
+        |world| {
+            world.emoncms.rows.borrow_mut().retain(|time, _| *time <= T + 1000);
+            world.emoncms.last.set(Some(T + 1000));
+        },
+        |inside| assert_eq!(conflict(inside), Some("server_went_back")),
+    );
+    assert_eq!(has_all(&world, T + 10), 2);
+    assert!(world.said.borrow().iter().any(|line| line.contains("lost rows")));
+}
+
+#[test]
+fn two_plugs_on_one_node_are_found_out() {
+    let world = over_a_restart(
+        |world| {
+            let other = world.emoncms.rows.borrow()[&(T + 500)].clone();
+            world.emoncms.rows.borrow_mut().insert(T + 3000, other);
+            world.emoncms.last.set(Some(T + 3000));
+        },
+        |inside| {
+            assert_eq!(conflict(inside), Some("other_value_on_server"));
+            assert_eq!(inside.stands().0, "up_to_date");
+        },
+    );
+    assert_eq!(world.emoncms.stored.borrow()[&(T + 3010)], 1);
+    let world = over_a_restart(
+        |world| {
+            let other = world.emoncms.rows.borrow()[&(T + 500)].clone();
+            world.emoncms.rows.borrow_mut().insert(T + 9_000_000, other);
+            world.emoncms.last.set(Some(T + 9_000_000));
+        },
+        |inside| {
+            assert_eq!(conflict(inside), Some("newer_on_server"));
+            assert_eq!(inside.stands().0, "up_to_date");
+        },
+    );
+    assert_eq!(world.emoncms.stored.borrow()[&(T + 3010)], 1);
+}
+
+#[test]
+fn a_server_that_knows_nothing_gets_what_comes_after_the_cursor() {
+    let world = over_a_restart(
+        |world| {
+            world.emoncms.rows.borrow_mut().clear();
+            world.emoncms.last.set(None);
+        },
+        |inside| assert_eq!(conflict(inside), None),
+    );
+    assert_eq!(world.emoncms.rows.borrow().keys().next(), Some(&(T + 3010)));
+}
+
+#[test]
+fn a_log_that_goes_on_while_it_is_read_sends_no_half_truth() {
+    let world = World::new(&settings("plain"));
+    // The log is read twice for a post; while it is, its oldest rows go.
+    world.forgets_after.set(Some(300));
+    world.start(async |inside| {
+        inside.seconds(65.0).await;
+        world.emoncms.set(Mood::Away);
+        inside.seconds(5000.0).await;
+        world.emoncms.set(Mood::Good);
+        inside.seconds(700.0).await;
+        assert_eq!(inside.stands(), ("backing_off", Some("log_failed")));
+    });
+    // What was out of step never had an end, so no server took any of it.
+    assert_eq!((world.emoncms.posts(), world.emoncms.rows.borrow().len()), (6, 6));
+}
+
+#[test]
+fn a_test_shows_all_but_the_key() {
+    for transport in ["plain", "encrypted"] {
+        // It needs nothing to be enabled.
+        let world = World::new(&settings(transport).replace("\"enabled\":true", "\"enabled\":false"));
+        world.start(async |inside| {
+            inside.seconds(62.0).await;
+            let report = inside.state.uplink.test().await.unwrap();
+            assert!(report.ok && report.code == "accepted", "{report:?}");
+            assert_eq!(report.url, "http://emonpi/emoncms/input/bulk");
+            let text = format!("{report:?}");
+            assert!(!text.contains(KEY), "{text}");
+            let plain = report.plaintext.as_deref().unwrap_or("");
+            assert_eq!(
+                plain.starts_with("data=[[1795996860,\"ossp-e5f6\",{\"energy\":"),
+                transport == "encrypted"
+            );
+            assert_eq!(report.body.starts_with("data=%5B%5B1795996860%2C"), transport == "plain");
+            let received = report.received.as_ref().unwrap();
+            assert_eq!(received.status, 200);
+            assert!(received.head.contains("Server: Apache"));
+            world.emoncms.set(Mood::Says(ANSWERS[0].0));
+            let report = inside.state.uplink.test().await.unwrap();
+            assert_eq!((report.ok, report.code), (false, "bad_key"));
+            world.emoncms.set(Mood::Away);
+            let report = inside.state.uplink.test().await.unwrap();
+            assert_eq!((report.code, report.received.is_none()), ("unreachable", true));
+            // It is not the uplink's own state that was tried.
+            assert_eq!(inside.stands(), ("off", None));
+        });
+        assert_eq!(world.emoncms.rows.borrow().keys().collect::<Vec<_>>(), [&(T + 60)]);
+    }
+}
+
+#[test]
+fn a_test_says_why_there_is_none() {
+    let world = World::new("{}");
+    world.start(async |inside| {
+        inside.seconds(1.0).await;
+        assert_eq!(inside.state.uplink.test().await.unwrap_err(), NoTest::NotConfigured);
+    });
+    let world = World::new(&settings("plain").replace("\"enabled\":true", "\"enabled\":false"));
+    world.clock.unix_at_start.set(None);
+    world.start(async |inside| {
+        inside.seconds(1.0).await;
+        assert_eq!(inside.state.uplink.test().await.unwrap_err(), NoTest::NoClock);
+    });
+}
+
+#[test]
+fn a_test_in_front_of_a_backlog_does_not_hide_it() {
+    let world = World::new(&settings("plain"));
+    world.start(async |inside| {
+        inside.seconds(100.0).await;
+        world.emoncms.set(Mood::Away);
+        inside.seconds(1000.0).await;
+        world.emoncms.set(Mood::Good);
+        // Before its pause is over.
+        let report = inside.state.uplink.test().await.unwrap();
+        assert!(report.ok);
+        world.emoncms.set(Mood::Away);
+        inside.seconds(1.0).await;
+        inside.state.uplink.part().await;
+    });
+    world.emoncms.set(Mood::Good);
+    world.start(async |inside| inside.seconds(100.0).await);
+    has_all(&world, T + 10);
+}
+
+#[test]
+fn the_ledger_has_each_connection_and_no_key() {
+    let world = World::new(&settings("plain"));
+    world.start(async |inside| {
+        inside.seconds(605.0).await;
+        let ledger = format!("{:?}", inside.state.ledger.borrow());
+        assert!(ledger.contains("emonpi") && !ledger.contains(KEY));
+    });
+}
+
+#[test]
+fn a_hanging_server_does_not_keep_a_test_waiting() {
+    let world = World::new(&settings("encrypted"));
+    world.start(async |inside| {
+        inside.seconds(55.0).await;
+        world.emoncms.set(Mood::Silent);
+        inside.seconds(6.5).await;
+        let before = world.clock.unix();
+        world.emoncms.set(Mood::Good);
+        assert!(inside.state.uplink.test().await.unwrap().ok);
+        assert!(world.clock.unix() - before < 1.0);
+    });
+}
