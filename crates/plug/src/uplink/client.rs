@@ -27,6 +27,8 @@ use crate::settings::emoncms::{EmoncmsSettings, Server, Transport};
 use crate::state::State;
 use crate::timekeeping;
 
+/// Bytes of text that are encoded at once.
+const PART: usize = 64;
 /// Rows between which others get their turn.
 const TURN: u32 = 16;
 
@@ -235,9 +237,10 @@ impl<'w, 'a, N: Outbound, C: Clock, T: Clock, R: Rows> Client<'w, 'a, N, C, T, R
         coding.literal(BEFORE, &mut out);
         while text.next(self.rows, form, &mut piece).await? {
             hash.update(piece.as_bytes());
-            for part in piece.as_bytes().chunks(limits::UPLINK_OUTPUT / 4) {
+            for part in piece.as_bytes().chunks(PART) {
                 coding.value(part, &mut out);
-                if out.len() >= limits::UPLINK_OUTPUT / 4 {
+                // The next part may become three times as long.
+                if out.len() + 3 * PART > limits::UPLINK_OUTPUT {
                     flush(connection, &mut out, &mut report).await?;
                 }
             }
