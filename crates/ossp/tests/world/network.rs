@@ -237,6 +237,8 @@ pub struct Socket(Rc<Connection>);
 
 struct Connection {
     link: Link,
+    /// What the client wrote and did not send yet: segments are filled, as TCP does (RFC 896).
+    unsent: RefCell<Vec<u8>>,
     /// What the server has of requests that are not whole.
     received: RefCell<Vec<u8>>,
     /// What the client has not read yet, and from when on it can.
@@ -265,6 +267,7 @@ impl TcpConnect for Link {
         inner.open_most.set(inner.open_most.get().max(inner.open.get()));
         Ok(Socket(Rc::new(Connection {
             link: self.clone(),
+            unsent: RefCell::default(),
             received: RefCell::default(),
             answers: RefCell::default(),
             end: Cell::new(None),
@@ -285,8 +288,22 @@ impl Connection {
     async fn write(&self, bytes: &[u8]) -> Result<usize, NetworkError> {
         let largest = &self.link.network.0.largest_write;
         largest.set(largest.get().max(bytes.len()));
-        let piece = &bytes[..bytes.len().min(SEGMENT)];
+        let room = SEGMENT - self.unsent.borrow().len();
+        let piece = &bytes[..bytes.len().min(room)];
+        self.unsent.borrow_mut().extend_from_slice(piece);
+        if piece.len() == room {
+            self.send().await?;
+        }
+        Ok(piece.len())
+    }
+
+    /// What was written goes to the server.
+    async fn send(&self) -> Result<(), NetworkError> {
+        if self.unsent.borrow().is_empty() {
+            return Ok(());
+        }
         self.link.travel().await?;
+        let segment = self.unsent.take();
         if let Some(Some(error)) = self.end.get() {
             return Err(error);
         }
@@ -295,9 +312,9 @@ impl Connection {
             return Err(NetworkError::Reset);
         }
         if !self.deaf.get() {
-            self.serve(piece);
+            self.serve(&segment);
         }
-        Ok(piece.len())
+        Ok(())
     }
 
     /// The server has this too now.
@@ -402,6 +419,7 @@ impl Connection {
 
     /// Until something can be read; `false`: the end.
     async fn wait(&self) -> Result<bool, NetworkError> {
+        self.send().await?;
         let Some(at) = self.something().await? else { return Ok(false) };
         let world = &self.link.network.0.world;
         world.sleep_until(at).await;
@@ -429,7 +447,7 @@ impl Write for Socket {
     }
 
     async fn flush(&mut self) -> Result<(), NetworkError> {
-        Ok(())
+        self.0.send().await
     }
 }
 
@@ -441,6 +459,7 @@ impl Readable for Socket {
 
 impl TcpShutdown for Socket {
     async fn close(&mut self, _: Close) -> Result<(), NetworkError> {
+        self.0.send().await?;
         self.0.link.travel().await
     }
 

@@ -271,6 +271,11 @@ impl Plug {
         }
     }
 
+    /// What its load takes in the second that ends then.
+    pub fn watts(&self, end: u32) -> f64 {
+        self.options.load.watts(end)
+    }
+
     /// Erases of the log's most worn sector and on the whole; words written.
     pub fn log_wear(&self) -> (u32, u64, u64) {
         let log = self.log.borrow();

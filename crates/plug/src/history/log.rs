@@ -95,7 +95,7 @@ impl<'a, F: NorFlash> History<'a, F> {
             let mut rings = self.rings.lock().await;
             let rings = rings.as_mut().ok_or(HistoryError::Missing)?;
             rings.boot = start.min(LAST_BOOT);
-            let newest = rings.fine.end().await?.newest.0.max(rings.coarse.end().await?.newest.0);
+            let newest = rings.fine.end().await?.boot.max(rings.coarse.end().await?.boot);
             rings.boot = rings.boot.max(newest.saturating_add(1)).min(LAST_BOOT);
         }
         // Others may read in between.
@@ -253,7 +253,7 @@ impl<F: NorFlash> Rings<F> {
         let Some(row) = self.fine.first().await? else { return Ok(u32::MAX) };
         let begins = row.time.unwrap_or(0).saturating_sub(row.interval_s);
         let coarse_s = COARSE_S.max(row.interval_s);
-        Ok(if self.fine.has_lost() { begins.saturating_add(coarse_s - 1) } else { begins })
+        Ok(if self.fine.has_lost().await? { begins.saturating_add(coarse_s - 1) } else { begins })
     }
 }
 

@@ -54,6 +54,8 @@ pub(super) struct End {
     pub(super) tail: Option<Tail>,
     /// The newest row.
     pub(super) newest: Key,
+    /// The newest start, even if no row of it was written.
+    pub(super) boot: u32,
     /// The newest time.
     pub(super) newest_time: Option<u32>,
 }
@@ -168,23 +170,22 @@ impl<F: NorFlash> Ring<F> {
                 self.note_put_back(sequence, time);
             }
         }
-        let key = (head.based.base.boot, head.based.base.uptime_ds);
         let tail = Tail { head, based: head.based, slot: LAST_SLOT + 1 };
-        let mut end = End { tail: Some(tail), newest: key, newest_time: None };
+        let mut end = End { tail: Some(tail), boot: head.based.base.boot, ..End::default() };
         // As if it were full, to see all slots.
         self.end = Some(end);
         let mut walker = Walker::begin(&head)?;
         while let Some(found) = walker.next(self).await? {
-            match found.item {
-                Item::Row(row) => end.newest = key_of(&row),
-                Item::Base(based) => end.tail = Some(Tail { based, ..tail }),
+            if let Item::Base(based) = found.item {
+                end.tail = Some(Tail { based, ..tail });
+                end.boot = end.boot.max(based.base.boot);
             }
         }
         if let Some(tail) = &mut end.tail {
             tail.slot = walker.last_used() + 1;
         }
         self.end = Some(end);
-        end.newest_time = self.newest_time(newest).await?;
+        (end.newest, end.newest_time) = self.newest(newest).await?;
         Ok(end)
     }
 
@@ -217,7 +218,7 @@ impl<F: NorFlash> Ring<F> {
         for _ in 0..ATTEMPTS {
             if let Some(tail) = self.try_append(&mut tail, row).await? {
                 let newest_time = row.time.or(end.newest_time);
-                self.end = Some(End { tail: Some(tail), newest: key_of(row), newest_time });
+                self.end = Some(End { tail: Some(tail), newest: key_of(row), newest_time, boot: row.boot });
                 return Ok(());
             }
             if tail.slot > LAST_SLOT {

@@ -252,9 +252,9 @@ impl<F: NorFlash> Ring<F> {
         Ok(None)
     }
 
-    /// Whether rows made room already.
-    pub(super) fn has_lost(&self) -> bool {
-        self.tail().is_some_and(|tail| self.oldest(tail.head.sequence) > 1)
+    /// Whether rows made room already: the very first sector is gone, even if nothing has come in its place yet.
+    pub(super) async fn has_lost(&mut self) -> Result<bool, HistoryError> {
+        Ok(self.tail().is_some() && self.head(1).await?.is_none())
     }
 
     /// About how many rows have a time in (`after`, `until`]: the slots in between.
@@ -418,22 +418,26 @@ impl<F: NorFlash> Ring<F> {
         Ok(at_last)
     }
 
-    /// The newest time in the ring, of which this is the newest sector.
-    pub(super) async fn newest_time(&mut self, newest: u32) -> Result<Option<u32>, HistoryError> {
+    /// The newest row, which a sector that was only begun does not have, and the newest time, in a ring of which this is
+    /// the newest sector.
+    pub(super) async fn newest(&mut self, newest: u32) -> Result<(Key, Option<u32>), HistoryError> {
+        let mut key = None;
         for sequence in (self.oldest(newest)..=newest).rev() {
             let Some(head) = self.head(sequence).await? else { continue };
             let mut walker = Walker::begin(&head)?;
-            let mut time = None;
+            let (mut last, mut time) = (None, None);
             while let Some(found) = walker.next(self).await?.filter(|found| found.sequence == sequence) {
                 if let Item::Row(row) = found.item {
+                    last = Some(key_of(&row));
                     time = self.time_of(&row, sequence).await?.or(time);
                 }
             }
+            key = key.or(last);
             if time.is_some() {
-                return Ok(time);
+                return Ok((key.unwrap_or_default(), time));
             }
         }
-        Ok(None)
+        Ok((key.unwrap_or_default(), None))
     }
 }
 

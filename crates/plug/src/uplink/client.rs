@@ -1,5 +1,6 @@
 //! Requests to Emoncms through the gate: rows, the question where it stands, the time. One connection each.
 
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt::Write as _;
@@ -224,7 +225,7 @@ impl<'w, 'a, N: Outbound, C: Clock, T: Clock, R: Rows> Client<'w, 'a, N, C, T, R
         let mut out = Vec::new();
         out.try_reserve_exact(limits::UPLINK_OUTPUT).map_err(|_| Answer::NoMemory)?;
         let mut coding = match &plan.key {
-            Some(key) => Coding::Encrypted(Encryption::begin(key, start, &mut out)),
+            Some(key) => Coding::Encrypted(Box::new(Encryption::begin(key, start, &mut out))),
             None => Coding::Form,
         };
         let mut text = Text::new(batch, form.settings.interval_s);
