@@ -291,7 +291,6 @@ describe("Emoncms", { skip: SKIP }, () => {
   let server;
   before(async () => {
     server = await StandIn.start();
-    await patch({ time: { source: "browser" } });
   });
   after(() => server?.end());
 
@@ -308,6 +307,12 @@ describe("Emoncms", { skip: SKIP }, () => {
       REFUSING,
       async (page) => {
         await page.getByText("Not set up yet: nothing is sent").waitFor();
+        const timeless = page.getByText("the plug has to know it");
+        await timeless.waitFor();
+        assert.equal(
+          await page.getByRole("link", { name: "choose who tells it" }).getAttribute("href"),
+          "#/settings/time",
+        );
         await field(page, "emoncms.url").fill("https://example.org/emoncms");
         await field(page, "emoncms.write_key").fill("too short");
         await save(page);
@@ -323,6 +328,10 @@ describe("Emoncms", { skip: SKIP }, () => {
         await page.locator(".field-error:not(:empty), .save-problem li").first().waitFor();
         assert.equal((await askJson("api/v1/settings")).emoncms.enabled, false);
         await button(page, "Discard").click();
+        await patch({ time: { source: "browser" } });
+        await page.reload();
+        await field(page, "emoncms.url").waitFor();
+        assert.equal(await timeless.isVisible(), false);
       },
       "#/report",
     ));

@@ -36,6 +36,7 @@ const settingsTexts = await load("texts/settings.ts");
 const reportTexts = await load("texts/report.ts");
 const pasts = await load("lib/past.ts");
 const hours = await load("lib/hours.ts");
+const { Range } = await load("lib/range.ts");
 const { wantsTime } = await load("api/clock.ts");
 const { clockText } = await load("parts/clock.ts");
 
@@ -477,6 +478,33 @@ describe("the history", () => {
     assert.deepEqual(pasts.originOf(past, 1), { from: 100, to: 103, energy: 2 });
     assert.deepEqual(pasts.originOf(past, 0), { from: null, to: 100, energy: null });
     assert.equal(pasts.originOf(past, 3).energy, null, "after a gap nobody knows");
+  });
+});
+
+describe("the part of the history that is looked at", () => {
+  it("has a length and ends now, moves by its length, and comes back", () => {
+    const range = new Range(3600);
+    assert.deepEqual(range.span(10_000.2), { start: 6401, end: 10_001 });
+    range.move(-1, 10_000);
+    assert.deepEqual([range.end, range.plain], [6400, false]);
+    range.move(1, 10_050);
+    assert.equal(range.end, 10_000, "not yet now, which went on meanwhile");
+    range.move(1, 10_050);
+    assert.deepEqual([range.end, range.plain], [null, true]);
+    range.zoom(5000, 5100);
+    range.choose(86_400);
+    assert.deepEqual(range.span(range.end), { start: 0, end: 5100 });
+    range.zoom(5000, 5100);
+    range.reset();
+    assert.deepEqual([range.end, range.plain], [null, true]);
+  });
+
+  it("can be of a start without a time, with its first minute whole", () => {
+    const range = new Range(3600);
+    range.look(3, true);
+    assert.deepEqual([range.span(2.5), range.plain], [{ start: 0, end: 60, boot: 3 }, true]);
+    range.look(3);
+    assert.equal(range.plain, false, "somebody chose it");
   });
 });
 

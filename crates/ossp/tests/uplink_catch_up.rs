@@ -4,10 +4,11 @@
 
 mod world;
 
+use ossp::stand_in::StandIn;
 use plug::limits;
 use plug::uplink;
 use world::{
-    EPOCH, Network, Plug, World, assert_ends_with_the_newest, assert_repeats_are_equal, assert_slots,
+    EPOCH, Load, Network, Plug, World, assert_ends_with_the_newest, assert_repeats_are_equal, assert_slots,
     emoncms, last_slot, settings, times, until_up_to_date,
 };
 
@@ -40,7 +41,21 @@ fn two_days_offline(transport: &str) {
         assert_eq!(times(server, "power", first, last).len(), slots.len(), "and nothing else");
         assert_repeats_are_equal(server);
         assert_ends_with_the_newest(server);
+        assert_missing_values_are_left_out(server, &plug);
     });
+}
+
+/// A power factor is there where a second of the slot had one, and is not there otherwise: null would be stored as 0.
+fn assert_missing_values_are_left_out(server: &StandIn, plug: &Plug) {
+    let (mut with, mut without) = (0, 0);
+    for row in &server.account.stored {
+        let end = u32::try_from(row.time).unwrap();
+        let has = (end - 9..=end).any(|second| Load::has_power_factor(plug.watts(second)));
+        let value = row.values.iter().find(|(name, _)| name == "power_factor").map(|(_, value)| *value);
+        assert_eq!(value, has.then_some(0.9), "{row:?}");
+        *(if has { &mut with } else { &mut without }) += 1;
+    }
+    assert!(with > 1000 && without > 1000, "{with} {without}");
 }
 
 #[test]

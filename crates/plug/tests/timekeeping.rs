@@ -11,7 +11,7 @@ use plug::net::{LinkState, WifiStatus};
 use plug::platform::{Address, Clock};
 use plug::settings::schema::TimeSource;
 use plug::timekeeping::{Answer, Source};
-use time_support::{Mood, START_S, World, play};
+use time_support::{Happening, Mood, START_S, World, play};
 
 const HOUR_S: f64 = 3600.0;
 const SERVER: &str = "ntp.example";
@@ -260,8 +260,7 @@ fn the_network_comes_and_goes() {
     let lost = |world: &World<'_>| joined(world, None, LinkState::Waiting);
     let back = |world: &World<'_>| joined(world, None, LinkState::Joined);
     let servers = |_: &str, second: f64| if second < 20_500.0 { Mood::Silent } else { Mood::Good(0.0) };
-    let happens: [(f64, &dyn Fn(&World<'_>)); 4] =
-        [(0.0, &lost), (100.0, &back), (20_000.0, &lost), (20_600.0, &back)];
+    let happens: [Happening<'_>; 4] = [(0.0, &lost), (100.0, &back), (20_000.0, &lost), (20_600.0, &back)];
     let seen = play(21_000.0, SERVER, &servers, &happens);
     assert!(seen.asked[0].0 >= 100.0 && seen.asked[0].0 < 105.0, "{:?}", seen.asked);
     let again = seen.asked.iter().map(|(second, _)| *second).find(|second| *second > 20_000.0).unwrap();

@@ -47,11 +47,14 @@ export class Machine extends EventEmitter {
   lines = [];
   port;
 
-  /** Builds the plug, boots it and waits until it says something that matches: its address, unless told otherwise. */
-  static async boot(pattern = /^http:/, environment = {}) {
+  /**
+   * Builds the plug, boots it and waits until it says something that matches: its address, unless told otherwise.
+   * `environment` is made of the port at which it is reached.
+   */
+  static async boot(pattern = /^http:/, environment = () => ({})) {
     const machine = new Machine();
     machine.port = await freePort();
-    const env = { ...process.env, ...environment };
+    const env = { ...process.env, ...environment(machine.port) };
     const options = { cwd: VIRT, stdio: ["ignore", "pipe", "inherit"], env };
     const child = spawn("./run.sh", [String(machine.port)], options);
     machine.#child = child;
@@ -161,6 +164,17 @@ export class Machine extends EventEmitter {
     assert.equal(answer.status, 200, `${path}: ${answer.body}`);
     assert.match(answer.headers["content-type"], /^application\/json\b/);
     return JSON.parse(answer.body);
+  }
+
+  /** What is there at an address, as soon as it fits. */
+  async until(path, fits) {
+    const end = Date.now() + PATIENCE_MS;
+    for (;;) {
+      const found = await this.json(path);
+      if (fits(found)) return found;
+      assert.ok(Date.now() < end, `${path}: still ${JSON.stringify(found)}`);
+      await sleep(500);
+    }
   }
 
   /** Live readings, until the caller breaks off or the stream ends. */

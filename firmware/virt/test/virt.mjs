@@ -10,6 +10,7 @@ import { join, resolve } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { gunzipSync } from "node:zlib";
 import { resetAtOnce, resetBeforeTheAnswer, slow, stall, use } from "./hardship.mjs";
+import { StandIn } from "../../../web/test/stand-in.mjs";
 import { Machine, PATIENCE_MS, ROOT, measuredOf } from "./machine.mjs";
 
 const OSSP = resolve(ROOT, process.env.OSSP_BIN ?? join(process.env.CARGO_TARGET_DIR ?? "target", "release/ossp"));
@@ -236,7 +237,7 @@ describe("what it endures", () => {
   });
 
   it("measures without a network, where nobody answers its request for an address", async () => {
-    const alone = await Machine.boot(/^measured: /, { OSSP_VIRT_NETDEV: "hubport,id=net,hubid=0" });
+    const alone = await Machine.boot(/^measured: /, () => ({ OSSP_VIRT_NETDEV: "hubport,id=net,hubid=0" }));
     try {
       const first = await alone.hears(measuredOf);
       const later = await alone.hears(measuredOf);
@@ -246,6 +247,44 @@ describe("what it endures", () => {
       assert.ok(!alone.lines.some((line) => line.startsWith("http:")));
     } finally {
       await alone.end();
+    }
+  });
+
+  it("reports to Emoncms, encrypted, with the time from its server, and loses neither samples nor memory", async (test) => {
+    const server = await StandIn.start(OSSP);
+    // Without `restrict`: the PC is 10.0.2.2 then.
+    const way = (port) => ({ OSSP_VIRT_NETDEV: `user,id=net,hostfwd=tcp:127.0.0.1:${port}-:80` });
+    const reporter = await Machine.boot(/^http:/, way);
+    try {
+      await reporter.claim();
+      const { port, pathname } = new URL(server.url);
+      const emoncms = { enabled: true, url: `http://10.0.2.2:${port}${pathname}`, node: "virt", write_key: server.writeKey };
+      const settings = { time: { source: "server" }, history: { interval_s: 1 } };
+      const body = { ...settings, emoncms: { ...emoncms, user_id: server.userId, interval_s: 1, send_every_s: 2 } };
+      await reporter.json("/api/v1/settings", { method: "PATCH", body });
+      const uplink = await reporter.until("/api/v1/uplink", ({ sent_rows }) => sent_rows >= 10);
+      assert.equal(uplink.last_error, null);
+      const { inputs } = await server.state();
+      const names = inputs.filter(({ node }) => node === "virt").map(({ name }) => name);
+      assert.deepEqual(names.sort(), ["current", "energy", "frequency", "power", "power_factor", "voltage"]);
+      const now = await reporter.json("/api/v1/reading");
+      const age = Date.now() / 1000 - now.time;
+      assert.ok(Math.abs(age) < 10, `the clock is ${age} s off`);
+      assert.equal(now.window.lost, 0);
+      const { destinations } = await reporter.json("/api/v1/ledger");
+      assert.ok(destinations.every(({ host }) => host === "10.0.2.2"), JSON.stringify(destinations));
+      const before = await reporter.quietMemory();
+      const sent = (await reporter.json("/api/v1/uplink")).sent_rows;
+      await reporter.until("/api/v1/uplink", ({ sent_rows }) => sent_rows >= sent + 20);
+      const after = await reporter.quietMemory();
+      // The ledger takes memory for each connection that it remembers, up to its limits.
+      assert.ok(after.heap - before.heap < 4096, `${before.heap}, then ${after.heap}`);
+      assert.ok(after.statics + after.heapSize + after.stackSize <= RAM);
+      assert.equal((await reporter.json("/api/v1/info")).lost_samples, 0);
+      test.diagnostic(reporter.lines.findLast((line) => line.startsWith("memory")));
+    } finally {
+      await reporter.end();
+      server.end();
     }
   });
 

@@ -5,6 +5,7 @@ import type { HistoryPage } from "../api/types";
 import { h, ICONS, icon, setAttribute, setText } from "../lib/dom";
 import { decimal, duration, moment, withUnit } from "../lib/format";
 import { extended, originOf, type Past, pastOf, type Span, unmeasured } from "../lib/past";
+import { Range } from "../lib/range";
 import type { Lifetime } from "../lib/signal";
 import { flagText } from "../texts/flags";
 import { LOOKS } from "../parts/looks";
@@ -12,17 +13,15 @@ import { pastPlots, type Second } from "../parts/pastplots";
 import { segments } from "../parts/segments";
 import { energyText } from "./energy";
 
+const HOUR_S = 3600;
 const LENGTHS: [number, string][] = [
-  [3600, "Hour"],
+  [HOUR_S, "Hour"],
   [86_400, "Day"],
   [604_800, "Week"],
 ];
 const SECONDS: Second[] = ["voltage", "current", "energy", "frequency"];
 /** A picture that ends now is asked for what is new, not more often than this. */
 const SOONEST_MS = 10_000;
-
-/** So much of a start's first minute is always in the picture. */
-const SHORTEST_S = 60;
 
 type Unplaced = NonNullable<HistoryPage["unplaced"]>[number];
 
@@ -156,14 +155,12 @@ function downloads(): { links: HTMLElement[]; lead: (span: Span, step: number) =
   };
 }
 
+/** A button that is not the main thing. */
+const small = (label: string, onclick: () => unknown): HTMLButtonElement =>
+  h("button", { type: "button", class: "small", onclick: () => void onclick() }, label);
+
 export function historyPage(life: Lifetime): Node {
-  let chosen = 3600;
-  let length = chosen;
-  /** `null`: until now. */
-  let end: number | null = null;
-  let boot: number | undefined;
-  /** Nobody chose that start: it is looked at until the plug knows the time. */
-  let instead = false;
+  const range = new Range(HOUR_S);
   let second: Second = "voltage";
   let span: Span = { start: 0, end: 1 };
   let past: Past | null = null;
@@ -191,52 +188,43 @@ export function historyPage(life: Lifetime): Node {
   const plots = pastPlots(life, {
     onPoint: pick,
     onZoom(from, to) {
-      length = to - from;
-      end = to;
+      range.zoom(from, to);
       void load();
     },
   });
 
   const now = async (): Promise<number | null> => {
     const reading = plug.reading.value ?? (await api.reading());
-    if (instead && reading.time !== null) [boot, instead] = [undefined, false];
-    if (boot === undefined) return reading.time;
-    const last = boots.find((one) => one.boot === boot)?.to_uptime_s ?? 0;
-    return instead ? Math.max(last, reading.uptime_s) : last;
+    if (range.instead && reading.time !== null) range.look(undefined);
+    if (range.boot === undefined) return reading.time;
+    const last = boots.find(({ boot }) => boot === range.boot)?.to_uptime_s ?? 0;
+    return range.instead ? Math.max(last, reading.uptime_s) : last;
   };
 
   const draw = (): void => {
     if (!past) return;
     plots.draw(past, span, second);
-    const gaps = unmeasured(past, newestOf(past));
-    const imported = energyOf(past);
-    const parts = [
-      imported === null ? "" : `${energyText(imported)} imported.`,
-      gaps >= past.step ? `${duration(gaps)} not measured: a gap in the line.` : "",
-    ];
-    setText(note, parts.join(" "));
-    setText(title, `${when(span.start, span)} to ${end === null ? "now" : when(span.end, span)}`);
+    setText(note, sumOf(past));
+    setText(title, `${when(span.start, span)} to ${range.end === null ? "now" : when(span.end, span)}`);
     setText(secondTitle, second === "energy" ? "Energy since the left end" : LOOKS[second].label);
     files.lead(span, past.step);
     const at = picked === null ? -1 : past.time.indexOf(picked);
     reader.show(past, span, at < 0 ? newestOf(past) : at);
-    setAttribute(later, "disabled", end === null);
-    setAttribute(back, "hidden", end === null && length === chosen && (boot === undefined || instead));
+    setAttribute(later, "disabled", range.end === null);
+    setAttribute(back, "hidden", range.plain);
   };
 
   /** With `more`, asks only for what came since. */
   const load = async (more = false): Promise<void> => {
     const mine = ++asked;
     loadedAt = Date.now();
-    const before = boot;
+    const before = range.boot;
     try {
       if (!more) setText(note, "Asking the plug…");
-      const until = end ?? (await now()) ?? (await useBoots());
+      const until = range.end ?? (await now()) ?? (await useBoots());
       if (mine !== asked || until === null) return;
-      const to = Math.max(SHORTEST_S, Math.ceil(until));
-      const wanted: Span = { start: Math.max(0, to - Math.round(length)), end: to };
-      if (boot !== undefined) wanted.boot = boot;
-      const known = more && boot === before ? past : null;
+      const wanted = range.span(until);
+      const known = more && range.boot === before ? past : null;
       const from = known?.time.at(-3);
       const page = await api.history(
         historyPath(known && from !== undefined ? { ...wanted, start: Math.round(from), step: known.step } : wanted),
@@ -262,8 +250,7 @@ export function historyPage(life: Lifetime): Node {
     listBoots((await api.history("/api/v1/history")).unplaced);
     const newest = boots.reduce<Unplaced | null>((found, one) => (one.boot > (found?.boot ?? -1) ? one : found), null);
     if (!newest) setText(note, "There is no row yet: the first one comes when its interval is over.");
-    boot = newest?.boot;
-    instead = true;
+    range.look(newest?.boot, true);
     return newest?.to_uptime_s ?? null;
   };
 
@@ -272,8 +259,8 @@ export function historyPage(life: Lifetime): Node {
     boots = found;
     // Not under the finger of whoever is at it.
     if (unplaced.contains(document.activeElement)) return;
-    const look = (number: number): void => {
-      [boot, instead, end] = [number, false, null];
+    const look = (boot: number): void => {
+      range.look(boot);
       void load();
     };
     unplaced.replaceChildren(...(boots.length > 0 ? [bootsCard(boots, look)] : []));
@@ -282,48 +269,43 @@ export function historyPage(life: Lifetime): Node {
   const move = (direction: number) => async (): Promise<void> => {
     const newest = await now();
     if (newest === null) return;
-    const to = (end ?? newest) + direction * length;
-    end = to >= newest ? null : to;
+    range.move(direction, newest);
     await load();
   };
-  const small = (label: string, onclick: () => unknown): HTMLButtonElement =>
-    h("button", { type: "button", class: "small", onclick: () => void onclick() }, label);
   const later = small("Later", move(1));
   setAttribute(later, "disabled", true);
   const back = small("Until now", () => {
-    [length, end, boot, instead] = [chosen, null, undefined, false];
+    range.reset();
     return load();
   });
-
   setAttribute(back, "hidden", true);
   life.every(1000, () => {
     const due = loadedAt + Math.max(SOONEST_MS, (past?.step ?? 0) * 1000);
-    if (end === null && !document.hidden && plug.link.value.state !== "gone" && Date.now() >= due)
-      void load(past !== null);
+    const wanted = range.end === null && !document.hidden && plug.link.value.state !== "gone";
+    if (wanted && Date.now() >= due) void load(past !== null);
   });
   void load();
 
+  const lengths = segments("How much of it", LENGTHS, HOUR_S, (value) => {
+    range.choose(value);
+    void load();
+  });
+  const names = SECONDS.map((name): [Second, string] => [name, LOOKS[name].label]);
+  const seconds = segments<Second>("What the second picture shows", names, second, (value) => {
+    second = value;
+    draw();
+  });
+  const powerTitle = h("h2", { id: "past-power-title" }, "Power");
   return h(
     "div",
     { class: "history" },
     h("h1", {}, "History"),
-    h(
-      "div",
-      { class: "tools" },
-      segments("How much of it", LENGTHS, chosen, (value) => {
-        [chosen, length] = [value, value];
-        void load();
-      }),
-      small("Earlier", move(-1)),
-      later,
-      back,
-      title,
-    ),
+    h("div", { class: "tools" }, lengths, small("Earlier", move(-1)), later, back, title),
     problem,
     h(
       "section",
-      { "class": "card", "aria-labelledby": "past-power-title" },
-      h("header", {}, h("h2", { id: "past-power-title" }, "Power"), h("span", { class: "tools" }, ...files.links)),
+      { "class": "card", "aria-labelledby": powerTitle.id },
+      h("header", {}, powerTitle, h("span", { class: "tools" }, ...files.links)),
       plots.power,
       h("div", { class: "look-at" }, h("label", { for: reader.slider.id }, "Look at"), reader.slider, reader.readout),
       note,
@@ -331,20 +313,7 @@ export function historyPage(life: Lifetime): Node {
     h(
       "section",
       { "class": "card", "aria-labelledby": secondTitle.id },
-      h(
-        "header",
-        {},
-        secondTitle,
-        segments<Second>(
-          "What the second picture shows",
-          SECONDS.map((name) => [name, LOOKS[name].label]),
-          second,
-          (value) => {
-            second = value;
-            draw();
-          },
-        ),
-      ),
+      h("header", {}, secondTitle, seconds),
       plots.second,
     ),
     reader.card,
@@ -359,8 +328,13 @@ function newestOf({ time, of }: Past): number {
   return n;
 }
 
-/** Imported between the first and the last row in sight. */
-function energyOf(past: Past): number | null {
+/** What was imported between the first and the last row in sight, and how long nothing was measured. */
+function sumOf(past: Past): string {
   const there = (past.of.energy_import_wh ?? []).filter((value) => value !== null);
-  return there.length < 2 ? null : (there.at(-1) as number) - (there[0] as number);
+  const gaps = unmeasured(past, newestOf(past));
+  const parts = [
+    there.length > 1 && `${energyText((there.at(-1) as number) - (there[0] as number))} imported.`,
+    gaps >= past.step && `${duration(gaps)} not measured: a gap in the line.`,
+  ];
+  return parts.filter(Boolean).join(" ");
 }

@@ -38,8 +38,19 @@ function beginQuestion(form: Form): HTMLElement {
 export function reportPage(life: Lifetime): Node {
   const { form, bar } = editor(life);
   const warning = h("div", { class: "alert warn", role: "alert", hidden: true }, h("p", {}, PLAIN_WARNING));
+  const timeless = h(
+    "div",
+    { class: "alert note", hidden: true },
+    h(
+      "p",
+      {},
+      "Rows are sent with their time, so the plug has to know it: ",
+      h("a", { href: "#/settings/time" }, "choose who tells it"),
+      ".",
+    ),
+  );
   const question = beginQuestion(form);
-  const where = groupCard(form, EMONCMS, undefined, [warning, question]);
+  const where = groupCard(form, EMONCMS, timeless, [warning, question]);
   const more = groupCard(form, EMONCMS_MORE);
   const rows = more.querySelector(".fields") as HTMLElement;
   const folded = h("details", { class: "as-table" }, h("summary", {}, "Interval and names"));
@@ -58,7 +69,10 @@ export function reportPage(life: Lifetime): Node {
   };
   where.addEventListener("input", follow);
   where.addEventListener("change", follow);
-  life.watch(form.loaded, follow);
+  life.watch(form.loaded, () => {
+    setAttribute(timeless, "hidden", valueAt(form.base, "time.source") !== "none");
+    follow();
+  });
   life.watch(form.changed, () => {
     if (rows.querySelector(".changed, [aria-invalid]")) folded.open = true;
   });

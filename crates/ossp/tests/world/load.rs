@@ -26,6 +26,11 @@ impl Load {
         f64::from(fridge + kettle + (noise & 0x7ff) + (end / 60) % 97) / 100.0
     }
 
+    /// Whether a reading of so many watts has a power factor.
+    pub fn has_power_factor(watts: f64) -> bool {
+        watts >= 25.0
+    }
+
     /// Volts in that second.
     pub fn volts(end: u32) -> f64 {
         f64::from(23_000 + (end / 7) % 331) / 100.0
@@ -124,7 +129,7 @@ pub fn reading(
         active_power: Watts(watts),
         apparent_power: VoltAmperes(volts * current),
         reactive_power: None,
-        power_factor: Some(1.0),
+        power_factor: Load::has_power_factor(watts).then_some(0.9),
         displacement_power_factor: None,
         frequency: Some(Hertz(50.0)),
         thd_voltage: None,

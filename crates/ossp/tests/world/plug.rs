@@ -33,7 +33,7 @@ use plug::timekeeping::WallClock;
 use plug::update::NoSlots;
 
 use super::load::{Load, Truth, reading};
-use super::network::{Datagrams, Link, Network, Socket};
+use super::network::{Link, Network, Socket};
 use super::time::{EPOCH, PlugClock, World};
 
 /// The node that plugs send to.
@@ -269,6 +269,11 @@ impl Plug {
             Either4::Fourth(done) => done,
             _ => unreachable!("these never end"),
         }
+    }
+
+    /// What its load takes in the second that ends then.
+    pub fn watts(&self, end: u32) -> f64 {
+        self.options.load.watts(end)
     }
 
     /// Erases of the log's most worn sector and on the whole; words written.

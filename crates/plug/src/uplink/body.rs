@@ -1,5 +1,6 @@
 //! The body of a post, from the same text twice: first its length and hashes, then its bytes on the wire.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use hmac::Mac as _;
@@ -69,7 +70,7 @@ pub(super) enum Coding {
     /// `application/x-www-form-urlencoded`.
     Form,
     /// As Emoncms encrypts.
-    Encrypted(Encryption),
+    Encrypted(Box<Encryption>),
 }
 
 impl Coding {
@@ -122,7 +123,7 @@ mod tests {
     fn body(key: Option<&[u8; BLOCK]>) -> Vec<u8> {
         let mut out = Vec::new();
         let mut coding = match key {
-            Some(key) => Coding::Encrypted(Encryption::begin(key, &[7; BLOCK], &mut out)),
+            Some(key) => Coding::Encrypted(Box::new(Encryption::begin(key, &[7; BLOCK], &mut out))),
             None => Coding::Form,
         };
         coding.literal(BEFORE, &mut out);

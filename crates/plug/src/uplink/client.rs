@@ -1,5 +1,6 @@
 //! Requests to Emoncms through the gate: rows, the question where it stands, the time. One connection each.
 
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt::Write as _;
@@ -224,7 +225,7 @@ impl<'w, 'a, N: Outbound, C: Clock, T: Clock, R: Rows> Client<'w, 'a, N, C, T, R
         let mut out = Vec::new();
         out.try_reserve_exact(limits::UPLINK_OUTPUT).map_err(|_| Answer::NoMemory)?;
         let mut coding = match &plan.key {
-            Some(key) => Coding::Encrypted(Encryption::begin(key, start, &mut out)),
+            Some(key) => Coding::Encrypted(Box::new(Encryption::begin(key, start, &mut out))),
             None => Coding::Form,
         };
         let mut text = Text::new(batch, form.settings.interval_s);
@@ -232,8 +233,11 @@ impl<'w, 'a, N: Outbound, C: Clock, T: Clock, R: Rows> Client<'w, 'a, N, C, T, R
         let mut hash = Sha256::new();
         hash.update(BEFORE);
         coding.literal(BEFORE, &mut out);
+        // What is being said, for the ledger: encoded or encrypted nobody could read it.
+        connection.body(BEFORE);
         while text.next(self.rows, form, &mut piece).await? {
             hash.update(piece.as_bytes());
+            connection.body(piece.as_bytes());
             for part in piece.as_bytes().chunks(limits::UPLINK_OUTPUT / 4) {
                 coding.value(part, &mut out);
                 if out.len() >= limits::UPLINK_OUTPUT / 4 {
@@ -252,6 +256,8 @@ impl<'w, 'a, N: Outbound, C: Clock, T: Clock, R: Rows> Client<'w, 'a, N, C, T, R
         }
         coding.value(b"]", &mut out);
         coding.literal(BEHIND, &mut out);
+        connection.body(b"]");
+        connection.body(BEHIND);
         coding.finish(&mut out);
         flush(connection, &mut out, &mut report).await?;
         Ok(connection.flush().await?)
@@ -377,7 +383,6 @@ async fn flush<'w, 'a, N: Outbound + 'w, C: Clock, T: Clock>(
     out: &mut Vec<u8>,
     report: &mut Option<&mut TestReport>,
 ) -> Result<(), Answer> {
-    connection.body(out);
     show(report, out);
     connection.write_all(out).await?;
     out.clear();

@@ -1,27 +1,20 @@
 //! `GET /api/v1/events`: server-sent events. A stream that is late skips windows (its numbers show it); it never
 //! holds up the others or the measuring.
 
-use alloc::boxed::Box;
-
 use core::fmt::Write as _;
 
 use embassy_futures::select::{Either, select};
 use embassy_sync::blocking_mutex::raw::NoopRawMutex;
 use embassy_sync::blocking_mutex::raw::RawMutex;
 use embassy_sync::watch::Receiver;
-use picoserve::ResponseSent;
-use picoserve::io::{Read, Write};
-use picoserve::request::RequestBodyConnection;
-use picoserve::response::custom::{CustomBody, CustomResponse};
-use picoserve::response::{IntoResponse, ResponseWriter, StatusCode};
+use picoserve::io::Write;
 use serde::Serialize;
 
 use super::api::{READING_JSON, RELAY_JSON};
 use super::doors::Caller;
 use super::problem::Problem;
-use super::reply::{Budget, Draft, Lines};
+use super::reply::{Budget, Draft};
 use super::site::Site;
-use crate::apart::apart;
 use crate::core::claims::RelayStatus;
 use crate::limits;
 use crate::platform::{Clock, Instant};
@@ -77,36 +70,11 @@ impl Drop for Seat<'_> {
     }
 }
 
-/// Answers with the stream, until the client goes away or its right ends.
-///
-/// # Errors
-/// The client is gone or does not read.
-pub(super) async fn send<C: Clock, N: Clock, M: RawMutex, R: Read, W: ResponseWriter<Error = R::Error>>(
-    site: &Site<'_, C, N, M>,
-    seat: Seat<'_>,
-    head_only: bool,
-    connection: RequestBodyConnection<'_, R>,
-    writer: W,
-) -> Result<ResponseSent, W::Error> {
-    let connection = connection.finalize().await?;
-    let lines = Lines { close: true, ..Lines::new() };
-    let first = lines.first();
-    let stream = Box::new(Stream { site, seat, sent: Sent::default(), head_only });
-    let sent = CustomResponse::build(StatusCode::new(200))
-        .with_header("Content-Type", format_args!("text/event-stream\r\n{first}: {lines}"))
-        .with_body(Flow(stream))
-        .write_to(connection, writer)
-        .await;
-    // Its end is all that tells the client that it is over. (Earlier, picoserve would take it for the client's.)
-    site.exchange.end();
-    sent
-}
-
-struct Stream<'s, 'a, C, N, M: RawMutex> {
+/// A live stream on its way to a client.
+pub(super) struct Stream<'s, 'a, C, N, M: RawMutex> {
     site: &'s Site<'a, C, N, M>,
     seat: Seat<'s>,
     sent: Sent,
-    head_only: bool,
 }
 
 /// What this client already knows.
@@ -187,21 +155,13 @@ enum News {
     Log,
 }
 
-/// The stream as a body. On the heap, and its future apart: what answers hands both on by value, several times, and each
-/// copy takes its memory.
-struct Flow<'s, 'a, C, N, M: RawMutex>(Box<Stream<'s, 'a, C, N, M>>);
-
-impl<C: Clock, N: Clock, M: RawMutex> CustomBody for Flow<'_, '_, C, N, M> {
-    async fn write_response_body<W: Write>(mut self, writer: W) -> Result<(), W::Error> {
-        if self.0.head_only {
-            return Ok(());
-        }
-        apart(|| self.0.flow(writer)).await
+impl<'s, 'a, C: Clock, N: Clock, M: RawMutex> Stream<'s, 'a, C, N, M> {
+    pub(super) fn new(site: &'s Site<'a, C, N, M>, seat: Seat<'s>) -> Self {
+        Self { site, seat, sent: Sent::default() }
     }
-}
 
-impl<C: Clock, N: Clock, M: RawMutex> Stream<'_, '_, C, N, M> {
-    async fn flow<W: Write>(&mut self, mut writer: W) -> Result<(), W::Error> {
+    /// Writes what happens, until the client's right ends.
+    pub(super) async fn flow<W: Write>(&mut self, mut writer: W) -> Result<(), W::Error> {
         let clock = self.site.plug.network_clock;
         // Lines that were written before this client came are not news.
         self.sent.log = self.site.plug.state.log.borrow().back().map(|line| line.sequence);

@@ -1,29 +1,37 @@
-//! Answers that come in pieces, since nobody can say beforehand how long they are, and they may be longer than the memory:
-//! chunked (RFC 9112 §7.1), so that a client sees whether it has all of it.
+//! Answers of which nobody can say beforehand how long they are: the live stream, and what may be longer than the memory.
+//!
+//! The latter come in pieces, chunked (RFC 9112 §7.1), so that a client sees whether it has all of it. One way for all:
+//! each way to write an answer costs 2 KB of code. The connection ends with the answer.
 
 use alloc::boxed::Box;
+use core::fmt::Write as _;
 
 use embassy_sync::blocking_mutex::raw::RawMutex;
 use picoserve::ResponseSent;
 use picoserve::io::{Read, Write};
 use picoserve::request::RequestBodyConnection;
-use picoserve::response::chunked::{ChunkWriter, ChunkedResponse, Chunks, ChunksWritten};
-use picoserve::response::{IntoResponse, Response, ResponseWriter, StatusCode};
+use picoserve::response::custom::{CustomBody, CustomResponse};
+use picoserve::response::{IntoResponse, ResponseWriter, StatusCode};
 
+use super::events::{Seat, Stream};
 use super::history::HistoryPage;
 use super::ledger::LedgerPage;
 use super::reply::{Draft, JSON, Lines};
 use super::site::Site;
+use crate::apart::apart;
 use crate::limits;
 use crate::platform::Clock;
 
 /// What a page adds at once at the most; a test builds the longest.
-pub(super) const FRAGMENT: usize = 640;
+const FRAGMENT: usize = 640;
+/// The length of a chunk, and its line ends.
+const AROUND: usize = 8;
 
-/// What is asked for.
-pub(super) enum Flow {
-    Ledger(LedgerPage),
-    History(Box<HistoryPage>),
+/// What is asked for. On the heap: most workers never have to do with it.
+pub(super) enum Flow<'a> {
+    Events(Seat<'a>),
+    Ledger(Draft<'a>),
+    History(Box<HistoryPage>, Draft<'a>),
 }
 
 /// What became of a step.
@@ -37,88 +45,110 @@ pub(super) enum Step {
     Broken,
 }
 
-impl Flow {
-    fn content_type(&self) -> &'static str {
+/// Answers with it; the live stream until the client goes away or its right ends.
+///
+/// # Errors
+/// The client is gone or too slow.
+pub(super) async fn send<C: Clock, N: Clock, M: RawMutex, R: Read, W: ResponseWriter<Error = R::Error>>(
+    site: &Site<'_, C, N, M>,
+    flow: Flow<'_>,
+    head_only: bool,
+    connection: RequestBodyConnection<'_, R>,
+    writer: W,
+) -> Result<ResponseSent, W::Error> {
+    let connection = connection.finalize().await?;
+    let (kind, body) = match flow {
+        Flow::Events(seat) => ("text/event-stream", Body::Events(Box::new(Stream::new(site, seat)))),
+        Flow::Ledger(draft) => {
+            let page = Page::Ledger(LedgerPage::new());
+            (JSON, Body::Pieces(Box::new(Pieces { site, page, draft })))
+        }
+        Flow::History(page, draft) => {
+            let kind = page.content_type();
+            (kind, Body::Pieces(Box::new(Pieces { site, page: Page::History(page), draft })))
+        }
+    };
+    let chunked = match &body {
+        Body::Events(_) | Body::Nothing => "",
+        Body::Pieces(_) => {
+            // Whoever does not read any more is noticed by what is written.
+            site.exchange.be_deaf();
+            site.exchange.extend(site.plug.network_clock.now().after(limits::DOWNLOAD_TIMEOUT));
+            "\r\nTransfer-Encoding: chunked"
+        }
+    };
+    // picoserve says itself that the connection ends.
+    let lines = Lines::new();
+    let first = lines.first();
+    let sent = CustomResponse::build(StatusCode::new(200))
+        .with_header("Content-Type", format_args!("{kind}{chunked}\r\n{first}: {lines}"))
+        .with_body(if head_only { Body::Nothing } else { body })
+        .write_to(connection, writer)
+        .await;
+    // Its end is all that tells the client that it is over. (Earlier, picoserve would take it for the client's.)
+    site.exchange.end();
+    sent
+}
+
+/// On the heap, and its future apart: what answers hands it on by value, several times, and each copy takes its memory.
+enum Body<'s, 'a, C, N, M: RawMutex> {
+    Nothing,
+    Events(Box<Stream<'s, 'a, C, N, M>>),
+    Pieces(Box<Pieces<'s, 'a, C, N, M>>),
+}
+
+impl<C: Clock, N: Clock, M: RawMutex> CustomBody for Body<'_, '_, C, N, M> {
+    async fn write_response_body<W: Write>(self, writer: W) -> Result<(), W::Error> {
         match self {
-            Self::Ledger(_) => JSON,
-            Self::History(page) => page.content_type(),
+            Self::Nothing => Ok(()),
+            Self::Events(mut stream) => apart(|| stream.flow(writer)).await,
+            Self::Pieces(mut pieces) => apart(|| pieces.flow(writer)).await,
+        }
+    }
+}
+
+/// An answer in pieces; each has the same memory.
+struct Pieces<'s, 'a, C, N, M: RawMutex> {
+    site: &'s Site<'a, C, N, M>,
+    page: Page,
+    draft: Draft<'s>,
+}
+
+enum Page {
+    Ledger(LedgerPage),
+    History(Box<HistoryPage>),
+}
+
+impl<C: Clock, N: Clock, M: RawMutex> Pieces<'_, '_, C, N, M> {
+    async fn flow<W: Write>(&mut self, mut writer: W) -> Result<(), W::Error> {
+        loop {
+            let step = self.fill().await;
+            if step == Step::Broken {
+                // Without the last chunk the client knows.
+                return Ok(());
+            }
+            let length = self.draft.bytes().len();
+            let _ = self.draft.write_str("\r\n");
+            writer.write_fmt(format_args!("{length:x}\r\n")).await?;
+            writer.write_all(self.draft.bytes()).await?;
+            if step == Step::End {
+                return writer.write_all(b"0\r\n\r\n").await;
+            }
         }
     }
 
     /// Fills the draft.
-    async fn fill<C: Clock, N: Clock, M: RawMutex>(
-        &mut self,
-        site: &Site<'_, C, N, M>,
-        draft: &mut Draft<'_>,
-    ) -> Step {
-        draft.clear();
-        while draft.room() >= FRAGMENT {
-            let step = match self {
-                Self::Ledger(page) => page.step(site.plug, draft),
-                Self::History(page) => page.step(site, draft).await,
+    async fn fill(&mut self) -> Step {
+        self.draft.clear();
+        while self.draft.room() >= FRAGMENT + AROUND {
+            let step = match &mut self.page {
+                Page::Ledger(page) => page.step(self.site.plug, &mut self.draft),
+                Page::History(page) => page.step(self.site, &mut self.draft).await,
             };
             if step != Step::More {
                 return step;
             }
         }
         Step::More
-    }
-}
-
-/// Answers with it.
-///
-/// # Errors
-/// The client is gone or too slow.
-pub(super) async fn send<C: Clock, N: Clock, M: RawMutex, R: Read, W: ResponseWriter<Error = R::Error>>(
-    site: &Site<'_, C, N, M>,
-    (flow, draft): (Flow, Draft<'_>),
-    head_only: bool,
-    connection: RequestBodyConnection<'_, R>,
-    writer: W,
-) -> Result<ResponseSent, W::Error> {
-    let connection = connection.finalize().await?;
-    site.exchange.extend(site.plug.network_clock.now().after(limits::DOWNLOAD_TIMEOUT));
-    let lines = Lines { close: site.exchange.has_ended(), ..Lines::new() };
-    if head_only {
-        return Response::empty(StatusCode::new(200))
-            .with_headers([("Content-Type", flow.content_type()), ("Transfer-Encoding", "chunked")])
-            .with_header(lines.first(), lines)
-            .write_to(connection, writer)
-            .await;
-    }
-    site.exchange.join_head_and_body();
-    ChunkedResponse::new(Sheet { site, flow, draft })
-        .into_response()
-        .with_header(lines.first(), lines)
-        .write_to(connection, writer)
-        .await
-}
-
-struct Sheet<'s, 'a, C, N, M: RawMutex> {
-    site: &'s Site<'a, C, N, M>,
-    flow: Flow,
-    draft: Draft<'s>,
-}
-
-impl<C: Clock, N: Clock, M: RawMutex> Chunks for Sheet<'_, '_, C, N, M> {
-    fn content_type(&self) -> &'static str {
-        self.flow.content_type()
-    }
-
-    async fn write_chunks<W: Write>(self, mut writer: ChunkWriter<W>) -> Result<ChunksWritten, W::Error> {
-        let Self { site, mut flow, mut draft } = self;
-        loop {
-            let step = flow.fill(site, &mut draft).await;
-            if step == Step::Broken {
-                // Not the last chunk: without it the client knows.
-                site.exchange.give_up();
-                break;
-            }
-            writer.write_chunk(draft.bytes()).await?;
-            if step == Step::End {
-                break;
-            }
-        }
-        writer.finalize().await
     }
 }

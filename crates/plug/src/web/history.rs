@@ -9,13 +9,13 @@ use embassy_sync::blocking_mutex::raw::RawMutex;
 use picoserve::request::RequestParts;
 
 use super::flow::Step;
+use super::ledger::fields;
 use super::problem::Problem;
 use super::query::{Parameter, text};
 use super::reply::{Draft, JSON};
 use super::site::Site;
 use super::waveform::CSV;
 use crate::history::{Merge, Row, Unplaced};
-use crate::json::Number;
 use crate::limits;
 use crate::number;
 use crate::platform::Clock;
@@ -295,15 +295,18 @@ impl HistoryPage {
 
     fn head(&self, draft: &mut Draft<'_>) -> Written {
         let time = if self.span.line == Line::Clock { "time" } else { "uptime_s" };
-        let (start, quote) = if self.csv { ("", "") } else { ("\"columns\":[", "\"") };
         if !self.csv {
-            write!(draft, "{{\"step_s\":{},", self.span.step)?;
+            fields(draft, &[("{\"step_s\":", self.span.step.into())])?;
         }
-        write!(draft, "{start}{quote}{time}{quote}")?;
+        let (start, between, end) =
+            if self.csv { ("", ",", "\n") } else { (",\"columns\":[\"", "\",\"", "\"],\"rows\":[") };
+        draft.write_str(start)?;
+        draft.write_str(time)?;
         for column in COLUMNS {
-            write!(draft, ",{quote}{column}{quote}")?;
+            draft.write_str(between)?;
+            draft.write_str(column)?;
         }
-        draft.write_str(if self.csv { "\n" } else { "],\"rows\":[" })
+        draft.write_str(end)
     }
 
     /// An empty step, a row, or the rows' end.
@@ -338,11 +341,9 @@ impl HistoryPage {
 
     fn row(&mut self, row: &Row, draft: &mut Draft<'_>) -> Written {
         self.begin(draft)?;
-        match self.span.line {
-            Line::Clock => write!(draft, "{}", end(row))?,
-            Line::Boot(_) => write!(draft, "{}", rounded(row.uptime_s, 10.0))?,
-        }
-        let none = if self.csv { "" } else { "null" };
+        let end = if self.span.line == Line::Clock { end(row).into() } else { rounded(row.uptime_s, 10.0) };
+        fields(draft, &[("", end)])?;
+        let none = if self.csv { "," } else { ",null" };
         for (value, places) in [
             (Some(row.active_power_w), 1e3),
             (Some(row.power_min_w), 1e3),
@@ -356,14 +357,16 @@ impl HistoryPage {
             (Some(row.measured), 1e4),
         ] {
             match value.filter(|value| value.is_finite()) {
-                Some(value) => write!(draft, ",{}", rounded(value, places))?,
-                None => write!(draft, ",{none}")?,
+                Some(value) => fields(draft, &[(",", rounded(value, places))])?,
+                None => draft.write_str(none)?,
             }
         }
         let quote = if self.csv { "" } else { "\"" };
         write!(draft, ",{},{},{quote}", row.relay, row.interval_s)?;
-        for (index, flag) in row.quality.iter().enumerate() {
-            write!(draft, "{}{}", if index > 0 { " " } else { "" }, flag.name())?;
+        let mut space = "";
+        for flag in row.quality.iter() {
+            draft.write_str(core::mem::replace(&mut space, " "))?;
+            draft.write_str(flag.name())?;
         }
         draft.write_str(quote)?;
         self.end(draft)
@@ -376,8 +379,16 @@ impl HistoryPage {
             return draft.write_str("]}");
         };
         self.comma(draft)?;
-        write!(draft, "{{\"boot\":{},\"from_uptime_s\":{},", start.boot, rounded(start.from_uptime_s, 10.0))?;
-        write!(draft, "\"to_uptime_s\":{},\"rows\":{}}}", rounded(start.to_uptime_s, 10.0), start.rows)
+        fields(
+            draft,
+            &[
+                ("{\"boot\":", start.boot.into()),
+                (",\"from_uptime_s\":", rounded(start.from_uptime_s, 10.0)),
+                (",\"to_uptime_s\":", rounded(start.to_uptime_s, 10.0)),
+                (",\"rows\":", start.rows.into()),
+            ],
+        )?;
+        draft.write_str("}")
     }
 
     fn begin(&mut self, draft: &mut Draft<'_>) -> Written {
@@ -403,6 +414,6 @@ fn end(row: &Row) -> u32 {
 }
 
 /// No more places than were kept.
-fn rounded(value: f64, unit: f64) -> Number {
-    Number(libm::rint(value * unit) / unit)
+fn rounded(value: f64, unit: f64) -> f64 {
+    libm::rint(value * unit) / unit
 }

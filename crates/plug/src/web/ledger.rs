@@ -112,9 +112,10 @@ impl LedgerPage {
         };
         self.comma(draft)?;
         let place = next.place();
+        let (purpose, setting, why) = (place.purpose(), place.purpose.setting(), place.why());
         write!(draft, "{{\"host\":{},\"port\":{},", Quoted(&place.host), place.port)?;
-        write!(draft, "\"purpose\":\"{}\",\"setting\":\"{}\",", place.purpose(), place.purpose.setting())?;
-        write!(draft, "\"why\":{},\"hours\":[", Quoted(place.why()))?;
+        // Nothing in these words needs to be escaped.
+        write!(draft, "\"purpose\":\"{purpose}\",\"setting\":\"{setting}\",\"why\":\"{why}\",\"hours\":[")?;
         self.begin(At::Hours(next.number, None));
         Ok(())
     }
@@ -136,10 +137,19 @@ impl LedgerPage {
         };
         self.comma(draft)?;
         self.at = At::Hours(number, Some(hour.uptime_s()));
-        let (uptime_s, time) = (hour.uptime_s(), Number(when.time(hour.uptime_s().into())));
-        write!(draft, "{{\"time\":{time},\"uptime_s\":{uptime_s},\"count\":{},", hour.count)?;
-        write!(draft, "\"failed\":{},\"bytes_out\":{},", hour.failed, hour.bytes_out())?;
-        write!(draft, "\"bytes_in\":{}}}", hour.bytes_in())
+        let uptime_s = hour.uptime_s().into();
+        fields(
+            draft,
+            &[
+                ("{\"time\":", when.time(uptime_s)),
+                (",\"uptime_s\":", uptime_s),
+                (",\"count\":", hour.count.into()),
+                (",\"failed\":", hour.failed.into()),
+                (",\"bytes_out\":", hour.bytes_out().into()),
+                (",\"bytes_in\":", hour.bytes_in().into()),
+            ],
+        )?;
+        draft.write_str("}")
     }
 
     fn bytes(&mut self, ledger: &Ledger, number: u32, from: usize, draft: &mut Draft<'_>) -> Written {
@@ -182,21 +192,51 @@ impl When {
     }
 }
 
+/// Names as they stand in the text, each with its number; what is no number is null.
+#[inline(never)]
+pub(super) fn fields(draft: &mut Draft<'_>, fields: &[(&str, f64)]) -> Written {
+    for (name, number) in fields {
+        write!(draft, "{name}{}", Number(*number))?;
+    }
+    Ok(())
+}
+
 fn head(ledger: &Ledger, when: When, draft: &mut Draft<'_>) -> Written {
     let sums = ledger.sums();
-    write!(draft, "{{\"since_uptime_s\":0,\"since\":{},", Number(when.time(0.0)))?;
-    write!(draft, "\"uptime_s\":{},\"total\":{{\"count\":{},", Number(when.uptime_s), sums.connections)?;
-    write!(draft, "\"failed\":{},\"bytes_out\":{},", sums.failed, sums.bytes_out)?;
-    write!(draft, "\"bytes_in\":{}}},\"dropped_hours\":{},", sums.bytes_in, ledger.dropped_hours())?;
-    write!(draft, "\"forgotten_destinations\":{},\"destinations\":[", ledger.forgotten())
+    #[expect(clippy::cast_precision_loss, reason = "2^53 bytes are more than a plug sends")]
+    let (out, back) = (sums.bytes_out as f64, sums.bytes_in as f64);
+    fields(
+        draft,
+        &[
+            ("{\"since_uptime_s\":", 0.0),
+            (",\"since\":", when.time(0.0)),
+            (",\"uptime_s\":", when.uptime_s),
+            (",\"total\":{\"count\":", sums.connections.into()),
+            (",\"failed\":", sums.failed.into()),
+            (",\"bytes_out\":", out),
+            (",\"bytes_in\":", back),
+            ("},\"dropped_hours\":", ledger.dropped_hours().into()),
+            (",\"forgotten_destinations\":", ledger.forgotten().into()),
+        ],
+    )?;
+    draft.write_str(",\"destinations\":[")
 }
 
 /// A connection, but for its last brace.
 fn connection(entry: &Entry, when: When, draft: &mut Draft<'_>) -> Written {
     let (place, uptime_s) = (entry.place(), entry.uptime_s());
-    write!(draft, "{{\"number\":{},\"time\":{},", entry.number, Number(when.time(uptime_s)))?;
-    write!(draft, "\"uptime_s\":{},\"host\":{},", Number(uptime_s), Quoted(&place.host))?;
-    write!(draft, "\"port\":{},\"purpose\":\"{}\",", place.port, place.purpose())?;
-    write!(draft, "\"result\":\"{}\",\"bytes_out\":{},", entry.outcome.word(), entry.bytes_out)?;
-    write!(draft, "\"bytes_in\":{},\"took_s\":{}", entry.bytes_in, Number(entry.took_s()))
+    let (purpose, result) = (place.purpose(), entry.outcome.word());
+    write!(draft, "{{\"host\":{},\"purpose\":\"{purpose}\",\"result\":\"{result}\"", Quoted(&place.host))?;
+    fields(
+        draft,
+        &[
+            (",\"port\":", place.port.into()),
+            (",\"number\":", entry.number.into()),
+            (",\"time\":", when.time(uptime_s)),
+            (",\"uptime_s\":", uptime_s),
+            (",\"bytes_out\":", entry.bytes_out.into()),
+            (",\"bytes_in\":", entry.bytes_in.into()),
+            (",\"took_s\":", entry.took_s()),
+        ],
+    )
 }

@@ -17,15 +17,14 @@ use super::doors::{self, Caller, Entry, Peer};
 use super::events::Seat;
 use super::flow::{self, Flow};
 use super::host::split_target;
-use super::ledger::LedgerPage;
 use super::problem::Problem;
 use super::reply::{Budget, Draft, Reply};
 use super::routes::{Handler, Route, find};
 use super::socket::Exchange;
 use super::trips::{self, TripRecording};
 use super::{
-    Plug, api, assets, control, energy, events, history, metrics, password, relay_log, relay_request,
-    session, settings, setup, time, tokens, uplink, waveform, wifi,
+    Plug, api, assets, control, energy, history, metrics, password, relay_log, relay_request, session,
+    settings, setup, time, tokens, uplink, waveform, wifi,
 };
 use crate::apart::apart;
 use crate::core::claims::Wish;
@@ -43,12 +42,11 @@ pub(super) struct Site<'a, C, N, M: RawMutex> {
     pub(super) peer: Peer,
 }
 
-/// What is answered: a body of known length, the live stream, or what comes in pieces, of known length and not.
+/// What is answered: a body of known length, one of unknown length, or what comes in pieces out of the flash.
 enum Outcome<'a> {
     Reply(Reply<'a>),
-    Events(Seat<'a>),
+    Flow(Flow<'a>),
     Trip(TripRecording<'a>),
-    Flow(Flow, Draft<'a>),
 }
 
 impl<C: Clock, N: Clock, M: RawMutex> PathRouterService for Site<'_, C, N, M> {
@@ -77,13 +75,8 @@ impl<C: Clock, N: Clock, M: RawMutex> PathRouterService for Site<'_, C, N, M> {
                 // Also apart, since a worker whose client is silent needs nothing of it.
                 apart(|| reply.send(body_connection, writer)).await
             }
-            Outcome::Events(seat) => {
-                // Most workers never have a stream: its future (2 KB) is not part of theirs.
-                apart(|| events::send(self, seat, head_only, body_connection, writer)).await
-            }
-            Outcome::Flow(flow, draft) => {
-                apart(|| flow::send(self, (flow, draft), head_only, body_connection, writer)).await
-            }
+            // Most workers never have one: its future (2 KB) is not part of theirs.
+            Outcome::Flow(flow) => apart(|| flow::send(self, flow, head_only, body_connection, writer)).await,
             Outcome::Trip(recording) => {
                 apart(|| trips::send(self, recording, head_only, body_connection, writer)).await
             }
@@ -149,7 +142,8 @@ impl<'a, C: Clock, N: Clock, M: RawMutex> Site<'a, C, N, M> {
             Handler::Calibration => api::calibration(self),
             Handler::Events => {
                 let until = session::end(self, caller, parts);
-                return Seat::take(self.plug.state, self.budget, caller, until).map(Outcome::Events);
+                let seat = Seat::take(self.plug.state, self.budget, caller, until)?;
+                return Ok(Outcome::Flow(Flow::Events(seat)));
             }
             Handler::Waveform => waveform::waveform(self, parts).await,
             Handler::Relay if parts.method() == "PUT" => self.switch(parts, body).await,
@@ -173,10 +167,10 @@ impl<'a, C: Clock, N: Clock, M: RawMutex> Site<'a, C, N, M> {
                 Box::pin(self.keys(route.handler, caller, parts, body)).await
             }
             Handler::Wifi => wifi::wifi(self),
-            Handler::Ledger => return self.flow(Flow::Ledger(LedgerPage::new())),
+            Handler::Ledger => return Ok(Outcome::Flow(Flow::Ledger(self.piece()?))),
             Handler::History => {
                 let page = Box::pin(history::history(self, parts)).await?;
-                return self.flow(Flow::History(page));
+                return Ok(Outcome::Flow(Flow::History(page, self.piece()?)));
             }
             Handler::Time if parts.method() == "POST" => Box::pin(time::tell(self, parts, body)).await,
             Handler::Time => time::show(self, None),
@@ -189,9 +183,9 @@ impl<'a, C: Clock, N: Clock, M: RawMutex> Site<'a, C, N, M> {
         reply.map(Outcome::Reply)
     }
 
-    /// An answer in pieces; each has the same memory.
-    fn flow(&self, flow: Flow) -> Result<Outcome<'a>, Problem> {
-        Draft::new(self.budget, limits::DOWNLOAD_PIECE).map(|draft| Outcome::Flow(flow, draft))
+    /// Memory for the pieces of a long answer.
+    fn piece(&self) -> Result<Draft<'a>, Problem> {
+        Draft::new(self.budget, limits::DOWNLOAD_PIECE)
     }
 
     /// What has to do with who gets in.

@@ -47,12 +47,12 @@ pub(super) struct Exchange {
     refusal: RefCell<Option<Problem>>,
     /// Nothing more is read from this connection.
     ended: Cell<bool>,
+    /// Nobody looks whether the client still sends something.
+    deaf: Cell<bool>,
     /// A handler of ours is at work: what is written is meant.
     handled: Cell<bool>,
     /// The next flush only separates head and body of one answer.
     hold_flush: Cell<bool>,
-    /// Nothing is written any more.
-    given_up: Cell<bool>,
     /// When the answer at hand must be out.
     deadline: Cell<Option<Instant>>,
     /// A request was answered already: the client has what it came for.
@@ -65,9 +65,9 @@ impl Exchange {
             gate: RefCell::new(Gate::new()),
             refusal: RefCell::new(None),
             ended: Cell::new(false),
+            deaf: Cell::new(false),
             handled: Cell::new(false),
             hold_flush: Cell::new(false),
-            given_up: Cell::new(false),
             deadline: Cell::new(None),
             answered: Cell::new(false),
         }
@@ -86,15 +86,14 @@ impl Exchange {
         self.deadline.set(None);
     }
 
+    /// From now on the client's end of sending is not seen: it may have ended it and still want its answer.
+    pub(super) fn be_deaf(&self) {
+        self.deaf.set(true);
+    }
+
     /// Moves the moment at which what is being written must be out.
     pub(super) fn extend(&self, deadline: Instant) {
         self.deadline.set(Some(deadline));
-    }
-
-    /// Nothing more is written to this client: what it has is not the whole, and it shall see that.
-    pub(super) fn give_up(&self) {
-        self.ended.set(true);
-        self.given_up.set(true);
     }
 
     /// Head and body of the next answer go out together.
@@ -260,6 +259,9 @@ impl<R: Read> ErrorType for ReadHalf<'_, R> {
 
 impl<R: Read> Read for ReadHalf<'_, R> {
     async fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Self::Error> {
+        if self.exchange.deaf.get() {
+            core::future::pending::<()>().await;
+        }
         if self.exchange.ended.get() {
             return Ok(0);
         }
@@ -338,7 +340,6 @@ impl<W: Write, C: Clock> WriteHalf<'_, W, C> {
 
 fn check<E, C: Clock>(exchange: &Exchange, clock: &C) -> Result<(), SocketError<E>> {
     match exchange.deadline.get() {
-        _ if exchange.given_up.get() => Err(SocketError::Given),
         Some(deadline) if clock.now() > deadline => Err(SocketError::Given),
         _ => Ok(()),
     }

@@ -356,7 +356,10 @@ pub(crate) fn play(end_s: f64, names: &str, servers: Servers<'_>, happens: &[Hap
     let wall_clock = WallClock::new(&clock, &offset);
     {
         let outside = Outside::new(&net, &wall_clock, &clock, &state.ledger);
-        let mut asking = pin!(ask(&outside, &wall_clock, &state, [7; 16]));
+        let asking = ask(&outside, &wall_clock, &state, [7; 16]);
+        // Memory of a chip.
+        assert!(size_of_val(&asking) <= 768, "the task has {} bytes", size_of_val(&asking));
+        let mut asking = pin!(asking);
         let mut publishing = pin!(publish(&wall_clock, &state, &offset));
         let mut context = Context::from_waker(Waker::noop());
         let mut happens = happens.iter().peekable();
