@@ -62,6 +62,53 @@ fn a_day_of_a_plug_that_is_set_up_but_off() {
     }
 }
 
+/// Once something is configured all of it is told: where to, why, and what was said, without the keys.
+#[test]
+fn what_leaves_is_told() {
+    for transport in ["plain", "encrypted"] {
+        let world = World::new();
+        let network = Network::new(&world, emoncms());
+        let plug = Plug::usual(&world, &network, 10, &world::settings(transport));
+        world.run(plug.run(async |running| {
+            world.sleep_s(7_200.0).await;
+            let ledger = running.state.ledger.borrow();
+            let mut places: Vec<_> = ledger
+                .destinations()
+                .iter()
+                .map(|destination| {
+                    let place = destination.place();
+                    (place.host.to_string(), place.port, place.purpose(), place.purpose.setting())
+                })
+                .collect();
+            places.sort();
+            let place = |host: &str, port, purpose, setting| (host.to_owned(), port, purpose, setting);
+            assert_eq!(
+                places,
+                [
+                    place("emoncms.test", 53, "dns", "emoncms.enabled"),
+                    place("emoncms.test", 80, "emoncms", "emoncms.enabled"),
+                    place("pool.ntp.org", 53, "dns", "time.source"),
+                    place("pool.ntp.org", 123, "time_server", "time.source"),
+                ]
+            );
+            assert_eq!(ledger.sums().failed, 0);
+            assert!(u64::from(ledger.sums().connections) <= network.asked());
+            assert_eq!(ledger.bodies().len(), 5);
+            for body in ledger.bodies() {
+                let text = String::from_utf8(body.kept.bytes.clone()).unwrap();
+                assert!(text.starts_with("data=[["), "{transport}: {text}");
+                assert!(text.ends_with("]&time=0") || body.kept.cut, "{transport}: {text}");
+                assert!(text.contains("\"power\":"), "{transport}: {text}");
+                assert!(!text.contains(world::WRITE_KEY));
+            }
+            // What went over the wire is more: the head, and what encoding adds.
+            let post = ledger.bodies().next().unwrap();
+            assert!(post.entry.bytes_out as usize > post.kept.bytes.len() + 100);
+            assert!(post.entry.bytes_in > 10);
+        }));
+    }
+}
+
 /// The program itself; what is looked at is the kernel's, which only Linux shows in this way.
 #[cfg(target_os = "linux")]
 mod program {

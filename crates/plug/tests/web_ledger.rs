@@ -17,6 +17,7 @@ use std::time::Duration;
 use plug::ledger::{Kept, Ledger, Outcome, Place, Purpose, Record};
 use plug::limits;
 use plug::platform::{Clock, Instant};
+use plug::uplink::{State, UplinkStatus};
 use serde_json::{Value, json};
 use web_support::{Plug, chunks, signed, until};
 
@@ -205,7 +206,34 @@ fn metrics_count_what_left() {
         failed.outcome = Outcome::Broken;
         ledger.note(failed);
     });
-    let text = String::from_utf8(plug.get("/metrics").body).unwrap();
+    let answer = plug.get("/metrics");
+    let text = answer.text();
+    assert!(!text.contains("ossp_uplink"), "nobody wants an uplink");
+    plug.keep_everything();
+    plug.measure(41);
+    plug.inside(|inside| {
+        inside.state.uplink.status.replace(UplinkStatus {
+            state: State::CatchingUp,
+            last_success: Some(1_794_999_999.123_456),
+            queued: 26_000,
+            sent_rows: 12,
+            set_aside: 3,
+            ..UplinkStatus::default()
+        });
+    });
+    let answer = plug.get("/metrics");
+    assert_eq!(answer.status, 200, "it does not fit");
+    let more = answer.text();
+    // The longest numbers would take a little more.
+    assert!(more.len() < 8192 - 256, "{} bytes", more.len());
+    for line in [
+        "ossp_uplink_queued_rows 26000.0",
+        "ossp_uplink_sent_rows_total 12.0",
+        "ossp_uplink_refused_rows_total 3.0",
+        "ossp_uplink_success_time_seconds 1794999999.123456",
+    ] {
+        assert!(more.lines().any(|told| told == line), "{line} is missing in {more}");
+    }
     for line in [
         "ossp_outbound_connections_total 2",
         "ossp_outbound_failures_total 1",

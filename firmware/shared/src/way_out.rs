@@ -1,7 +1,8 @@
 //! The way out over one of embassy's stacks: a TCP socket, a UDP socket and the stack's own resolver.
 //!
 //! There is one socket of each kind, which is what [`plug::ledger::Outside`] uses at once. `StackResources` need three for
-//! this, one of them for the resolver: [`WAY_OUT_SOCKETS`].
+//! this, one of them for the resolver: [`WAY_OUT_SOCKETS`]. A host's name may have 94 characters here: the resolver keeps
+//! eight, four for each stack (`SMOLTCP_DNS_MAX_NAME_SIZE` in `firmware/.cargo/config.toml`).
 
 use core::net::{IpAddr, SocketAddr};
 
@@ -15,12 +16,13 @@ use embassy_net::Stack;
 pub const WAY_OUT_SOCKETS: usize = 3;
 /// What waits for its acknowledgement: a whole segment, so that a post that is made piece by piece fills its packets.
 const SEND: usize = 1460;
-/// What an answer may be before it is read: servers say little, and wait when they may say no more.
-const RECEIVE: usize = 1024;
+/// What of an answer may come before it is read: servers say little, and wait when they may say no more. No host sends
+/// larger segments than this unasked (RFC 9293 §3.7.1).
+const RECEIVE: usize = 536;
 /// The longest datagram: a time server's answer has 48 bytes, with a signature 68.
 const DATAGRAM: usize = 96;
 
-/// Its buffers: 3 KB. Put them into a static cell.
+/// Its buffers: 2.4 KB. Put them into a static cell.
 pub struct WayOutBuffers {
     tcp: TcpBuffers<1, SEND, RECEIVE>,
     // The answer that comes, and the one that came too late before it.

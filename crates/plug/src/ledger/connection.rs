@@ -103,7 +103,7 @@ impl<'o, 'a, N: Outbound, C: Clock, T: Clock> Connection<'o, 'a, N, C, T> {
         Self { socket, tally, _turn: turn }
     }
 
-    /// Shows the gate what is being sent, piece by piece: the ledger keeps the first [`limits::LEDGER_BODY`] bytes.
+    /// Shows the gate what is being said, piece by piece, before it is encoded or encrypted: the ledger keeps the first [`limits::LEDGER_BODY`] bytes.
     pub fn body(&mut self, bytes: &[u8]) {
         let body = &mut self.tally.body;
         let room = limits::LEDGER_BODY.saturating_sub(body.len()).min(bytes.len());

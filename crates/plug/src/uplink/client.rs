@@ -235,8 +235,11 @@ impl<'w, 'a, N: Outbound, C: Clock, T: Clock, R: Rows> Client<'w, 'a, N, C, T, R
         let mut hash = Sha256::new();
         hash.update(BEFORE);
         coding.literal(BEFORE, &mut out);
+        // What is being said, for the ledger: encoded or encrypted nobody could read it.
+        connection.body(BEFORE);
         while text.next(self.rows, form, &mut piece).await? {
             hash.update(piece.as_bytes());
+            connection.body(piece.as_bytes());
             for part in piece.as_bytes().chunks(PART) {
                 coding.value(part, &mut out);
                 // The next part may become three times as long.
@@ -256,6 +259,8 @@ impl<'w, 'a, N: Outbound, C: Clock, T: Clock, R: Rows> Client<'w, 'a, N, C, T, R
         }
         coding.value(b"]", &mut out);
         coding.literal(BEHIND, &mut out);
+        connection.body(b"]");
+        connection.body(BEHIND);
         coding.finish(&mut out);
         flush(connection, &mut out, &mut report).await?;
         Ok(connection.flush().await?)
@@ -381,7 +386,6 @@ async fn flush<'w, 'a, N: Outbound + 'w, C: Clock, T: Clock>(
     out: &mut Vec<u8>,
     report: &mut Option<&mut TestReport>,
 ) -> Result<(), Answer> {
-    connection.body(out);
     show(report, out);
     connection.write_all(out).await?;
     out.clear();

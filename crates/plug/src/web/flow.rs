@@ -77,7 +77,8 @@ pub(super) async fn send<C: Clock, N: Clock, M: RawMutex, R: Read, W: ResponseWr
             "\r\nTransfer-Encoding: chunked"
         }
     };
-    let lines = Lines { close: true, ..Lines::new() };
+    // picoserve says itself that the connection ends.
+    let lines = Lines::new();
     let first = lines.first();
     let sent = CustomResponse::build(StatusCode::new(200))
         .with_header("Content-Type", format_args!("{kind}{chunked}\r\n{first}: {lines}"))

@@ -11,6 +11,7 @@ use super::reply::{Body, Draft, Reply};
 use super::site::Site;
 use crate::ledger::Sums;
 use crate::platform::{Clock, Identity, Vitals};
+use crate::uplink::{self, UplinkStatus};
 
 const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
 /// All metrics with the longest numbers; a test fills it.
@@ -131,6 +132,7 @@ fn plug_metrics<C: Clock, N: Clock, M: RawMutex>(
     )?;
     page.counter("relay_switches_total", "Changes of the relay since start.", f64::from(relay.switch_count))?;
     ledger_metrics(page, state.ledger.borrow().sums())?;
+    uplink_metrics(page, &state.uplink.status.borrow())?;
     let starts = Some(site.plug.starts.number).filter(|number| *number > 0);
     page.metric("starts_total", "counter", "Starts of the plug, this one too.", starts.map(f64::from))?;
     let wifi = state.wifi.borrow();
@@ -149,6 +151,21 @@ fn ledger_metrics(page: &mut Page<'_>, sums: Sums) -> core::fmt::Result {
     let [sent, received] = [sums.bytes_out, sums.bytes_in].map(|bytes| bytes as f64);
     page.counter("outbound_sent_bytes_total", "What was sent in them.", sent)?;
     page.counter("outbound_received_bytes_total", "What came back in them.", received)
+}
+
+/// Left out until somebody wants an uplink.
+fn uplink_metrics(page: &mut Page<'_>, status: &UplinkStatus) -> core::fmt::Result {
+    if status.state == uplink::State::Off {
+        return Ok(());
+    }
+    page.gauge("uplink_queued_rows", "Rows that the server still misses.", f64::from(status.queued))?;
+    page.counter(
+        "uplink_sent_rows_total",
+        "Rows that the server took since start.",
+        status.sent_rows.into(),
+    )?;
+    page.counter("uplink_refused_rows_total", "Rows that it refused one by one.", status.set_aside.into())?;
+    page.gauge("uplink_success_time_seconds", "Unix time when it last took rows.", status.last_success)
 }
 
 fn machine_metrics(page: &mut Page<'_>, vitals: &Vitals) -> core::fmt::Result {
