@@ -12,8 +12,8 @@ use static_cell::{ConstStaticCell, StaticCell};
 const STATION_SOCKETS: usize = limits::WEB_WORKERS + 1 + WAY_OUT_SOCKETS;
 /// Web workers that may wait on the access point at once: half of them, the others stay with the joined network.
 const ACCESS_POINT_ROOM: usize = limits::WEB_WORKERS / 2;
-/// A socket for each of them, and the DHCP server's.
-const ACCESS_POINT_SOCKETS: usize = ACCESS_POINT_ROOM + 1;
+/// A socket for each of them, the DHCP server's, and the resolver's, which embassy-net gives every stack.
+const ACCESS_POINT_SOCKETS: usize = ACCESS_POINT_ROOM + 2;
 const ACCESS_POINT_PREFIX: u8 = 24;
 
 /// The access point's stack as the listener numbers it; the station's is 0.

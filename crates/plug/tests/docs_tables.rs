@@ -133,6 +133,29 @@ fn the_write_budget_is_the_journals() {
     compare(include_str!("../../../docs/storage.md"), header, &rows);
 }
 
+#[test]
+fn the_write_budget_of_the_log_is_the_rings() {
+    let rows: Vec<String> = [
+        ("10 s", WriteBudget::history(10)),
+        ("1 s", WriteBudget::history(1)),
+        ("5-minute means", WriteBudget::history_means()),
+    ]
+    .into_iter()
+    .map(|(rows, budget)| {
+        format!(
+            "| {rows} | {:.0} | {:.1} | {:.1} | {:.0} | {:.0} |",
+            budget.writes_a_day,
+            budget.bytes_a_day / 1000.0,
+            budget.erases_a_day,
+            budget.life_years_10k,
+            budget.life_years_100k
+        )
+    })
+    .collect();
+    let header = "| rows | a day | KB a day | erases a day | years at 10,000 erases | years at 100,000 |";
+    compare(include_str!("../../../docs/storage.md"), header, &rows);
+}
+
 /// A window that ends at `end` with this current.
 fn reading(end: f64, current: f64) -> Reading {
     Reading { uptime: Seconds(end), current: Amperes(current), relay: true, ..empty() }

@@ -95,12 +95,12 @@ fn date_headers_count_only_where_they_are_the_source() {
         plug.inside(|inside| {
             let (took, at) = (Duration::from_secs(1), Instant::from_start(Duration::from_secs(9)));
             let answer = Answer::of_date("Mon, 30 Nov 2026 00:00:00 GMT", took, at).unwrap();
-            (inside.state.waits_for_date(), inside.state.offer_time(answer), inside.state.waits_for_date())
+            inside.state.offer_time(answer)
         })
     };
-    assert_eq!(offer(), (false, Verdict::Unwanted, false));
+    assert_eq!(offer(), Verdict::Unwanted);
     plug.inside(|inside| inside.state.settings.borrow_mut().time.source = TimeSource::Server);
-    assert_eq!(offer(), (true, Verdict::First, false));
+    assert_eq!(offer(), Verdict::First);
     let page = plug.get(PATH).json();
     assert_eq!((&page["source"], &page["from"]), (&json!("server"), &json!("server")));
 }

@@ -16,6 +16,7 @@
 )]
 
 pub mod check;
+pub mod datagrams;
 pub mod load;
 pub mod network;
 pub mod plug;

@@ -3,16 +3,13 @@
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::future::poll_fn;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::rc::Rc;
 use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use edge_nal::io::{ErrorKind, ErrorType, Read, Write};
-use edge_nal::{
-    AddrType, Close, Dns, MulticastV4, MulticastV6, Readable, TcpConnect, TcpShutdown, TcpSplit, UdpBind,
-    UdpReceive, UdpSend, UdpSplit, UdpSplitMulticast,
-};
+use edge_nal::{AddrType, Close, Dns, Readable, TcpConnect, TcpShutdown, TcpSplit};
 use ossp::stand_in::{Incomplete, Manner, StandIn};
 
 use super::time::World;
@@ -26,8 +23,6 @@ const SEGMENT: usize = 1460;
 const AGAIN: Duration = Duration::from_secs(1);
 /// A side that hears nothing for so long gives up.
 const GIVES_UP: Duration = Duration::from_secs(120);
-/// Seconds from 1900 to 1970 (RFC 5905).
-const NTP_EPOCH: f64 = 2_208_988_800.0;
 
 /// What a network does with those who use it.
 #[derive(Clone)]
@@ -146,7 +141,7 @@ impl Network {
         self.0.asked.get()
     }
 
-    fn ask(&self) {
+    pub(super) fn ask(&self) {
         self.0.asked.set(self.0.asked.get() + 1);
     }
 
@@ -170,6 +165,24 @@ impl Network {
         self.0.largest_write.get()
     }
 
+    pub(super) fn world(&self) -> &World {
+        &self.0.world
+    }
+
+    pub(super) fn latency(&self) -> Duration {
+        self.0.latency.get()
+    }
+
+    pub(super) fn time_error_s(&self) -> f64 {
+        self.0.time_error_s.get()
+    }
+
+    /// Counts a datagram; whether it gets there, and somebody answers.
+    pub(super) fn takes_datagram(&self, link: &Link) -> bool {
+        self.0.datagrams.set(self.0.datagrams.get() + 1);
+        link.is_online() && self.0.time_server_up.get() && !self.is_lost()
+    }
+
     fn is_lost(&self) -> bool {
         let number = self.0.segments.get() + 1;
         self.0.segments.set(number);
@@ -186,6 +199,10 @@ impl Network {
 impl Link {
     pub fn set_online(&self, online: bool) {
         self.online.set(online);
+    }
+
+    pub(super) fn network(&self) -> &Network {
+        &self.network
     }
 
     pub fn is_online(&self) -> bool {
@@ -474,127 +491,5 @@ impl TcpSplit for Socket {
 
     fn split(&mut self) -> (Self, Self) {
         (Self(self.0.clone()), Self(self.0.clone()))
-    }
-}
-
-/// When it is there, its bytes, who sent it.
-type Datagram = (Duration, Vec<u8>, SocketAddr);
-
-/// A socket for datagrams; what is sent to the time server is answered.
-pub struct Datagrams {
-    link: Link,
-    answer: Rc<RefCell<Option<Datagram>>>,
-    reader: Rc<RefCell<Option<Waker>>>,
-}
-
-impl UdpBind for Link {
-    type Error = NetworkError;
-    type Socket<'a> = Datagrams;
-
-    async fn bind(&self, _: SocketAddr) -> Result<Datagrams, NetworkError> {
-        self.network.ask();
-        Ok(Datagrams { link: self.clone(), answer: Rc::default(), reader: Rc::default() })
-    }
-}
-
-impl ErrorType for Datagrams {
-    type Error = NetworkError;
-}
-
-impl UdpSend for Datagrams {
-    async fn send(&mut self, remote: SocketAddr, data: &[u8]) -> Result<(), NetworkError> {
-        let network = &self.link.network;
-        network.0.datagrams.set(network.0.datagrams.get() + 1);
-        // What is lost is lost: nobody sends a datagram again.
-        let there = self.link.is_online() && network.0.time_server_up.get() && !network.is_lost();
-        if there && remote == SocketAddr::new(TIME_SERVER, 123) && data.len() >= 48 {
-            let way = network.0.latency.get();
-            let arrives = network.0.world.unix() + way.as_secs_f64() + network.0.time_error_s.get();
-            let packet = time_packet(data, arrives);
-            self.answer.replace(Some((network.0.world.now() + way * 2, packet, remote)));
-            if let Some(waker) = self.reader.borrow_mut().take() {
-                waker.wake();
-            }
-        }
-        Ok(())
-    }
-}
-
-/// A server's answer (RFC 5905 §7.3): stratum 2, the client's own time stamp back, received and sent at once.
-fn time_packet(request: &[u8], unix: f64) -> Vec<u8> {
-    let mut packet = vec![0; 48];
-    packet[..4].copy_from_slice(&[0x24, 2, 6, 0xec]);
-    packet[12..16].copy_from_slice(b"TEST");
-    packet[24..32].copy_from_slice(&request[40..48]);
-    let stamp = ((unix + NTP_EPOCH) * 4_294_967_296.0) as u128 as u64;
-    for at in [16, 32, 40] {
-        packet[at..at + 8].copy_from_slice(&stamp.to_be_bytes());
-    }
-    packet
-}
-
-impl UdpReceive for Datagrams {
-    async fn receive(&mut self, buffer: &mut [u8]) -> Result<(usize, SocketAddr), NetworkError> {
-        self.readable().await?;
-        let (_, data, from) = self.answer.borrow_mut().take().unwrap();
-        let count = data.len().min(buffer.len());
-        buffer[..count].copy_from_slice(&data[..count]);
-        Ok((count, from))
-    }
-}
-
-impl Readable for Datagrams {
-    async fn readable(&mut self) -> Result<(), NetworkError> {
-        let at = poll_fn(|context| match &*self.answer.borrow() {
-            Some((at, ..)) => Poll::Ready(*at),
-            None => {
-                self.reader.replace(Some(context.waker().clone()));
-                Poll::Pending
-            }
-        })
-        .await;
-        self.link.network.0.world.sleep_until(at).await;
-        Ok(())
-    }
-}
-
-impl UdpSplit for Datagrams {
-    type Receive<'a> = Self;
-    type Send<'a> = Self;
-
-    fn split(&mut self) -> (Self, Self) {
-        let other =
-            || Self { link: self.link.clone(), answer: self.answer.clone(), reader: self.reader.clone() };
-        (other(), other())
-    }
-}
-
-impl UdpSplitMulticast for Datagrams {
-    type MulticastV4<'a> = Self;
-    type MulticastV6<'a> = Self;
-
-    fn split_multicast(&mut self) -> (Self, Self, Self, Self) {
-        let ((a, b), (c, d)) = (self.split(), self.split());
-        (a, b, c, d)
-    }
-}
-
-impl MulticastV4 for Datagrams {
-    async fn join_v4(&mut self, _: Ipv4Addr, _: Ipv4Addr) -> Result<(), NetworkError> {
-        Ok(())
-    }
-
-    async fn leave_v4(&mut self, _: Ipv4Addr, _: Ipv4Addr) -> Result<(), NetworkError> {
-        Ok(())
-    }
-}
-
-impl MulticastV6 for Datagrams {
-    async fn join_v6(&mut self, _: Ipv6Addr, _: u32) -> Result<(), NetworkError> {
-        Ok(())
-    }
-
-    async fn leave_v6(&mut self, _: Ipv6Addr, _: u32) -> Result<(), NetworkError> {
-        Ok(())
     }
 }

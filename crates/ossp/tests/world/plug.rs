@@ -33,7 +33,7 @@ use plug::timekeeping::WallClock;
 use plug::update::NoSlots;
 
 use super::load::{Load, Truth, reading};
-use super::network::{Datagrams, Link, Network, Socket};
+use super::network::{Link, Network, Socket};
 use super::time::{EPOCH, PlugClock, World};
 
 /// The node that plugs send to.

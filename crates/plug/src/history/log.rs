@@ -17,8 +17,8 @@ use embedded_storage_async::nor_flash::NorFlash;
 
 use super::intake::Intake;
 use super::merge::Merge;
-use super::record::LAST_BOOT;
-use super::ring::{Ring, key_of};
+use super::record::{LAST_BOOT, RECORD};
+use super::ring::{LAST_SLOT, Ring, key_of};
 use super::row::{CHUNK, Chunk, Row, Unplaced};
 use super::walk::{After, note};
 use super::{Dropped, HistoryError, Rows};
@@ -32,6 +32,10 @@ pub const COARSE_S: u32 = 300;
 pub const FINE_SECTORS: u32 = 206;
 /// Sectors of both rings.
 pub const SECTORS: u32 = 256;
+/// Rows that a sector holds, if no base is needed in between.
+pub const ROWS_A_SECTOR: u32 = LAST_SLOT as u32;
+/// Bytes of a row, and of a sector's head.
+pub const ROW_BYTES: u32 = RECORD;
 /// Sectors that both rings need at least.
 const FEWEST_SECTORS: u32 = 16;
 

@@ -9,7 +9,7 @@ mod row;
 mod walk;
 
 pub use self::intake::Intake;
-pub use self::log::{COARSE_S, FINE_SECTORS, History, SECTORS};
+pub use self::log::{COARSE_S, FINE_SECTORS, History, ROW_BYTES, ROWS_A_SECTOR, SECTORS};
 pub use self::merge::Merge;
 pub use self::row::{CHUNK, Chunk, Row, Unplaced};
 use crate::storage::StoreError;

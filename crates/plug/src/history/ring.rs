@@ -217,7 +217,7 @@ impl<F: NorFlash> Ring<F> {
         };
         for _ in 0..ATTEMPTS {
             if let Some(tail) = self.try_append(&mut tail, row).await? {
-                let newest_time = row.time.or(end.newest_time);
+                let newest_time = if put_back { row.time } else { row.time.max(end.newest_time) };
                 self.end = Some(End { tail: Some(tail), newest: key_of(row), newest_time, boot: row.boot });
                 return Ok(());
             }

@@ -429,7 +429,7 @@ impl<F: NorFlash> Ring<F> {
             while let Some(found) = walker.next(self).await?.filter(|found| found.sequence == sequence) {
                 if let Item::Row(row) = found.item {
                     last = Some(key_of(&row));
-                    time = self.time_of(&row, sequence).await?.or(time);
+                    time = self.time_of(&row, sequence).await?.max(time);
                 }
             }
             key = key.or(last);

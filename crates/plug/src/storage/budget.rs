@@ -1,9 +1,10 @@
-//! What the journal costs the flash: computed from its constants, shown to everybody.
+//! What journal and history cost the flash: computed from their constants, shown to everybody.
 
 use serde::Serialize;
 
 use super::journal;
 use super::layout::{ENERGY, SECTOR};
+use crate::history;
 
 /// Seconds of a day.
 const DAY: f64 = 86_400.0;
@@ -56,7 +57,30 @@ impl WriteBudget {
         let erases_a_day = writes_a_day / f64::from(a_sector);
         let others = writes_a_day - erases_a_day;
         let bytes_a_day = others * f64::from(bytes) + erases_a_day * f64::from(journal::SECTOR_BYTES);
-        let erases_a_sector_a_day = erases_a_day / f64::from(ENERGY.length / SECTOR);
+        Self::new(writes_a_day, bytes_a_day, erases_a_day, ENERGY.length / SECTOR)
+    }
+
+    /// The history's rows of so many seconds, without a break.
+    #[must_use]
+    pub fn history(interval_s: u32) -> Self {
+        Self::ring(interval_s, history::FINE_SECTORS)
+    }
+
+    /// Its means.
+    #[must_use]
+    pub fn history_means() -> Self {
+        Self::ring(history::COARSE_S, history::SECTORS - history::FINE_SECTORS)
+    }
+
+    fn ring(interval_s: u32, sectors: u32) -> Self {
+        let writes_a_day = DAY / f64::from(interval_s);
+        let erases_a_day = writes_a_day / f64::from(history::ROWS_A_SECTOR);
+        let bytes_a_day = (writes_a_day + erases_a_day) * f64::from(history::ROW_BYTES);
+        Self::new(writes_a_day, bytes_a_day, erases_a_day, sectors)
+    }
+
+    fn new(writes_a_day: f64, bytes_a_day: f64, erases_a_day: f64, sectors: u32) -> Self {
+        let erases_a_sector_a_day = erases_a_day / f64::from(sectors);
         let years = |cycles: f64| cycles / erases_a_sector_a_day / YEAR;
         Self {
             writes_a_day,
@@ -85,5 +109,13 @@ mod tests {
         assert!(idle.bytes_a_day < rated.bytes_a_day);
         let worst = WriteBudget::journal_worst();
         assert!(worst.life_years_10k > 5.0 && worst.life_years_100k > 50.0, "{worst:?}");
+    }
+
+    #[test]
+    fn the_history_outlives_the_plug_at_10_s_and_even_at_1_s() {
+        let usual = WriteBudget::history(10);
+        assert!((usual.erases_a_day - 68.0).abs() < 0.1 && usual.life_years_10k > 80.0, "{usual:?}");
+        assert!(WriteBudget::history(1).life_years_100k > 80.0);
+        assert!(WriteBudget::history_means().life_years_10k > 500.0);
     }
 }

@@ -197,15 +197,6 @@ impl State {
         verdict
     }
 
-    /// Whether a `Date` header would be welcome that nothing else brings: the settings name the server as the source,
-    /// and nobody said what time it is.
-    #[must_use]
-    pub fn waits_for_date(&self) -> bool {
-        let keeper = self.timekeeping.keeper.borrow();
-        let known = keeper.is_of_platform() || keeper.offset_s().is_some();
-        !known && self.settings.borrow().time.source == TimeSource::Server
-    }
-
     /// The time server that the joined network named (DHCP option 42).
     #[must_use]
     pub fn time_server(&self) -> Option<core::net::Ipv4Addr> {
