@@ -187,9 +187,16 @@ impl Default for Timekeeping {
 
 impl State {
     /// Takes what somebody says the time is. What is believed of it holds for everybody a moment later. `Date` headers
-    /// count only where the settings name them as the source.
+    /// and browsers count only where the settings name them as the source.
     pub fn offer_time(&self, answer: Answer) -> Verdict {
-        if answer.source == Source::Server && self.settings.borrow().time.source != TimeSource::Server {
+        let source = self.settings.borrow().time.source;
+        let wanted = match answer.source {
+            Source::Server => source == TimeSource::Server,
+            Source::Browser => source == TimeSource::Browser,
+            // Whoever asked did so because the settings said so.
+            Source::Dhcp | Source::Ntp => true,
+        };
+        if !wanted {
             return Verdict::Unwanted;
         }
         let verdict = self.timekeeping.keeper.borrow_mut().handle(answer);
