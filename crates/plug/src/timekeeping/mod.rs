@@ -204,6 +204,12 @@ impl State {
         verdict
     }
 
+    /// Whether somebody says that the time is quite different, and nobody knows yet who is right.
+    #[must_use]
+    pub fn time_is_doubted(&self, now: Instant) -> bool {
+        self.timekeeping.keeper.borrow().doubt_now(now).is_some()
+    }
+
     /// The time server that the joined network named (DHCP option 42).
     #[must_use]
     pub fn time_server(&self) -> Option<core::net::Ipv4Addr> {
