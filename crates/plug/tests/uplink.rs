@@ -13,6 +13,8 @@ mod uplink_support;
 
 use std::collections::BTreeSet;
 
+use plug::platform::Clock;
+use plug::timekeeping::{Answer, Source, Verdict};
 use plug::uplink::NoTest;
 use uplink_support::emoncms::{Mood, decrypt};
 use uplink_support::{KEY, T, World, has_all, settings};
@@ -263,6 +265,59 @@ fn the_servers_clock_is_asked_without_a_key_before_anything_is_sent() {
         assert_eq!(inside.stands(), ("waiting_for_clock", None));
     });
     assert!(world.emoncms.requests.borrow().is_empty());
+}
+
+/// What a time server says, so many seconds off.
+fn offer(inside: &Inside<'_>, off_s: f64) -> Verdict {
+    let (unix_s, at) = (inside.world.clock.unix() + off_s, inside.world.clock.now());
+    inside.state.offer_time(Answer { source: Source::Ntp, unix_s, uncertainty_s: 0.01, at })
+}
+
+#[test]
+fn nothing_is_sent_while_two_clocks_differ_by_hours() {
+    let world = World::new(&settings("encrypted"));
+    world.clock.unix_at_start.set(None);
+    world.start(async |inside| {
+        assert_eq!(offer(inside, 0.0), Verdict::First);
+        inside.seconds(60.0).await;
+        let before = world.emoncms.posts();
+        assert!(before >= 5);
+        for (off_s, answers) in [(7200.0, 1), (7200.0, 2), (-1e6, 1), (5e6, 1)] {
+            assert!(matches!(offer(inside, off_s), Verdict::Doubted { .. }));
+            assert_eq!(
+                inside.state.timekeeping.keeper.borrow().doubt_now(world.clock.now()).unwrap().answers,
+                answers
+            );
+            inside.seconds(70.0).await;
+            assert_eq!(inside.stands(), ("waiting_for_clock", None));
+            assert!(matches!(inside.state.uplink.test().await, Err(NoTest::NoClock)));
+        }
+        assert_eq!(world.emoncms.posts(), before);
+        // Whoever confirms the clock takes the doubt away, and what waited goes out.
+        assert!(offer(inside, 0.0).agrees());
+        inside.seconds(60.0).await;
+        assert_eq!(inside.stands(), ("up_to_date", None));
+    });
+    assert!(has_all(&world, T + 10) > 0);
+}
+
+/// The server's own clock is asked until the doubt is over, with pauses.
+#[test]
+fn a_server_whose_clock_steps_is_asked_until_it_is_believed() {
+    let world = World::new(&settings("plain").replace("\"ntp\"", "\"server\""));
+    world.clock.unix_at_start.set(None);
+    world.start(async |inside| {
+        inside.state.timekeeping.keeper.borrow_mut().set_floor(Some(f64::from(T) + 86_400.0));
+        inside.seconds(60.0).await;
+        assert_eq!((inside.time_of_day(), world.emoncms.posts()), (None, 0));
+        inside.seconds(600.0).await;
+        let off = inside.time_of_day().unwrap() - world.clock.unix();
+        assert!(off.abs() < 1.0, "{off}");
+        assert_eq!(inside.stands(), ("up_to_date", None));
+    });
+    let requests = world.emoncms.requests.borrow();
+    let questions = requests.iter().filter(|request| request.head.starts_with("GET /emoncms/ HTTP")).count();
+    assert!((3..=8).contains(&questions), "{questions}");
 }
 
 #[test]

@@ -155,7 +155,7 @@ pub async fn ask<N: Outbound, C: Clock, T: Clock>(
             Some((index, server)) => {
                 let cookie = chance.number();
                 let result = apart(|| question(outside, clock, state, &plan, server, cookie)).await;
-                let doubted = state.timekeeping.keeper.borrow().doubt_now(clock.now()).is_some();
+                let doubted = state.time_is_doubted(clock.now());
                 asker.handle(clock.now(), index, outcome(result, doubted), chance.part());
                 tell(clock, state, server, result);
             }

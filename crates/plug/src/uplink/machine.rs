@@ -257,7 +257,9 @@ impl Machine {
             self.state = State::WaitingForClock;
             return if job.server_time { Action::AskTime } else { Action::Wait(limits::UPLINK_LOOK) };
         };
-        self.next(&job, unix, sight.newest)
+        // A row from the future was written by a clock that was put back since.
+        let newest = sight.newest.map(|newest| no_later(newest, unix, job.interval_s.into()));
+        self.next(&job, unix, newest)
     }
 
     /// A clock that was put back: what was sent before is newer than everything that comes now. What the log shows counts,
@@ -399,6 +401,11 @@ impl Machine {
     pub const fn sent_rows(&self) -> u32 {
         self.sent_rows
     }
+}
+
+/// A row's time, or that of the row that may be under way.
+pub(super) fn no_later(newest: u32, unix: f64, interval_s: u32) -> u32 {
+    newest.min((unix as u32).saturating_add(interval_s))
 }
 
 /// From one post to the next.

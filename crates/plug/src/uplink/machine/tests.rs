@@ -346,6 +346,26 @@ fn a_clock_that_was_put_back_does_not_silence_the_plug() {
     assert_eq!(sent, [0, 10, 20].map(|after| T - 1000 + after));
 }
 
+/// Three answers put the clock right after it was hours ahead: what was written meanwhile is not the newest.
+#[test]
+fn rows_from_the_future_stay_here() {
+    let kept = Kept { fingerprint: JOB.fingerprint, cursor: T, out_of_turn: None };
+    let mut machine = Machine::new(Some(kept), [3; SEED]);
+    machine.set_job(Some(Job { asks: false, ..JOB }));
+    let now = Instant::from_start(Duration::from_secs(100));
+    let sight = |unix: u32| Sight { unix: Some(f64::from(unix) + 1.5), newest: Some(T + 7200), online: true };
+    let untils: Vec<Option<u32>> = [T - 100, T - 10, T + 30, T + 7190, T + 9000]
+        .into_iter()
+        .map(|unix| match machine.act(now, &sight(unix)) {
+            Action::Send(batch) => Some(batch.until),
+            Action::Wait(_) => None,
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(untils, [None, None, Some(T + 40), Some(T + 7200), Some(T + 7200)]);
+    assert_eq!(machine.cursor(), T);
+}
+
 #[test]
 fn the_cursor_goes_to_the_flash_once_a_minute() {
     let mut world = World::new(None, JOB);
