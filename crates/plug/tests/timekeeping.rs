@@ -165,7 +165,10 @@ fn a_step_is_taken_when_three_answers_agree() {
     assert!(near(seen.off_s, 86_400.0));
     let after: Vec<f64> = seen.asked.iter().map(|(at, _)| *at).filter(|at| *at >= 5.0 * HOUR_S).collect();
     assert!(after[2] - after[0] < 170.0, "{after:?}");
-    assert_eq!(seen.log[1], "somebody says that the clock is 86400 s off: two more have to agree");
+    assert_eq!(
+        seen.log[1],
+        "somebody says that the clock is off by so much: 86400 s; two more have to agree"
+    );
     assert_eq!(seen.log[2..], ["the clock was set forward by 86400 s, as ntp says"]);
 }
 

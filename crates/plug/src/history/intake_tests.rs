@@ -272,3 +272,16 @@ proptest! {
         prop_assert!(rows[..known].iter().all(|row| row.uptime_s % f64::from(interval_s) == 0.0));
     }
 }
+
+#[test]
+fn a_step_just_when_a_window_is_over_does_not_join_it_with_the_next() {
+    let mut windows = Windows::default();
+    // The tenth reading that tells of it is the first one of a new window.
+    let rows = run(&mut windows, (0.0, 40.0), 10, |uptime_s| {
+        Some(if uptime_s < 13.9 { START } else { START + 0.75 })
+    });
+    let expected: Vec<_> = (1..=4).map(|index| Some(1_795_000_000 + index * 10)).collect();
+    assert_eq!(times(&rows), expected);
+    assert_eq!(rows[1].import, Energy(15_600_000_000));
+    assert!((rows[1].measured - 0.92).abs() < 1e-9 && (rows[2].measured - 1.0).abs() < 1e-9, "{rows:?}");
+}
