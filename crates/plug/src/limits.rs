@@ -225,8 +225,12 @@ pub const UPLINK_LOOK: Duration = Duration::from_millis(500);
 pub const UPLINK_LOOK_LONGEST: Duration = Duration::from_secs(10);
 /// Single rows that are refused one after the other without a success between: from then on it is not the rows.
 pub const UPLINK_REFUSED_ROWS: u32 = 3;
+/// And so long between them.
+pub const UPLINK_REFUSED_PAUSE: Duration = Duration::from_secs(1);
 /// How often the server is asked for its newest row in vain before the plug goes on from its own cursor.
 pub const UPLINK_ASKED: u32 = 3;
+/// Likewise where it never answers: one that can be posted to all the same may be on a slow disk.
+pub const UPLINK_ASKED_SILENT: u32 = 6;
 /// How long a web handler waits for a test: a name, a connection and an answer at their slowest.
 pub const UPLINK_TEST: Duration = Duration::from_secs(50);
 /// How often a time server is asked: the crystal is 0.2 s off after an hour at the worst, and RFC 4330 §10 wants no more

@@ -187,6 +187,12 @@ impl Answer {
         }
     }
 
+    /// Whether a smaller request may fare better: one that is too much for a server ends in any of these ways.
+    #[must_use]
+    pub const fn may_be_the_size(self) -> bool {
+        matches!(self, Self::NoAnswer | Self::Broken | Self::ServerFault | Self::Unexpected)
+    }
+
     /// Whether the server may have stored some of a request that was sent whole.
     #[must_use]
     pub const fn may_have_stored(self) -> bool {

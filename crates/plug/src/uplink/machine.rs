@@ -238,6 +238,14 @@ impl Machine {
         if let Some(newest) = sight.newest {
             self.follow_clock(&job, newest);
         }
+        if let Some(unix) = sight.unix
+            && self.begins_now
+        {
+            // What was measured before is not wanted. That is settled here, whether anybody can be reached or not.
+            self.begins_now = false;
+            self.put_cursor(sight.newest.unwrap_or(unix as u32));
+            self.hurry = true;
+        }
         let was_online = core::mem::replace(&mut self.online, sight.online);
         if !sight.online {
             self.state = State::WaitingForNetwork;
@@ -274,11 +282,6 @@ impl Machine {
 
     /// What to do where nothing stands in the way.
     fn next(&mut self, job: &Job, unix: f64, newest: Option<u32>) -> Action {
-        if self.begins_now {
-            // What was measured before is not wanted.
-            self.put_cursor(newest.unwrap_or(unix as u32));
-            self.begins_now = false;
-        }
         let Some(newest) = newest else {
             self.state = State::UpToDate;
             return Action::Wait(self.until_next(job, unix, 0));
@@ -352,7 +355,7 @@ impl Machine {
             }
             Consequence::Smaller => self.stop(now),
             Consequence::Later => {
-                if sent.answer == Answer::NoAnswer && sent.rows > 1 {
+                if sent.answer.may_be_the_size() && sent.rows > 1 {
                     self.most = sent.rows / 2;
                 }
                 self.back_off(now);
@@ -427,6 +430,9 @@ impl Machine {
             // Next time some more: should it be the rows after all, their end is found.
             self.allowance = self.allowance.saturating_mul(2).min(limits::UPLINK_ROWS);
             self.stop(now);
+        } else {
+            // One row after the other is refused: no faster than this.
+            self.phase = Phase::Resting { until: now.after(limits::UPLINK_REFUSED_PAUSE), stopped: false };
         }
     }
 
@@ -467,8 +473,10 @@ impl Machine {
             Ok(standing) => {
                 (self.ask, self.asked, self.failures, self.limit) = (false, 0, 0, None);
                 match standing {
-                    Standing::From(time) => self.put_cursor(time),
+                    Standing::From(time) => self.stands_at(time),
                     Standing::Back(time) => {
+                        // All of that comes again, and is judged again.
+                        self.doubt = None;
                         self.conflict = Some(Conflict::WentBack { server: time });
                         self.put_cursor(time);
                         self.hurry = true;
@@ -483,13 +491,30 @@ impl Machine {
                     answer,
                     Answer::NoAddress | Answer::Unreachable | Answer::NoAnswer | Answer::Broken
                 );
+                let nobody = matches!(answer, Answer::NoAddress | Answer::Unreachable);
                 let later = answer.consequence() == Consequence::Later;
-                if spoke && (!later || self.asked >= limits::UPLINK_ASKED) {
+                let enough = if spoke { limits::UPLINK_ASKED } else { limits::UPLINK_ASKED_SILENT };
+                if spoke && !later || !nobody && self.asked >= enough {
                     // It does not say: the plug's own cursor counts, and the post tells what is wrong.
                     (self.ask, self.asked, self.limit) = (false, 0, None);
                 } else {
                     self.back_off(now);
                 }
+            }
+        }
+    }
+
+    /// The server has a row of this time. Where rows are in doubt that is a later one that was taken: they are not there.
+    fn stands_at(&mut self, time: u32) {
+        match &mut self.doubt {
+            Some(Doubt { proof: Some(_), .. }) => {}
+            Some(Doubt { proof: proof @ None, last, .. }) if *last < time => *proof = Some(time),
+            _ => {
+                if time > self.kept.cursor {
+                    // Some of it was stored, so it was not too much: as many as before, and twice that.
+                    self.most = self.most.saturating_mul(4).min(self.ceiling);
+                }
+                self.put_cursor(time);
             }
         }
     }
@@ -524,6 +549,12 @@ impl Machine {
         if self.out_of_turn().is_some_and(|tested| tested <= time) {
             self.kept.out_of_turn = None;
         }
+    }
+
+    /// Rows after this are still wanted; `None`: none are, or it is not known yet which.
+    #[must_use]
+    pub const fn wanted_after(&self) -> Option<u32> {
+        if self.job.is_some() && !self.begins_now { Some(self.kept.cursor) } else { None }
     }
 
     /// Time of the newest row that the server is known to have; 0: none.

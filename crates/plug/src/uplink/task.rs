@@ -182,6 +182,8 @@ where
             _ if self.parted => Action::Sleep,
             action => action,
         };
+        // Also where nothing is sent for a week: what makes room in the meantime is to be counted.
+        self.client.rows.wanted_after(self.machine.wanted_after());
         self.tell(&sight).await;
         self.keep(store, false).await;
         self.act(action).await;
@@ -260,7 +262,6 @@ where
             Some(Posted::Sent(sent, said)) => self.sent(&sent, said),
             None => self.machine.interrupted(&batch),
         }
-        self.client.rows.wanted_after(self.now.emoncms.enabled.then(|| self.machine.cursor()));
     }
 
     fn sent(&mut self, sent: &Sent, said: String) {

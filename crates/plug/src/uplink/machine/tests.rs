@@ -28,8 +28,9 @@ struct World {
     bad: BTreeSet<u32>,
     /// What it says to everything.
     says: Option<Answer>,
-    /// It takes no more rows at once.
+    /// It takes no more rows at once, and says this to more.
     most: u32,
+    above: Answer,
     asked: u32,
     posts: Vec<(u32, u32)>,
 }
@@ -46,6 +47,7 @@ impl World {
             bad: BTreeSet::new(),
             says: None,
             most: u32::MAX,
+            above: Answer::Empty,
             asked: 0,
             posts: Vec::new(),
         };
@@ -66,7 +68,7 @@ impl World {
             return (answer, 0);
         }
         if rows.len() > self.most as usize {
-            return (Answer::Empty, 0);
+            return (self.above, 0);
         }
         match rows.iter().position(|row| self.bad.contains(row)) {
             Some(at) => (Answer::Refused, at),
@@ -99,15 +101,31 @@ impl World {
 
     /// Does what the machine wants until it waits.
     fn settle(&mut self) {
-        for _ in 0..1000 {
+        for _ in 0..10_000 {
             match self.machine.act(self.now, &self.sight()) {
                 Action::Send(batch) => self.post(batch),
                 Action::Ask { .. } => self.ask(),
                 Action::AskTime => panic!("the time is known"),
+                // Between two rows that are refused.
+                Action::Rest(until) if until.since(self.now) <= limits::UPLINK_REFUSED_PAUSE => {
+                    self.now = until
+                }
                 Action::Wait(_) | Action::Rest(_) | Action::Sleep => return,
             }
         }
         panic!("it does not come to rest");
+    }
+
+    /// The same, and lets its pauses pass.
+    fn settle_in_the_end(&mut self) {
+        for _ in 0..1000 {
+            self.settle();
+            match self.machine.next_attempt() {
+                Some(until) => self.now = until,
+                None => return,
+            }
+        }
+        panic!("it does not come to an end");
     }
 
     /// Lets so many slots pass.
@@ -268,6 +286,30 @@ fn a_body_that_is_too_large_is_made_smaller_and_a_read_key_is_told() {
 }
 
 #[test]
+fn what_is_too_much_for_a_server_is_halved_whatever_it_says() {
+    for answer in [Answer::ServerFault, Answer::Unexpected, Answer::NoAnswer, Answer::Broken] {
+        for asks in [true, false] {
+            let kept = Kept { fingerprint: JOB.fingerprint, cursor: T, out_of_turn: None };
+            let mut world = World::new(Some(kept), Job { asks, ..JOB });
+            world.has.insert(T);
+            (world.newest, world.most, world.above) = (T + 10_000, 100, answer);
+            world.settle_in_the_end();
+            world.has_all_but(T, &[]);
+            // Each of the twenty successes may be followed by one that is too much again.
+            assert!(world.posts.len() < 60, "{answer:?}: {} posts", world.posts.len());
+        }
+    }
+    // What says nothing of the size changes nothing of it.
+    let mut world = World::new(None, JOB);
+    world.newest += 5000;
+    world.says = Some(Answer::Busy);
+    world.settle();
+    world.says = None;
+    world.settle_in_the_end();
+    assert_eq!(world.posts, [(T + 10, 500), (T + 10, 500)]);
+}
+
+#[test]
 fn what_a_person_must_mend_is_tried_every_ten_minutes_and_at_once_with_new_settings() {
     for answer in [
         Answer::BadKey,
@@ -385,9 +427,14 @@ fn what_never_left_whole_is_not_asked_about() {
 #[test]
 fn a_server_that_cannot_be_asked_is_not_asked_for_ever() {
     let kept = Kept { fingerprint: JOB.fingerprint, cursor: T - 100, out_of_turn: None };
-    for (answer, tries) in
-        [(Answer::WrongPath, 1), (Answer::BadKey, 1), (Answer::Empty, 1), (Answer::Unexpected, 3)]
-    {
+    for (answer, tries) in [
+        (Answer::WrongPath, 1),
+        (Answer::BadKey, 1),
+        (Answer::Empty, 1),
+        (Answer::Unexpected, 3),
+        (Answer::NoAnswer, 6),
+        (Answer::Broken, 6),
+    ] {
         let mut world = World::new(Some(kept), JOB);
         for _ in 0..tries {
             assert_eq!(
@@ -427,6 +474,86 @@ fn where_the_server_stands_moves_the_cursor_or_is_named() {
         let Action::Send(batch) = world.machine.act(world.now, &world.sight()) else { panic!() };
         assert_eq!(batch.after, cursor);
     }
+}
+
+#[test]
+fn where_the_server_stands_is_a_proof_for_rows_in_doubt_and_hides_none() {
+    let mut world = World::new(None, JOB);
+    world.live(3);
+    world.bad.insert(T + 40);
+    world.live(1);
+    assert_eq!(world.machine.cursor(), T + 30);
+    // The next row is stored, and the answer does not come.
+    world.newest += 10;
+    world.has.insert(T + 50);
+    let Action::Send(batch) = world.machine.act(world.now, &world.sight()) else { panic!() };
+    let sent =
+        Sent { batch, answer: Answer::NoAnswer, whole: true, rows: 1, end: T + 50, took: Duration::ZERO };
+    world.machine.sent(world.now, &sent);
+    world.now = world.machine.next_attempt().unwrap();
+    assert!(matches!(world.machine.act(world.now, &world.sight()), Action::Ask { .. }));
+    world.machine.asked(world.now, Ok(Standing::From(T + 50)));
+    assert_eq!((world.machine.cursor(), world.machine.set_aside().0), (T + 30, 0));
+    // Asked once more in between, it says the same.
+    world.machine.asked(world.now, Ok(Standing::From(T + 50)));
+    assert_eq!(world.machine.cursor(), T + 30);
+    world.settle();
+    world.has_all_but(T + 10, &[T + 40]);
+    assert_eq!(world.machine.set_aside(), (1, Some(T + 40)));
+    // A server that lost them all gets them all again.
+    world.bad.insert(T + 60);
+    world.live(1);
+    world.has.retain(|row| *row <= T + 20);
+    world.machine.asked(world.now, Ok(Standing::Back(T + 20)));
+    world.live(1);
+    world.has_all_but(T + 10, &[T + 40, T + 60]);
+}
+
+#[test]
+fn rows_that_are_refused_one_after_the_other_are_not_sent_faster_than_one_a_second() {
+    let mut world = World::new(None, JOB);
+    world.live(1);
+    world.says = Some(Answer::Refused);
+    let (began, before) = (world.now, world.posts.len());
+    world.live(3 * 360);
+    let hours = world.now.since(began).as_secs_f64() / 3600.0;
+    let posts = world.posts.len() - before;
+    assert!(posts > 100 && (posts as f64) < hours * 1800.0 + 10.0, "{posts} in {hours} h");
+    let Action::Send(batch) = ({
+        world.now = world.machine.next_attempt().unwrap();
+        world.machine.act(world.now, &world.sight())
+    }) else {
+        panic!()
+    };
+    world.post(batch);
+    while world.machine.next_attempt().is_none() {
+        let Action::Send(batch) = world.machine.act(world.now, &world.sight()) else { panic!() };
+        world.post(batch);
+    }
+    let pause = world.machine.next_attempt().unwrap().since(world.now);
+    assert!(pause >= limits::UPLINK_REFUSED_PAUSE, "{pause:?}");
+}
+
+#[test]
+fn from_now_on_is_settled_without_a_network_and_kept() {
+    let mut machine = Machine::new(None, [3; SEED]);
+    machine.set_job(Some(JOB));
+    let now = Instant::from_start(Duration::from_secs(5));
+    let offline = Sight { unix: None, newest: Some(T), online: false };
+    assert_eq!(machine.act(now, &offline), Action::Wait(limits::UPLINK_LOOK));
+    assert_eq!((machine.to_store(now, false), machine.wanted_after()), (None, None));
+    let known = Sight { unix: Some(f64::from(T) + 1.5), ..offline };
+    assert_eq!(machine.act(now, &known), Action::Wait(limits::UPLINK_LOOK));
+    let kept = machine.to_store(now, false).unwrap();
+    assert_eq!((kept.cursor, machine.wanted_after()), (T, Some(T)));
+    // The plug restarts, and what was measured since then is wanted.
+    let mut machine = Machine::new(Some(kept), [3; SEED]);
+    machine.set_job(Some(JOB));
+    assert_eq!(machine.wanted_after(), Some(T));
+    machine.act(now, &Sight { newest: Some(T + 1000), ..known });
+    assert_eq!(machine.cursor(), T);
+    machine.set_job(None);
+    assert_eq!(machine.wanted_after(), None);
 }
 
 #[test]
