@@ -17,6 +17,8 @@ mod gate;
 mod mask;
 mod purpose;
 
+pub(crate) use mask::mask;
+
 pub use book::{Body, Destination, Entry, Hour, Kept, Ledger, Record, Sums};
 pub use connection::Connection;
 pub use gate::{Answered, Outside};

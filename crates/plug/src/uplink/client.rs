@@ -10,14 +10,14 @@ use embassy_futures::yield_now;
 use embedded_io_async::{Read, Write};
 use sha2::{Digest, Sha256};
 
-use super::answer::{Answer, Said, classify, quote};
+use super::answer::{Answer, Said, classify, quote, without};
 use super::batch::{Batch, Form, NoText, Text};
 use super::body::{BEFORE, BEHIND, Coding, Measure, Measured, encode};
 use super::crypt::{BLOCK, Encryption, answer_of, key_bytes};
 use super::http::Reader;
 use super::machine::Sent;
 use super::resume::{self, Node, Standing};
-use super::status::{Received, TestReport};
+use super::status::TestReport;
 use super::text::{reference, value};
 use crate::history::Rows;
 use crate::ledger::{Connection, Outcome, Outside, Purpose};
@@ -171,7 +171,7 @@ impl<'w, 'a, N: Outbound, C: Clock, T: Clock, R: Rows> Client<'w, 'a, N, C, T, R
         }
         let began = self.timer.now();
         let mut connection = self.outside.connect(purpose, server.host, server.port).await?;
-        for key in [&form.settings.write_key, &form.settings.read_key].into_iter().flatten() {
+        for key in keys(form.settings) {
             connection.hide(key);
         }
         let mut reader = Reader::new(limits::UPLINK_ANSWER, report.is_some());
@@ -190,23 +190,26 @@ impl<'w, 'a, N: Outbound, C: Clock, T: Clock, R: Rows> Client<'w, 'a, N, C, T, R
                     self.hand_on_date(&reader, began);
                     let what =
                         Said { status: reader.status(), location: reader.location(), body: reader.body() };
-                    *said = quote(&what);
                     classify(&what, &success(plan))
                 }
                 Err(answer) => answer,
             },
             Err(answer) => answer,
         };
+        // What is kept and shown from here on has no key in it.
+        for key in keys(form.settings) {
+            reader.hide(key);
+        }
+        if reader.has_head() {
+            let what = Said { status: reader.status(), location: reader.location(), body: reader.body() };
+            *said = keys(form.settings).fold(quote(&what), without);
+        }
         // Without its last byte nothing was stored, whatever is said.
         let answer = if answer == Answer::Accepted && !sent.whole { Answer::Unexpected } else { answer };
         if let Some(report) = report
             && reader.has_head()
         {
-            report.received = Some(Received {
-                status: reader.status(),
-                head: reader.head().into(),
-                body: String::from_utf8_lossy(reader.body()).into(),
-            });
+            report.received = Some(reader.received());
         }
         connection.finish(answer.outcome()).await;
         Ok(answer)
@@ -360,6 +363,11 @@ impl<'w, 'a, N: Outbound, C: Clock, T: Clock, R: Rows> Client<'w, 'a, N, C, T, R
         let answer = timekeeping::Answer::of_date(reader.date(), took, self.clock.now());
         answer.is_some_and(|answer| self.state.offer_time(answer).agrees())
     }
+}
+
+/// What must be in nothing that is kept.
+fn keys(settings: &EmoncmsSettings) -> impl Iterator<Item = &str> {
+    [&settings.write_key, &settings.read_key].into_iter().flatten().map(|key| &**key)
 }
 
 /// What a success looks like.
