@@ -15,6 +15,7 @@ mod book;
 mod connection;
 mod gate;
 mod mask;
+mod names;
 mod purpose;
 
 pub(crate) use mask::mask;

@@ -13,13 +13,16 @@ use metering::front_end::FrontEnd;
 use metering::units::Seconds;
 
 use super::archive::{Archive, CHANGES, Found, Query};
+use super::before::Before;
 use super::journal::{Journal, JournalPolicy};
+use super::layout;
 use super::meter_id::{self, MeterId, MeterKept};
 use super::region::{Region, Shared};
 use super::relay_log::{RelayLog, StoredChange};
+use super::reset::{self, Reset};
 use super::totals::{DayMarks, Row, Totals};
 use super::trips::{CHUNK, TripHead, TripStore, TripTail, pairs_around};
-use super::{layout, reset};
+
 use crate::app::{Command, Link, Piece, Tripped};
 use crate::core::civil::local_day;
 use crate::core::claims::{Cause, Class, Memory, RelayChange, Source};
@@ -53,18 +56,6 @@ pub struct Keeper<'a, F: NorFlash> {
     flushed: Signal<NoopRawMutex, ()>,
 }
 
-/// What was found of the time before the start.
-pub struct Before {
-    /// Of the relay.
-    pub memory: Memory,
-    /// Of the meter.
-    pub energy: Resumed,
-    /// What was imported today; `None` if nobody knows which day it is, or it has not begun.
-    pub used_today_wh: Option<(i64, f64)>,
-    /// Number of the next trip.
-    pub next_trip: u32,
-}
-
 /// The settings' place and the calibration's.
 pub type Settling<'a, F> = SettingsStore<Part<'a, F>, Part<'a, F>>;
 
@@ -77,26 +68,20 @@ pub async fn open_settings<'a, F: NorFlash>(
     mut say: impl FnMut(&str),
 ) -> (Settling<'a, F>, bool) {
     let finished = finish_reset(flash, log).await;
-    match finished {
-        Some(true) => say("factory reset: settings, logs and energy are gone"),
-        Some(false) => {}
-        None => say("the flash cannot be used: nothing is kept"),
+    if let Some(words) = finished.map_or(Some("the flash cannot be used: nothing is kept"), Reset::words) {
+        say(words);
     }
     let part = |place| Region::new(flash, place);
     let mut store = SettingsStore::new(part(layout::SETTINGS), part(layout::CALIBRATION));
     if let Some(trouble) = settings::begin(&mut store, state, basis).await {
         trouble.tell(say);
     }
-    (store, finished == Some(true))
+    (store, matches!(finished, Some(Reset::Done | Reset::ButLog)))
 }
 
-async fn finish_reset<F: NorFlash>(flash: &Shared<F>, log: &Shared<F>) -> Option<bool> {
+async fn finish_reset<F: NorFlash>(flash: &Shared<F>, log: &Shared<F>) -> Option<Reset> {
     let mut flash = flash.lock().await;
-    let flash = flash.as_mut()?;
-    if let Some(log) = &mut *log.lock().await {
-        reset::erase_log_if_begun(flash, log).await.ok()?;
-    }
-    reset::finish_if_begun(flash).await.ok()
+    reset::finish_if_begun(flash.as_mut()?, log.lock().await.as_mut()).await.ok()
 }
 
 impl<'a, F: NorFlash> Keeper<'a, F> {
@@ -151,11 +136,12 @@ impl<'a, F: NorFlash> Keeper<'a, F> {
             bad_starts_in_a_row: starts.bad_in_a_row,
         };
         let day = time.map(|time| local_day(time, &state.zone.get()));
+        let newest_day = marks.newest_day();
         // Without the time of day it may still be the day of the newest mark; the budget sees later.
-        let day = day.or_else(|| marks.newest_day());
+        let day = day.or(newest_day);
         let used_today_wh = day.and_then(|day| Some((day, marks.used_today_wh(day, &totals)?)));
         let next_trip = trips.as_ref().map_or(1, |trips| trips.newest_number().saturating_add(1));
-        let before = Before { memory, energy: resumed(&totals), used_today_wh, next_trip };
+        let before = Before { memory, energy: resumed(&totals), used_today_wh, next_trip, newest_day };
         state.meter_id.set(Some(meter));
         let keeper = Self {
             state,
