@@ -228,6 +228,9 @@ pub const UPLINK_STOPPED_RETRY: Duration = Duration::from_secs(600);
 /// How often the cursor is stored at most while rows come one by one: some 80 bytes each time, 28 erases a day over eight
 /// sectors.
 pub const UPLINK_CURSOR: Duration = Duration::from_secs(60);
+/// And where it moved by a large post or was put elsewhere: a server that takes a row at a time, or says something else at
+/// each question, wears the flash no faster.
+pub const UPLINK_CURSOR_HURRY: Duration = Duration::from_secs(10);
 /// How long after a slot's end its row is looked for: a window of 0.25 s ends in the next slot, and the log takes it.
 pub const UPLINK_SLOT_LAG: Duration = Duration::from_millis(400);
 /// By up to so much more, by chance: a street of plugs does not post in the same instant.

@@ -47,6 +47,8 @@ pub enum Answer {
     Unexpected,
     /// The host's name has no address.
     NoAddress,
+    /// Likewise, and it is one of those that end in `.local`, which the plug cannot look up.
+    NoLocalName,
     /// Nobody is there.
     Unreachable,
     /// The server took too long.
@@ -94,6 +96,7 @@ impl Answer {
             | Self::Busy
             | Self::Unexpected
             | Self::NoAddress
+            | Self::NoLocalName
             | Self::Unreachable
             | Self::NoAnswer
             | Self::Broken
@@ -121,7 +124,7 @@ impl Answer {
             Self::ServerFault => "server_fault",
             Self::Busy => "busy",
             Self::Unexpected => "unexpected_answer",
-            Self::NoAddress => "no_address",
+            Self::NoAddress | Self::NoLocalName => "no_address",
             Self::Unreachable => "unreachable",
             Self::NoAnswer => "no_answer",
             Self::Broken => "broken_off",
@@ -164,6 +167,10 @@ impl Answer {
             Self::Busy => "The server has too much to do.",
             Self::Unexpected => "The answer is not one of Emoncms.",
             Self::NoAddress => "No address was found for the server's name.",
+            Self::NoLocalName => {
+                "The plug cannot look up names that end in .local: enter the server's address in numbers, such as \
+                 192.168.1.2."
+            }
             Self::Unreachable => "Nobody answers at the server's address.",
             Self::NoAnswer => "The server took too long to answer.",
             Self::Broken => "The connection broke off.",
@@ -178,7 +185,7 @@ impl Answer {
         match self {
             Self::Accepted => Outcome::Ok,
             Self::Unexpected => Outcome::BadAnswer,
-            Self::NoAddress => Outcome::NoAddress,
+            Self::NoAddress | Self::NoLocalName => Outcome::NoAddress,
             Self::Unreachable => Outcome::Unreachable,
             Self::NoAnswer => Outcome::TimedOut,
             Self::Broken => Outcome::Broken,

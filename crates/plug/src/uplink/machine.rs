@@ -337,11 +337,17 @@ impl Machine {
         Duration::try_from_secs_f64(wait).unwrap_or_default().min(limits::UPLINK_LOOK_LONGEST)
     }
 
-    /// What is to go to the flash now, if anything. In a hurry also what else would wait.
-    pub fn to_store(&self, now: Instant, hurry: bool) -> Option<Kept> {
-        let new = self.stored.unwrap_or_default() != self.kept && !self.begins_now;
-        let waited = self.stored_at.is_none_or(|at| now.since(at) >= limits::UPLINK_CURSOR);
-        (new && (waited || hurry || self.hurry)).then_some(self.kept)
+    /// What is to go to the flash now, if anything; before a restart also what else would wait.
+    pub fn to_store(&self, now: Instant, restarts: bool) -> Option<Kept> {
+        let pause = if self.hurry { limits::UPLINK_CURSOR_HURRY } else { limits::UPLINK_CURSOR };
+        let waited = self.stored_at.is_none_or(|at| now.since(at) >= pause);
+        (self.is_unsaved() && (waited || restarts)).then_some(self.kept)
+    }
+
+    /// Whether the flash has something else than what counts.
+    #[must_use]
+    pub fn is_unsaved(&self) -> bool {
+        self.stored.unwrap_or_default() != self.kept && !self.begins_now
     }
 
     /// It is there, or the flash does not take it; then it is tried again a while later.

@@ -19,6 +19,7 @@ use super::text::reference;
 use crate::apart::apart;
 use crate::history::Rows;
 use crate::ledger::Outside;
+use crate::limits;
 use crate::net::LinkState;
 use crate::platform::{Clock, Instant, Outbound};
 use crate::settings::emoncms::{EmoncmsSettings, Transport};
@@ -201,6 +202,11 @@ where
         let (state, clock, timer) = (self.client.state, self.client.clock, self.client.timer);
         let wake = &state.uplink.wake;
         match action {
+            // What is still to be kept is kept, even where nothing is sent any more.
+            Action::Sleep if self.machine.is_unsaved() && !self.parted => {
+                let soon = timer.now().after(limits::UPLINK_CURSOR_HURRY);
+                select(timer.sleep_until(soon), wake.wait()).await;
+            }
             Action::Sleep => wake.wait().await,
             Action::Wait(pause) => {
                 select(clock.sleep_until(clock.now().after(pause)), wake.wait()).await;

@@ -160,11 +160,8 @@ impl Machine {
             }
             Err(answer) => {
                 self.asked += 1;
-                let spoke = !matches!(
-                    answer,
-                    Answer::NoAddress | Answer::Unreachable | Answer::NoAnswer | Answer::Broken
-                );
-                let nobody = matches!(answer, Answer::NoAddress | Answer::Unreachable);
+                let nobody = matches!(answer, Answer::NoAddress | Answer::NoLocalName | Answer::Unreachable);
+                let spoke = !nobody && !matches!(answer, Answer::NoAnswer | Answer::Broken);
                 let later = answer.consequence() == Consequence::Later;
                 let enough = if spoke { limits::UPLINK_ASKED } else { limits::UPLINK_ASKED_SILENT };
                 if spoke && !later || !nobody && self.asked >= enough {
