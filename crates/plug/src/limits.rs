@@ -228,6 +228,9 @@ pub const UPLINK_STOPPED_RETRY: Duration = Duration::from_secs(600);
 /// How often the cursor is stored at most while rows come one by one: some 80 bytes each time, 28 erases a day over eight
 /// sectors.
 pub const UPLINK_CURSOR: Duration = Duration::from_secs(60);
+/// And where it moved by a large post or was put elsewhere: a server that takes a row at a time, or says something else at
+/// each question, wears the flash no faster.
+pub const UPLINK_CURSOR_HURRY: Duration = Duration::from_secs(10);
 /// How long after a slot's end its row is looked for: a window of 0.25 s ends in the next slot, and the log takes it.
 pub const UPLINK_SLOT_LAG: Duration = Duration::from_millis(400);
 /// By up to so much more, by chance: a street of plugs does not post in the same instant.
@@ -238,8 +241,12 @@ pub const UPLINK_LOOK: Duration = Duration::from_millis(500);
 pub const UPLINK_LOOK_LONGEST: Duration = Duration::from_secs(10);
 /// Single rows that are refused one after the other without a success between: from then on it is not the rows.
 pub const UPLINK_REFUSED_ROWS: u32 = 3;
+/// And so long between them.
+pub const UPLINK_REFUSED_PAUSE: Duration = Duration::from_secs(1);
 /// How often the server is asked for its newest row in vain before the plug goes on from its own cursor.
 pub const UPLINK_ASKED: u32 = 3;
+/// Likewise where it never answers: one that can be posted to all the same may be on a slow disk.
+pub const UPLINK_ASKED_SILENT: u32 = 6;
 /// How long a web handler waits for a test: a name, a connection and an answer at their slowest.
 pub const UPLINK_TEST: Duration = Duration::from_secs(50);
 /// How often a time server is asked: the crystal is 0.2 s off after an hour at the worst, and RFC 4330 §10 wants no more

@@ -18,6 +18,8 @@ mod mask;
 mod names;
 mod purpose;
 
+pub(crate) use mask::mask;
+
 pub use book::{Body, Destination, Entry, Hour, Kept, Ledger, Record, Sums};
 pub use connection::Connection;
 pub use gate::{Answered, Outside};

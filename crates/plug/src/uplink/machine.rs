@@ -237,6 +237,14 @@ impl Machine {
         if let Some(newest) = sight.newest {
             self.follow_clock(&job, newest);
         }
+        if let Some(unix) = sight.unix
+            && self.begins_now
+        {
+            // What was measured before is not wanted. That is settled here, whether anybody can be reached or not.
+            self.begins_now = false;
+            self.put_cursor(sight.newest.unwrap_or(unix as u32));
+            self.hurry = true;
+        }
         let was_online = core::mem::replace(&mut self.online, sight.online);
         if !sight.online {
             self.state = State::WaitingForNetwork;
@@ -275,11 +283,6 @@ impl Machine {
 
     /// What to do where nothing stands in the way.
     fn next(&mut self, job: &Job, unix: f64, newest: Option<u32>) -> Action {
-        if self.begins_now {
-            // What was measured before is not wanted.
-            self.put_cursor(newest.unwrap_or(unix as u32));
-            self.begins_now = false;
-        }
         let Some(newest) = newest else {
             self.state = State::UpToDate;
             return Action::Wait(self.until_next(job, unix, 0));
@@ -334,11 +337,17 @@ impl Machine {
         Duration::try_from_secs_f64(wait).unwrap_or_default().min(limits::UPLINK_LOOK_LONGEST)
     }
 
-    /// What is to go to the flash now, if anything. In a hurry also what else would wait.
-    pub fn to_store(&self, now: Instant, hurry: bool) -> Option<Kept> {
-        let new = self.stored.unwrap_or_default() != self.kept && !self.begins_now;
-        let waited = self.stored_at.is_none_or(|at| now.since(at) >= limits::UPLINK_CURSOR);
-        (new && (waited || hurry || self.hurry)).then_some(self.kept)
+    /// What is to go to the flash now, if anything; before a restart also what else would wait.
+    pub fn to_store(&self, now: Instant, restarts: bool) -> Option<Kept> {
+        let pause = if self.hurry { limits::UPLINK_CURSOR_HURRY } else { limits::UPLINK_CURSOR };
+        let waited = self.stored_at.is_none_or(|at| now.since(at) >= pause);
+        (self.is_unsaved() && (waited || restarts)).then_some(self.kept)
+    }
+
+    /// Whether the flash has something else than what counts.
+    #[must_use]
+    pub fn is_unsaved(&self) -> bool {
+        self.stored.unwrap_or_default() != self.kept && !self.begins_now
     }
 
     /// It is there, or the flash does not take it; then it is tried again a while later.
@@ -355,6 +364,12 @@ impl Machine {
         if self.out_of_turn().is_some_and(|tested| tested <= time) {
             self.kept.out_of_turn = None;
         }
+    }
+
+    /// Rows after this are still wanted; `None`: none are, or it is not known yet which.
+    #[must_use]
+    pub const fn wanted_after(&self) -> Option<u32> {
+        if self.job.is_some() && !self.begins_now { Some(self.kept.cursor) } else { None }
     }
 
     /// Time of the newest row that the server is known to have; 0: none.

@@ -19,6 +19,7 @@ use super::text::reference;
 use crate::apart::apart;
 use crate::history::Rows;
 use crate::ledger::Outside;
+use crate::limits;
 use crate::net::LinkState;
 use crate::platform::{Clock, Instant, Outbound};
 use crate::settings::emoncms::{EmoncmsSettings, Transport};
@@ -182,6 +183,8 @@ where
             _ if self.parted => Action::Sleep,
             action => action,
         };
+        // Also where nothing is sent for a week: what makes room in the meantime is to be counted.
+        self.client.rows.wanted_after(self.machine.wanted_after());
         self.tell(&sight).await;
         self.keep(store, false).await;
         self.act(action).await;
@@ -199,6 +202,11 @@ where
         let (state, clock, timer) = (self.client.state, self.client.clock, self.client.timer);
         let wake = &state.uplink.wake;
         match action {
+            // What is still to be kept is kept, even where nothing is sent any more.
+            Action::Sleep if self.machine.is_unsaved() && !self.parted => {
+                let soon = timer.now().after(limits::UPLINK_CURSOR_HURRY);
+                select(timer.sleep_until(soon), wake.wait()).await;
+            }
             Action::Sleep => wake.wait().await,
             Action::Wait(pause) => {
                 select(clock.sleep_until(clock.now().after(pause)), wake.wait()).await;
@@ -260,7 +268,6 @@ where
             Some(Posted::Sent(sent, said)) => self.sent(&sent, said),
             None => self.machine.interrupted(&batch),
         }
-        self.client.rows.wanted_after(self.now.emoncms.enabled.then(|| self.machine.cursor()));
     }
 
     fn sent(&mut self, sent: &Sent, said: String) {

@@ -28,7 +28,7 @@ impl Machine {
             }
             Consequence::Smaller => self.stop(now),
             Consequence::Later => {
-                if sent.answer == Answer::NoAnswer && sent.rows > 1 {
+                if sent.answer.may_be_the_size() && sent.rows > 1 {
                     self.most = sent.rows / 2;
                 }
                 self.back_off(now);
@@ -103,6 +103,9 @@ impl Machine {
             // Next time some more: should it be the rows after all, their end is found.
             self.allowance = self.allowance.saturating_mul(2).min(limits::UPLINK_ROWS);
             self.stop(now);
+        } else {
+            // One row after the other is refused: no faster than this.
+            self.phase = Phase::Resting { until: now.after(limits::UPLINK_REFUSED_PAUSE), stopped: false };
         }
     }
 
@@ -143,8 +146,10 @@ impl Machine {
             Ok(standing) => {
                 (self.ask, self.asked, self.failures, self.limit) = (false, 0, 0, None);
                 match standing {
-                    Standing::From(time) => self.put_cursor(time),
+                    Standing::From(time) => self.stands_at(time),
                     Standing::Back(time) => {
+                        // All of that comes again, and is judged again.
+                        self.doubt = None;
                         self.conflict = Some(Conflict::WentBack { server: time });
                         self.put_cursor(time);
                         self.hurry = true;
@@ -155,17 +160,31 @@ impl Machine {
             }
             Err(answer) => {
                 self.asked += 1;
-                let spoke = !matches!(
-                    answer,
-                    Answer::NoAddress | Answer::Unreachable | Answer::NoAnswer | Answer::Broken
-                );
+                let nobody = matches!(answer, Answer::NoAddress | Answer::NoLocalName | Answer::Unreachable);
+                let spoke = !nobody && !matches!(answer, Answer::NoAnswer | Answer::Broken);
                 let later = answer.consequence() == Consequence::Later;
-                if spoke && (!later || self.asked >= limits::UPLINK_ASKED) {
+                let enough = if spoke { limits::UPLINK_ASKED } else { limits::UPLINK_ASKED_SILENT };
+                if spoke && !later || !nobody && self.asked >= enough {
                     // It does not say: the plug's own cursor counts, and the post tells what is wrong.
                     (self.ask, self.asked, self.limit) = (false, 0, None);
                 } else {
                     self.back_off(now);
                 }
+            }
+        }
+    }
+
+    /// The server has a row of this time. Where rows are in doubt that is a later one that was taken: they are not there.
+    fn stands_at(&mut self, time: u32) {
+        match &mut self.doubt {
+            Some(Doubt { proof: Some(_), .. }) => {}
+            Some(Doubt { proof: proof @ None, last, .. }) if *last < time => *proof = Some(time),
+            _ => {
+                if time > self.kept.cursor {
+                    // Some of it was stored, so it was not too much: as many as before, and twice that.
+                    self.most = self.most.saturating_mul(4).min(self.ceiling);
+                }
+                self.put_cursor(time);
             }
         }
     }

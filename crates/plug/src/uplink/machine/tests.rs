@@ -31,8 +31,9 @@ struct World {
     bad: BTreeSet<u32>,
     /// What it says to everything.
     says: Option<Answer>,
-    /// It takes no more rows at once.
+    /// It takes no more rows at once, and says this to more.
     most: u32,
+    above: Answer,
     asked: u32,
     posts: Vec<(u32, u32)>,
 }
@@ -49,6 +50,7 @@ impl World {
             bad: BTreeSet::new(),
             says: None,
             most: u32::MAX,
+            above: Answer::Empty,
             asked: 0,
             posts: Vec::new(),
         };
@@ -69,7 +71,7 @@ impl World {
             return (answer, 0);
         }
         if rows.len() > self.most as usize {
-            return (Answer::Empty, 0);
+            return (self.above, 0);
         }
         match rows.iter().position(|row| self.bad.contains(row)) {
             Some(at) => (Answer::Refused, at),
@@ -102,15 +104,31 @@ impl World {
 
     /// Does what the machine wants until it waits.
     fn settle(&mut self) {
-        for _ in 0..1000 {
+        for _ in 0..10_000 {
             match self.machine.act(self.now, &self.sight()) {
                 Action::Send(batch) => self.post(batch),
                 Action::Ask { .. } => self.ask(),
                 Action::AskTime => panic!("the time is known"),
+                // Between two rows that are refused.
+                Action::Rest(until) if until.since(self.now) <= limits::UPLINK_REFUSED_PAUSE => {
+                    self.now = until
+                }
                 Action::Wait(_) | Action::Rest(_) | Action::Sleep => return,
             }
         }
         panic!("it does not come to rest");
+    }
+
+    /// The same, and lets its pauses pass.
+    fn settle_in_the_end(&mut self) {
+        for _ in 0..1000 {
+            self.settle();
+            match self.machine.next_attempt() {
+                Some(until) => self.now = until,
+                None => return,
+            }
+        }
+        panic!("it does not come to an end");
     }
 
     /// Lets so many slots pass.
@@ -186,9 +204,17 @@ fn a_backlog_goes_out_a_thousand_rows_at_a_time_and_the_cursor_is_kept_each_time
         assert_eq!(world.machine.state(), State::CatchingUp);
         world.post(next);
         assert_eq!(world.posts.last(), Some(&batch));
-        let kept = world.machine.to_store(world.now, false).unwrap();
-        world.machine.stored(world.now, kept, true);
+        // Often, and still not at each post of a fast server.
+        assert!(world.machine.is_unsaved());
+        match world.machine.to_store(world.now, false) {
+            Some(kept) => world.machine.stored(world.now, kept, true),
+            None => assert!(batch.0 > T + 10),
+        }
     }
+    assert_eq!(world.machine.to_store(world.now, false), None);
+    assert!(world.machine.to_store(world.now, true).is_some(), "before a restart");
+    world.now = world.now.after(limits::UPLINK_CURSOR_HURRY);
+    assert!(world.machine.to_store(world.now, false).is_some());
     world.has_all_but(T, &[]);
     assert!(world.machine.rate().unwrap() > 400.0);
 }
@@ -213,6 +239,30 @@ fn a_body_that_is_too_large_is_made_smaller_and_a_read_key_is_told() {
     world.says = Some(Answer::Empty);
     world.live(1);
     assert_eq!(world.machine.state(), State::Stopped);
+}
+
+#[test]
+fn what_is_too_much_for_a_server_is_halved_whatever_it_says() {
+    for answer in [Answer::ServerFault, Answer::Unexpected, Answer::NoAnswer, Answer::Broken] {
+        for asks in [true, false] {
+            let kept = Kept { fingerprint: JOB.fingerprint, cursor: T, out_of_turn: None };
+            let mut world = World::new(Some(kept), Job { asks, ..JOB });
+            world.has.insert(T);
+            (world.newest, world.most, world.above) = (T + 10_000, 100, answer);
+            world.settle_in_the_end();
+            world.has_all_but(T, &[]);
+            // Each of the twenty successes may be followed by one that is too much again.
+            assert!(world.posts.len() < 60, "{answer:?}: {} posts", world.posts.len());
+        }
+    }
+    // What says nothing of the size changes nothing of it.
+    let mut world = World::new(None, JOB);
+    world.newest += 5000;
+    world.says = Some(Answer::Busy);
+    world.settle();
+    world.says = None;
+    world.settle_in_the_end();
+    assert_eq!(world.posts, [(T + 10, 500), (T + 10, 500)]);
 }
 
 #[test]
@@ -289,6 +339,28 @@ fn a_network_that_comes_back_ends_a_pause() {
     world.says = None;
     world.settle();
     world.has_all_but(T + 10, &[]);
+}
+
+#[test]
+fn from_now_on_is_settled_without_a_network_and_kept() {
+    let mut machine = Machine::new(None, [3; SEED]);
+    machine.set_job(Some(JOB));
+    let now = Instant::from_start(Duration::from_secs(5));
+    let offline = Sight { unix: None, newest: Some(T), online: false };
+    assert_eq!(machine.act(now, &offline), Action::Wait(limits::UPLINK_LOOK));
+    assert_eq!((machine.to_store(now, false), machine.wanted_after()), (None, None));
+    let known = Sight { unix: Some(f64::from(T) + 1.5), ..offline };
+    assert_eq!(machine.act(now, &known), Action::Wait(limits::UPLINK_LOOK));
+    let kept = machine.to_store(now, false).unwrap();
+    assert_eq!((kept.cursor, machine.wanted_after()), (T, Some(T)));
+    // The plug restarts, and what was measured since then is wanted.
+    let mut machine = Machine::new(Some(kept), [3; SEED]);
+    machine.set_job(Some(JOB));
+    assert_eq!(machine.wanted_after(), Some(T));
+    machine.act(now, &Sight { newest: Some(T + 1000), ..known });
+    assert_eq!(machine.cursor(), T);
+    machine.set_job(None);
+    assert_eq!(machine.wanted_after(), None);
 }
 
 #[test]

@@ -99,9 +99,14 @@ fn what_never_left_whole_is_not_asked_about() {
 #[test]
 fn a_server_that_cannot_be_asked_is_not_asked_for_ever() {
     let kept = Kept { fingerprint: JOB.fingerprint, cursor: T - 100, out_of_turn: None };
-    for (answer, tries) in
-        [(Answer::WrongPath, 1), (Answer::BadKey, 1), (Answer::Empty, 1), (Answer::Unexpected, 3)]
-    {
+    for (answer, tries) in [
+        (Answer::WrongPath, 1),
+        (Answer::BadKey, 1),
+        (Answer::Empty, 1),
+        (Answer::Unexpected, 3),
+        (Answer::NoAnswer, 6),
+        (Answer::Broken, 6),
+    ] {
         let mut world = World::new(Some(kept), JOB);
         for _ in 0..tries {
             assert_eq!(
@@ -141,4 +146,62 @@ fn where_the_server_stands_moves_the_cursor_or_is_named() {
         let Action::Send(batch) = world.machine.act(world.now, &world.sight()) else { panic!() };
         assert_eq!(batch.after, cursor);
     }
+}
+
+#[test]
+fn where_the_server_stands_is_a_proof_for_rows_in_doubt_and_hides_none() {
+    let mut world = World::new(None, JOB);
+    world.live(3);
+    world.bad.insert(T + 40);
+    world.live(1);
+    assert_eq!(world.machine.cursor(), T + 30);
+    // The next row is stored, and the answer does not come.
+    world.newest += 10;
+    world.has.insert(T + 50);
+    let Action::Send(batch) = world.machine.act(world.now, &world.sight()) else { panic!() };
+    let sent =
+        Sent { batch, answer: Answer::NoAnswer, whole: true, rows: 1, end: T + 50, took: Duration::ZERO };
+    world.machine.sent(world.now, &sent);
+    world.now = world.machine.next_attempt().unwrap();
+    assert!(matches!(world.machine.act(world.now, &world.sight()), Action::Ask { .. }));
+    world.machine.asked(world.now, Ok(Standing::From(T + 50)));
+    assert_eq!((world.machine.cursor(), world.machine.set_aside().0), (T + 30, 0));
+    // Asked once more in between, it says the same.
+    world.machine.asked(world.now, Ok(Standing::From(T + 50)));
+    assert_eq!(world.machine.cursor(), T + 30);
+    world.settle();
+    world.has_all_but(T + 10, &[T + 40]);
+    assert_eq!(world.machine.set_aside(), (1, Some(T + 40)));
+    // A server that lost them all gets them all again.
+    world.bad.insert(T + 60);
+    world.live(1);
+    world.has.retain(|row| *row <= T + 20);
+    world.machine.asked(world.now, Ok(Standing::Back(T + 20)));
+    world.live(1);
+    world.has_all_but(T + 10, &[T + 40, T + 60]);
+}
+
+#[test]
+fn rows_that_are_refused_one_after_the_other_are_not_sent_faster_than_one_a_second() {
+    let mut world = World::new(None, JOB);
+    world.live(1);
+    world.says = Some(Answer::Refused);
+    let (began, before) = (world.now, world.posts.len());
+    world.live(3 * 360);
+    let hours = world.now.since(began).as_secs_f64() / 3600.0;
+    let posts = world.posts.len() - before;
+    assert!(posts > 100 && (posts as f64) < hours * 1800.0 + 10.0, "{posts} in {hours} h");
+    let Action::Send(batch) = ({
+        world.now = world.machine.next_attempt().unwrap();
+        world.machine.act(world.now, &world.sight())
+    }) else {
+        panic!()
+    };
+    world.post(batch);
+    while world.machine.next_attempt().is_none() {
+        let Action::Send(batch) = world.machine.act(world.now, &world.sight()) else { panic!() };
+        world.post(batch);
+    }
+    let pause = world.machine.next_attempt().unwrap().since(world.now);
+    assert!(pause >= limits::UPLINK_REFUSED_PAUSE, "{pause:?}");
 }
