@@ -159,6 +159,13 @@ pub const HISTORY_QUEUE: usize = 6;
 pub const OUTSIDE_LOOKUP: Duration = Duration::from_secs(10);
 /// How long an address that was looked up holds: most posts come every 10 s, and a name server need not hear of each.
 pub const OUTSIDE_ADDRESS_KEPT: Duration = Duration::from_secs(600);
+/// How long it holds that a name has no address, and how often at the most the name server is asked for an address at which
+/// nobody answers.
+pub const OUTSIDE_LOOKUP_PAUSE: Duration = Duration::from_secs(60);
+/// Names whose addresses are kept: Emoncms' and those of three time servers.
+pub const OUTSIDE_NAMES: usize = 4;
+/// How many datagrams that are no answer are passed over while one is waited for.
+pub const OUTSIDE_STRANGERS: usize = 32;
 /// How long connecting may take: the first packet again after 1, 2 and 4 s (RFC 6298).
 pub const OUTSIDE_CONNECT: Duration = Duration::from_secs(10);
 /// How long an outbound connection may stand still: Emoncms takes 2 s for a large post, on a slow machine some times that.
@@ -173,6 +180,11 @@ pub const OUTSIDE_DATAGRAM: Duration = Duration::from_secs(3);
 pub const OUTSIDE_HOST: usize = 253;
 /// How long an answer may take that comes in pieces: all rows of the history are 3 MB, on a bad Wi-Fi at 5 KB a second.
 pub const DOWNLOAD_TIMEOUT: Duration = Duration::from_secs(600);
+/// How many such answers there are at once; those with fewer rows than [`DOWNLOAD_ROWS`] have [`ANSWER_TIMEOUT`] as any other
+/// and do not count. With all live streams open two workers are left for the rest.
+pub const DOWNLOADS: usize = 2;
+/// From so many rows on an answer is a download: a picture of the history has fewer.
+pub const DOWNLOAD_ROWS: u32 = 512;
 /// What of such an answer is made at once: most of a packet.
 pub const DOWNLOAD_PIECE: usize = 1280;
 /// Steps in one answer of the history, empty ones too: more than three weeks at 10 s.
@@ -182,8 +194,9 @@ pub const HISTORY_STEPS: u32 = 300_000;
 pub const LEDGER_DESTINATIONS: usize = 16;
 /// Hours of each of them: a week.
 pub const LEDGER_HOURS: u16 = 7 * 24;
-/// Hours of all of them together, 14 bytes each (7 KB): three destinations that are contacted in every hour of a week.
-pub const LEDGER_ALL_HOURS: usize = 3 * LEDGER_HOURS as usize;
+/// Hours of all of them together, 14 bytes each (9.4 KB): Emoncms and a time server, each with its name's lookup, in every hour
+/// of a week.
+pub const LEDGER_ALL_HOURS: usize = 4 * LEDGER_HOURS as usize;
 /// Connections in the ledger: 17 minutes of posts every 10 s; 28 bytes each on the chip (2.8 KB).
 pub const LEDGER_CONNECTIONS: usize = 100;
 /// Bodies in the ledger: enough to see that they are all of a kind.

@@ -15,6 +15,7 @@ mod book;
 mod connection;
 mod gate;
 mod mask;
+mod names;
 mod purpose;
 
 pub use book::{Body, Destination, Entry, Hour, Kept, Ledger, Record, Sums};

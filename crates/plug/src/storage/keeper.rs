@@ -79,13 +79,8 @@ pub async fn open_settings<'a, F: NorFlash>(
     mut say: impl FnMut(&str),
 ) -> (Settling<'a, F>, bool) {
     let finished = finish_reset(flash, log).await;
-    match finished {
-        Some(Reset::Done) => say("factory reset: settings, logs and energy are gone"),
-        Some(Reset::ButLog | Reset::StillLog) => {
-            say("factory reset: the history could not be erased; the next start tries again")
-        }
-        Some(Reset::None) => {}
-        None => say("the flash cannot be used: nothing is kept"),
+    if let Some(words) = finished.map_or(Some("the flash cannot be used: nothing is kept"), Reset::words) {
+        say(words);
     }
     let part = |place| Region::new(flash, place);
     let mut store = SettingsStore::new(part(layout::SETTINGS), part(layout::CALIBRATION));

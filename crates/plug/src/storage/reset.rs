@@ -46,6 +46,20 @@ pub enum Reset {
     StillLog,
 }
 
+impl Reset {
+    /// What there is to tell of it.
+    #[must_use]
+    pub const fn words(self) -> Option<&'static str> {
+        match self {
+            Self::None => None,
+            Self::Done => Some("factory reset: settings, logs and energy are gone"),
+            Self::ButLog | Self::StillLog => {
+                Some("factory reset: the history could not be erased; the next start tries again")
+            }
+        }
+    }
+}
+
 /// Notes that everything is to be erased. `flash` begins where the data partition does. The plug must restart then; a
 /// power cut in here leaves it either to be reset or as it was.
 ///
