@@ -584,12 +584,17 @@ describe("the plug's clock", () => {
     assert.equal(wantsTime({ source: "browser", ...nothing, time: 1, from: "platform" }, 1000), false);
     assert.equal(wantsTime({ ...known, uncertainty_s: 2 }, 1000), true);
     assert.equal(wantsTime(known, 1010), true);
+    const doubt = { by_s: -7200, answers: 1, needed: 3, first: false };
+    assert.equal(wantsTime({ ...known, doubt }, 1000), true);
+    assert.equal(wantsTime({ ...known, source: "ntp", doubt }, 1000), false);
   });
 
   it("is described with who told it, how good it is, and what is doubted", () => {
     assert.match(clockText({ time: null, source: "none", ...nothing }), /does not know the time, and nobody/);
     assert.match(clockText({ time: null, source: "ntp", ...nothing }), /yet\.$/);
-    const text = clockText({ ...known, doubt: { by_s: -7200, answers: 1, needed: 3 } });
+    const text = clockText({ ...known, doubt: { by_s: -7200, answers: 1, needed: 3, first: false } });
+    const first = { by_s: -7200, answers: 2, needed: 3, first: true };
+    assert.match(clockText({ time: null, source: "ntp", ...nothing, doubt: first }), /2 h.* before the log.* 2 did\.$/);
     assert.match(text, /from a browser, 1 min 00 s ago\. It is right to within 1.0\u00a0s\. .*wrong by 2 h.* 3 agree/);
     const error = { code: "timed_out", message: "the other side took too long" };
     const asked = { server: "pool.ntp.org", ago_s: 5, error };

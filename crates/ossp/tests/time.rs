@@ -74,16 +74,28 @@ fn a_browser_tells_it_and_the_schedule_waits_for_that() {
     assert!(is_now(&change["time"], 0.0), "{change}");
     let energy = plug.await_json("/api/v1/energy", |energy| !energy["days"].as_array().unwrap().is_empty());
     assert!(energy["days"][0]["date"].is_string(), "{energy}");
-    // A step of hours needs three.
-    let verdicts: Vec<Value> = (0..3).map(|_| say(unix_s() + 86_400.0).json()["verdict"].clone()).collect();
-    assert_eq!(verdicts, ["doubted", "doubted", "moved"]);
-    assert!(is_now(&plug.json(TIME)["time"], 86_400.0));
+    // A step of hours needs three, and three within a moment are one.
+    let answers: Vec<Value> =
+        (0..3).map(|_| say(unix_s() + 86_400.0).json()["doubt"]["answers"].clone()).collect();
+    assert_eq!(answers, [1, 1, 1]);
+    assert!(is_now(&plug.json(TIME)["time"], 0.0));
     assert_eq!(say(12.0).status, 422);
     // A restart forgets it, and the schedule waits again.
     plug.stop();
     let plug = start(&state);
     assert_eq!(plug.json(TIME)["time"], Value::Null);
     assert_eq!(plug.relay()["schedule"]["state"], "clock_untrusted");
+    // But the flash knows what time it was at least.
+    let say = |time: f64| {
+        plug.ask(&format!("POST {TIME}"), "", &json!({ "time": time }).to_string()).unwrap().json()
+    };
+    let page = say(unix_s() - 30.0 * 86_400.0);
+    assert_eq!(
+        (&page["verdict"], &page["time"], &page["doubt"]["first"]),
+        (&json!("doubted"), &Value::Null, &json!(true))
+    );
+    let page = say(unix_s());
+    assert_eq!((&page["verdict"], &page["doubt"]), (&json!("first"), &Value::Null));
 }
 
 /// A time server on this machine that is a little ahead; answers until the test ends.
@@ -120,10 +132,10 @@ fn a_time_server_tells_it() {
     let asked = plug.await_json(TIME, |page| !page["asked"].is_null())["asked"].clone();
     assert_eq!((&asked["server"], &asked["error"]), (&json!("127.0.0.1"), &Value::Null));
     plug.reading(|reading| is_now(&reading["time"], AHEAD_S));
-    // A browser knows it less well.
+    // A browser is not asked.
     let body = json!({ "time": unix_s() }).to_string();
     let page = plug.ask(&format!("POST {TIME}"), "", &body).unwrap().json();
-    assert_eq!((&page["taken"], &page["verdict"]), (&json!(false), &json!("lesser")));
+    assert_eq!((&page["taken"], &page["verdict"]), (&json!(false), &json!("unwanted")));
     // A restart forgets the time and knows whom to ask.
     plug.stop();
     let plug = start(&state);

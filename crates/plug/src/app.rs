@@ -34,7 +34,7 @@ use crate::core::Begin;
 use crate::core::button::ButtonEvent;
 use crate::core::claims::{RelayCommand, Source, Wish};
 use crate::core::led;
-use crate::history::History;
+use crate::history::{History, Rows};
 use crate::ledger::Outside;
 use crate::limits;
 use crate::net::{self, Birth};
@@ -45,7 +45,8 @@ use crate::platform::{
 use crate::settings::{self, Basis, Settings};
 use crate::starts;
 use crate::state::{Restarting, State};
-use crate::storage::keeper::{Before, Keeper, Settling, open_settings};
+use crate::storage::before::Before;
+use crate::storage::keeper::{Keeper, Settling, open_settings};
 use crate::storage::layout;
 use crate::storage::region::{Region, Shared};
 use crate::storage::reset;
@@ -131,6 +132,7 @@ where
     let time = clock.time_of_day();
     let (keeper, mut before) =
         apart(|| Keeper::open(&flash, state, web.starts, &mut random, time, say)).await;
+    let newest_day = before.newest_day;
     if was_reset {
         // Whoever resets a plug does not ask it to switch on.
         before.memory.on = Some(false);
@@ -138,6 +140,8 @@ where
     link.commands
         .send(Command::Begin(Box::new(begin(state, before, &mut random, web.identity.id.as_bytes()))))
         .await;
+    let floor = apart(|| newest_known(&history, newest_day)).await;
+    state.timekeeping.keeper.borrow_mut().set_floor(floor);
     let mut owning = apart(|| open_access(&flash, state, &mut random, &web.identity.id, say)).await;
 
     let network = apart(|| async {
@@ -204,6 +208,13 @@ where
         join(join5(core, network, addresses, probation, web), join5(stores, front, small, outward, recorder))
             .await;
     never
+}
+
+/// The newest time that the flash knows: no clock that is right says an earlier one.
+async fn newest_known<F: NorFlash>(history: &History<'_, F>, newest_day: Option<i64>) -> Option<f64> {
+    let row = history.newest().await.ok().flatten().map(f64::from);
+    // A day of local time may begin 14 hours before that of UTC.
+    row.or_else(|| newest_day.map(|day| (day as f64 - 1.0) * 86_400.0))
 }
 
 /// Everything that leaves the plug by itself. Runs for ever.

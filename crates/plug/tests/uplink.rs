@@ -13,30 +13,11 @@ mod uplink_support;
 
 use std::collections::BTreeSet;
 
+use plug::platform::Clock;
+use plug::timekeeping::{Answer, Source, Verdict};
 use plug::uplink::NoTest;
 use uplink_support::emoncms::{Mood, decrypt};
-use uplink_support::{Inside, KEY, T, World, row, settings};
-
-/// Every row from `from` until now is there, with the values that were measured; and how often one was stored at the most.
-fn has_all(world: &World, from: u32) -> u32 {
-    let until = world.clock.unix() as u32 / 10 * 10;
-    let rows = world.emoncms.rows.borrow();
-    let missing: Vec<u32> =
-        (from..until).step_by(10).filter(|time| !rows.contains_key(time)).map(|time| time - T).collect();
-    assert!(missing.is_empty(), "missing: {missing:?}");
-    for (time, values) in rows.iter() {
-        let own = row(*time);
-        let near = |name: &str, wanted: f64, step: f64| {
-            let value = values[name].as_f64().unwrap();
-            assert!((value - wanted).abs() <= step / 2.0, "{time} {name}: {value} {wanted}");
-        };
-        near("energy", own.import.0 as f64 / 1e9, 3e-5);
-        near("power", own.active_power_w, 0.01);
-        near("current", own.current_a.unwrap(), 1e-5);
-        assert_eq!(values.get("voltage").is_some(), own.voltage_v.is_some());
-    }
-    *world.emoncms.stored.borrow().values().max().unwrap()
-}
+use uplink_support::{KEY, T, World, has_all, settings};
 
 #[test]
 fn rows_go_out_one_by_one_each_soon_after_its_slot() {
@@ -91,28 +72,6 @@ fn nothing_is_lost_while_the_server_is_away() {
         assert_eq!(has_all(&world, T + 10), 1, "{transport}");
         // Four posts for the backlog, not three thousand.
         assert!(world.emoncms.posts() < 10 + 5 + 70, "{}", world.emoncms.posts());
-    }
-}
-
-#[test]
-fn the_cursor_and_the_server_say_after_a_restart_where_to_go_on() {
-    for transport in ["plain", "encrypted"] {
-        let world = World::new(&settings(transport));
-        for _ in 0..5 {
-            // The cursor in the flash is up to a minute old when the power goes.
-            world.start(async |inside| inside.seconds(95.0).await);
-        }
-        let most = has_all(&world, T + 10);
-        assert_eq!(most, if transport == "plain" { 1 } else { 2 });
-        // A planned restart keeps it: nothing is sent twice.
-        let world = World::new(&settings(transport));
-        for _ in 0..5 {
-            world.start(async |inside| {
-                inside.seconds(95.0).await;
-                inside.state.uplink.part().await;
-            });
-        }
-        assert_eq!(has_all(&world, T + 10), 1);
     }
 }
 
@@ -308,6 +267,59 @@ fn the_servers_clock_is_asked_without_a_key_before_anything_is_sent() {
     assert!(world.emoncms.requests.borrow().is_empty());
 }
 
+/// What a time server says, so many seconds off.
+fn offer(inside: &Inside<'_>, off_s: f64) -> Verdict {
+    let (unix_s, at) = (inside.world.clock.unix() + off_s, inside.world.clock.now());
+    inside.state.offer_time(Answer { source: Source::Ntp, unix_s, uncertainty_s: 0.01, at })
+}
+
+#[test]
+fn nothing_is_sent_while_two_clocks_differ_by_hours() {
+    let world = World::new(&settings("encrypted"));
+    world.clock.unix_at_start.set(None);
+    world.start(async |inside| {
+        assert_eq!(offer(inside, 0.0), Verdict::First);
+        inside.seconds(60.0).await;
+        let before = world.emoncms.posts();
+        assert!(before >= 5);
+        for (off_s, answers) in [(7200.0, 1), (7200.0, 2), (-1e6, 1), (5e6, 1)] {
+            assert!(matches!(offer(inside, off_s), Verdict::Doubted { .. }));
+            assert_eq!(
+                inside.state.timekeeping.keeper.borrow().doubt_now(world.clock.now()).unwrap().answers,
+                answers
+            );
+            inside.seconds(70.0).await;
+            assert_eq!(inside.stands(), ("waiting_for_clock", None));
+            assert!(matches!(inside.state.uplink.test().await, Err(NoTest::NoClock)));
+        }
+        assert_eq!(world.emoncms.posts(), before);
+        // Whoever confirms the clock takes the doubt away, and what waited goes out.
+        assert!(offer(inside, 0.0).agrees());
+        inside.seconds(60.0).await;
+        assert_eq!(inside.stands(), ("up_to_date", None));
+    });
+    assert!(has_all(&world, T + 10) > 0);
+}
+
+/// The server's own clock is asked until the doubt is over, with pauses.
+#[test]
+fn a_server_whose_clock_steps_is_asked_until_it_is_believed() {
+    let world = World::new(&settings("plain").replace("\"ntp\"", "\"server\""));
+    world.clock.unix_at_start.set(None);
+    world.start(async |inside| {
+        inside.state.timekeeping.keeper.borrow_mut().set_floor(Some(f64::from(T) + 86_400.0));
+        inside.seconds(60.0).await;
+        assert_eq!((inside.time_of_day(), world.emoncms.posts()), (None, 0));
+        inside.seconds(600.0).await;
+        let off = inside.time_of_day().unwrap() - world.clock.unix();
+        assert!(off.abs() < 1.0, "{off}");
+        assert_eq!(inside.stands(), ("up_to_date", None));
+    });
+    let requests = world.emoncms.requests.borrow();
+    let questions = requests.iter().filter(|request| request.head.starts_with("GET /emoncms/ HTTP")).count();
+    assert!((3..=8).contains(&questions), "{questions}");
+}
+
 #[test]
 fn off_is_silent_and_settings_hold_at_once() {
     let world = World::new(&settings("plain").replace("\"enabled\":true", "\"enabled\":false"));
@@ -347,78 +359,6 @@ fn another_key_begins_now_or_with_the_oldest() {
         has_all(&world, first);
         assert_eq!(world.emoncms.rows.borrow().keys().next(), Some(&first));
     }
-}
-
-/// Restores a backup of the server, puts other rows there, and so on, over a restart.
-fn over_a_restart(meanwhile: impl Fn(&World), then: impl Fn(&Inside<'_>)) -> World {
-    let world = World::new(&settings("plain"));
-    world.start(async |inside| {
-        inside.seconds(3005.0).await;
-        inside.state.uplink.part().await;
-    });
-    meanwhile(&world);
-    world.start(async |inside| {
-        inside.seconds(100.0).await;
-        then(inside);
-    });
-    world
-}
-
-fn conflict(inside: &Inside<'_>) -> Option<&'static str> {
-    inside.state.uplink.status.borrow().conflict.map(|conflict| conflict.code())
-}
-
-#[test]
-fn a_restored_backup_is_filled_up_again_and_told() {
-    let world = over_a_restart(
-        |world| {
-            world.emoncms.rows.borrow_mut().retain(|time, _| *time <= T + 1000);
-            world.emoncms.last.set(Some(T + 1000));
-        },
-        |inside| assert_eq!(conflict(inside), Some("server_went_back")),
-    );
-    assert_eq!(has_all(&world, T + 10), 2);
-    assert!(world.said.borrow().iter().any(|line| line.contains("lost rows")));
-}
-
-#[test]
-fn two_plugs_on_one_node_are_found_out() {
-    let world = over_a_restart(
-        |world| {
-            let other = world.emoncms.rows.borrow()[&(T + 500)].clone();
-            world.emoncms.rows.borrow_mut().insert(T + 3000, other);
-            world.emoncms.last.set(Some(T + 3000));
-        },
-        |inside| {
-            assert_eq!(conflict(inside), Some("other_value_on_server"));
-            assert_eq!(inside.stands().0, "up_to_date");
-        },
-    );
-    assert_eq!(world.emoncms.stored.borrow()[&(T + 3010)], 1);
-    let world = over_a_restart(
-        |world| {
-            let other = world.emoncms.rows.borrow()[&(T + 500)].clone();
-            world.emoncms.rows.borrow_mut().insert(T + 9_000_000, other);
-            world.emoncms.last.set(Some(T + 9_000_000));
-        },
-        |inside| {
-            assert_eq!(conflict(inside), Some("newer_on_server"));
-            assert_eq!(inside.stands().0, "up_to_date");
-        },
-    );
-    assert_eq!(world.emoncms.stored.borrow()[&(T + 3010)], 1);
-}
-
-#[test]
-fn a_server_that_knows_nothing_gets_what_comes_after_the_cursor() {
-    let world = over_a_restart(
-        |world| {
-            world.emoncms.rows.borrow_mut().clear();
-            world.emoncms.last.set(None);
-        },
-        |inside| assert_eq!(conflict(inside), None),
-    );
-    assert_eq!(world.emoncms.rows.borrow().keys().next(), Some(&(T + 3010)));
 }
 
 #[test]

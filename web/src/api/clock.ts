@@ -7,11 +7,13 @@ import type { TimeState } from "./types";
 const GOOD_ENOUGH_S = 1.5;
 /** Unless it says something else than this browser. */
 const SAME_S = 5;
-const AGAIN_MS = 3_600_000;
+/** What the plug doubts it wants to hear again, but not within a minute. */
+const AGAIN_MS = 65_000;
 
 /** Whether this page should tell the plug the time, which is `now`. */
-export function wantsTime({ source, from, time, uncertainty_s: uncertainty }: TimeState, now: number): boolean {
+export function wantsTime({ source, from, time, uncertainty_s: uncertainty, doubt }: TimeState, now: number): boolean {
   if (source !== "browser" || from === "platform") return false;
+  if (doubt !== null) return true;
   return time === null || uncertainty === null || uncertainty > GOOD_ENOUGH_S || Math.abs(time - now) > SAME_S;
 }
 

@@ -360,8 +360,8 @@ export interface TimeState {
   uncertainty_s: number | null;
   /** How long ago that was. */
   age_s: number | null;
-  /** Somebody says something quite different, and so many others must agree. */
-  doubt: { by_s: number; answers: number; needed: number } | null;
+  /** Somebody says something quite different, and so many others must agree; `first`: different from the log. */
+  doubt: { by_s: number; answers: number; needed: number; first: boolean } | null;
   /** The last question to a time server. */
   asked: { server: string; ago_s: number; error: { code: string; message: string } | null } | null;
 }

@@ -11,6 +11,12 @@ import { poll } from "./poll";
 
 const EVERY_MS = 5000;
 
+function doubtText({ by_s: by, first }: NonNullable<TimeState["doubt"]>): string {
+  const much = duration(Math.abs(by));
+  if (!first) return `Somebody says that this is wrong by ${much}`;
+  return `Somebody says a time that is ${much} ${by < 0 ? "before" : "after"} the log's newest row`;
+}
+
 /** Some sentences. */
 export function clockText({
   time,
@@ -27,8 +33,7 @@ export function clockText({
       : `The plug's clock says ${moment(time)}.`,
     from && `It has that from ${timeOrigin(from)}${age === null ? "" : `, ${duration(age)} ago`}.`,
     uncertainty !== null && `It is right to within ${moments(uncertainty)}.`,
-    doubt &&
-      `Somebody says that this is wrong by ${duration(Math.abs(doubt.by_s))}: believed when ${doubt.needed} agree, and ${doubt.answers} did.`,
+    doubt && `${doubtText(doubt)}: believed when ${doubt.needed} agree, and ${doubt.answers} did.`,
     asked?.error && `${asked.server} was asked ${duration(asked.ago_s)} ago: ${sentence(asked.error.message)}`,
   ];
   return parts.filter(Boolean).join(" ");

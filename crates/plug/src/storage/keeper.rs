@@ -13,6 +13,7 @@ use metering::front_end::FrontEnd;
 use metering::units::Seconds;
 
 use super::archive::{Archive, CHANGES, Found, Query};
+use super::before::Before;
 use super::journal::{Journal, JournalPolicy};
 use super::layout;
 use super::meter_id::{self, MeterId, MeterKept};
@@ -53,18 +54,6 @@ pub struct Keeper<'a, F: NorFlash> {
     /// Asks for the newest totals to be written now; answered by `flushed`.
     flush: Signal<NoopRawMutex, ()>,
     flushed: Signal<NoopRawMutex, ()>,
-}
-
-/// What was found of the time before the start.
-pub struct Before {
-    /// Of the relay.
-    pub memory: Memory,
-    /// Of the meter.
-    pub energy: Resumed,
-    /// What was imported today; `None` if nobody knows which day it is, or it has not begun.
-    pub used_today_wh: Option<(i64, f64)>,
-    /// Number of the next trip.
-    pub next_trip: u32,
 }
 
 /// The settings' place and the calibration's.
@@ -147,11 +136,12 @@ impl<'a, F: NorFlash> Keeper<'a, F> {
             bad_starts_in_a_row: starts.bad_in_a_row,
         };
         let day = time.map(|time| local_day(time, &state.zone.get()));
+        let newest_day = marks.newest_day();
         // Without the time of day it may still be the day of the newest mark; the budget sees later.
-        let day = day.or_else(|| marks.newest_day());
+        let day = day.or(newest_day);
         let used_today_wh = day.and_then(|day| Some((day, marks.used_today_wh(day, &totals)?)));
         let next_trip = trips.as_ref().map_or(1, |trips| trips.newest_number().saturating_add(1));
-        let before = Before { memory, energy: resumed(&totals), used_today_wh, next_trip };
+        let before = Before { memory, energy: resumed(&totals), used_today_wh, next_trip, newest_day };
         state.meter_id.set(Some(meter));
         let keeper = Self {
             state,

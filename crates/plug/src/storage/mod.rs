@@ -4,6 +4,7 @@
 //! them all and has the tasks that write, [`archive`] is where the web asks for what only the flash knows.
 
 pub mod archive;
+pub mod before;
 pub mod budget;
 pub mod careful;
 pub(crate) mod code;

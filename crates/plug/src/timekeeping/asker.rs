@@ -8,7 +8,8 @@
 //!                             |       no use: a pause that doubles up to an hour, then the next server
 //!                             +----------------------------------------------------------+
 //! ```
-//! Each pause is longer or shorter by a quarter by chance, so that a street of plugs does not ask at once. A server that
+//! Each pause is longer or shorter by a quarter by chance, so that a street of plugs does not ask at once; a minute is
+//! never shorter. A server that
 //! says that it is asked too often is left alone for two hours, then four, up to a day; one that refuses, for good.
 
 use core::time::Duration;
@@ -125,7 +126,10 @@ impl Asker {
             _ => self.failures.saturating_add(1),
         };
         self.next = index + 1;
-        self.due = Some(now.after(with_jitter(pause, chance)));
+        let pause = with_jitter(pause, chance);
+        // Sooner, the keeper would take it for the same answer.
+        let least = if outcome == Outcome::Unsure { limits::TIME_DOUBT } else { Duration::ZERO };
+        self.due = Some(now.after(pause.max(least)));
     }
 }
 
@@ -199,6 +203,9 @@ mod tests {
             run(&mut asker, &mut now, &[Outcome::Unsure, Outcome::Unsure, Outcome::Agrees, Outcome::Agrees]);
         let minute = limits::TIME_DOUBT;
         assert_eq!(asked[1..], [(0, minute), (0, minute), (0, HOUR)]);
+        // The keeper takes what is said sooner for the same answer.
+        asker.handle(now, 0, Outcome::Unsure, 0.0);
+        assert_eq!(asker.poll_at(), Some(now.after(minute)));
     }
 
     #[test]

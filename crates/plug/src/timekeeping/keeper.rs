@@ -3,19 +3,22 @@
 //! ```text
 //!              first plausible answer                  within an hour: taken at once
 //!   Unknown ---------------------------> Known <-------------------------------------+
-//!                                         | ^                                        |
-//!                    over an hour off     | |  three that agree: the step is taken   |
-//!                                         v |                                        |
-//!                                       Doubting ------ an answer that confirms -----+
-//!                                                       what is held takes one doubt back
+//!     | ^                                 | ^                                        |
+//!     | |            over an hour off     | |  three that agree: the step is taken   |
+//!     v |                                 v |                                        |
+//!   Doubting: before the flash's        Doubting ------ an answer that confirms -----+
+//!   newest time, or over a year                         what is held takes one doubt back
+//!   after it; three that agree win
 //! ```
-//! Answers of a lesser source are passed over while a better one was heard not long ago.
+//! Answers of a lesser source are passed over while a better one was heard not long ago. Those that agree count only if
+//! they are a minute apart: one wrong clock that is read twice at once is one answer.
 
 use core::time::Duration;
 
 use heapless::Vec;
 
 use super::{Answer, Source};
+use crate::limits;
 use crate::platform::Instant;
 
 /// 2025-01-01, the year of this firmware's release: no answer before it is true.
@@ -30,8 +33,19 @@ const STEP_S: f64 = 3600.0;
 pub(crate) const AGREEING: usize = 3;
 /// How far answers that agree may be apart, besides what each knows of itself: where hours are at stake, a minute.
 const AGREE_S: f64 = 60.0;
-/// A doubt counts no longer than that: a day.
-const DOUBT_LASTS: Duration = Duration::from_secs(86_400);
+/// A doubt counts no longer than that: where it is not renewed, nobody else says so.
+const DOUBT_LASTS: Duration = Duration::from_secs(4 * 3600);
+/// So far before the flash's newest time the first answer may be: the log, too, takes that for two clocks that differ.
+const BEFORE_S: f64 = 60.0;
+/// So far after it: a plug that was put away for longer needs three answers.
+const AFTER_S: f64 = 366.0 * 86_400.0;
+/// A step back by more than this is not small: the log begins a new sector for it.
+const BACK_S: f64 = 60.0;
+/// How long after such a step no other one is taken: a name with two clocks behind it would put the clock back and
+/// forth for ever.
+const STEADY: Duration = Duration::from_secs(600);
+/// Answers in doubt that are kept before the time is known: one server of three may be wrong, and is asked first.
+const DOUBTS: usize = 6;
 /// How fast a plug's crystal may run away, with tolerance, temperature and age: 50 ppm.
 const DRIFT: f64 = 50e-6;
 /// How long a source that was heard keeps lesser ones out: three polls that failed, and the next is due.
@@ -46,13 +60,17 @@ pub enum Verdict {
     Moved(f64),
     /// It says the same as what is held, and knows it less well.
     Confirmed,
-    /// It would move the clock by more than an hour: taken only when others agree.
+    /// It would move the clock by more than an hour, or is the first one and does not go with what the flash knows:
+    /// taken only when others agree.
     Doubted {
-        /// How far it would move it, in seconds.
+        /// How far it would move it, in seconds; the first one: how far the start is from
+        /// the flash's newest time by it.
         by_s: f64,
         /// How many more must agree.
         missing: usize,
     },
+    /// It would put the clock back, which was done only minutes ago.
+    Unsteady,
     /// A better source was heard not long ago.
     Lesser,
     /// No clock says that.
@@ -76,6 +94,7 @@ impl Verdict {
             Self::Moved(_) => "moved",
             Self::Confirmed => "confirmed",
             Self::Doubted { .. } => "doubted",
+            Self::Unsteady => "unsteady",
             Self::Lesser => "lesser",
             Self::Implausible => "implausible",
             Self::Unwanted => "unwanted",
@@ -94,13 +113,16 @@ pub struct Quality {
     pub age_s: f64,
 }
 
-/// A step that is doubted.
+/// A step, or a first answer, that is doubted.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Doubt {
     /// How many answers agree on it.
     pub answers: usize,
-    /// How far it would move the clock, in seconds.
+    /// How far it would move the clock, in seconds; a first answer: how far the start is from the
+    /// flash's newest time by it.
     pub by_s: f64,
+    /// There is no clock yet that it could move.
+    pub first: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -125,8 +147,14 @@ impl Held {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Timekeeper {
     held: Option<Held>,
-    /// Answers that agree with each other and not with what is held, oldest first.
-    doubted: Vec<Answer, AGREEING>,
+    /// Answers that do not go with what is held, oldest first; while something is held they agree with each other.
+    doubted: Vec<Answer, DOUBTS>,
+    /// The newest time that the flash knew at the start, in Unix seconds.
+    floor_s: Option<f64>,
+    /// When the clock was put back last by more than a little.
+    put_back: Option<Instant>,
+    /// The last answer was passed over for that.
+    unsteady: bool,
     of_platform: bool,
 }
 
@@ -134,7 +162,20 @@ impl Timekeeper {
     /// Nobody has said anything.
     #[must_use]
     pub const fn new() -> Self {
-        Self { held: None, doubted: Vec::new(), of_platform: false }
+        Self {
+            held: None,
+            doubted: Vec::new(),
+            floor_s: None,
+            put_back: None,
+            unsteady: false,
+            of_platform: false,
+        }
+    }
+
+    /// What the flash knows at the start to have been, in Unix seconds: a first answer that does not go with it is
+    /// doubted. To be said before anybody answers.
+    pub fn set_floor(&mut self, unix_s: Option<f64>) {
+        self.floor_s = unix_s;
     }
 
     /// Takes an answer.
@@ -145,15 +186,23 @@ impl Timekeeper {
         if !answer.is_plausible() {
             return Verdict::Implausible;
         }
-        let Some(held) = self.held else {
-            self.take(answer);
-            return Verdict::First;
-        };
+        let Some(held) = self.held else { return self.first(answer) };
         if held.keeps_out(&answer) {
             return Verdict::Lesser;
         }
         let by_s = answer.offset_s() - held.answer.offset_s();
         if by_s.abs() > STEP_S { self.doubt(answer, by_s) } else { self.follow(held, answer, by_s) }
+    }
+
+    fn first(&mut self, answer: Answer) -> Verdict {
+        match self.floor_s.map(|floor_s| answer.offset_s() - floor_s) {
+            Some(by_s) if !(-BEFORE_S..=AFTER_S).contains(&by_s) => self.doubt(answer, by_s),
+            _ => {
+                self.doubted.clear();
+                self.take(answer);
+                Verdict::First
+            }
+        }
     }
 
     /// Unix time less the time since the start; `None` before anybody said it.
@@ -173,11 +222,21 @@ impl Timekeeper {
         })
     }
 
-    /// A step that some answers want, if there are any.
+    /// What the newest answers want, if nobody believes them yet.
     #[must_use]
-    pub fn doubt_now(&self) -> Option<Doubt> {
-        let by_s = self.doubted.last()?.offset_s() - self.offset_s()?;
-        Some(Doubt { answers: self.doubted.len(), by_s })
+    pub fn doubt_now(&self, now: Instant) -> Option<Doubt> {
+        let last = self.doubted.last().filter(|last| now.since(last.at) < DOUBT_LASTS)?;
+        let by_s = match self.offset_s() {
+            Some(offset_s) => last.offset_s() - offset_s,
+            None => last.offset_s() - self.floor_s?,
+        };
+        Some(Doubt { answers: self.agreeing(last), by_s, first: self.held.is_none() })
+    }
+
+    /// The last answer was passed over, since it would have put the clock back again and again.
+    #[must_use]
+    pub const fn is_unsteady(&self) -> bool {
+        self.unsteady
     }
 
     /// The settings name another source: what the one before said holds until the new one, whichever that is, says more.
@@ -202,16 +261,32 @@ impl Timekeeper {
         self.held = Some(Held { answer, heard: Some(answer.at) });
     }
 
+    /// How many of the doubted answers agree with this one.
+    fn agreeing(&self, answer: &Answer) -> usize {
+        self.doubted.iter().filter(|other| answer.agrees(other)).count()
+    }
+
     /// Keeps an answer that nobody believes yet, or believes it.
     fn doubt(&mut self, answer: Answer, by_s: f64) -> Verdict {
-        self.doubted.retain(|other| answer.at.since(other.at) < DOUBT_LASTS && answer.agrees(other));
-        // There is room for the last one: then they are all taken out.
-        let _ = self.doubted.push(answer);
-        match AGREEING.saturating_sub(self.doubted.len()) {
+        self.unsteady = false;
+        // What disagrees with the newest one is worth something only where nothing is held that could be confirmed.
+        let first = self.held.is_none();
+        self.doubted
+            .retain(|other| answer.at.since(other.at) < DOUBT_LASTS && (first || answer.agrees(other)));
+        let just_said =
+            |other: &Answer| answer.agrees(other) && answer.at.since(other.at) < limits::TIME_DOUBT;
+        if !self.doubted.iter().any(just_said) {
+            if self.doubted.is_full() {
+                self.doubted.remove(0);
+            }
+            // There is room by now.
+            let _ = self.doubted.push(answer);
+        }
+        match AGREEING.saturating_sub(self.agreeing(&answer)) {
             0 => {
                 self.doubted.clear();
                 self.take(answer);
-                Verdict::Moved(by_s)
+                if first { Verdict::First } else { Verdict::Moved(by_s) }
             }
             missing => Verdict::Doubted { by_s, missing },
         }
@@ -222,6 +297,7 @@ impl Timekeeper {
         if !self.doubted.is_empty() {
             self.doubted.remove(0);
         }
+        self.unsteady = false;
         let held_uncertainty_s = held.uncertainty_s(answer.at);
         let worse = answer.uncertainty_s >= held_uncertainty_s;
         if worse && by_s.abs() <= answer.uncertainty_s + held_uncertainty_s {
@@ -230,6 +306,13 @@ impl Timekeeper {
             }
             self.held = Some(held);
             return Verdict::Confirmed;
+        }
+        if by_s < -BACK_S {
+            if self.put_back.is_some_and(|at| answer.at.since(at) < STEADY) {
+                self.unsteady = true;
+                return Verdict::Unsteady;
+            }
+            self.put_back = Some(answer.at);
         }
         self.take(answer);
         Verdict::Moved(by_s)

@@ -187,14 +187,27 @@ impl Default for Timekeeping {
 
 impl State {
     /// Takes what somebody says the time is. What is believed of it holds for everybody a moment later. `Date` headers
-    /// count only where the settings name them as the source.
+    /// and browsers count only where the settings name them as the source.
     pub fn offer_time(&self, answer: Answer) -> Verdict {
-        if answer.source == Source::Server && self.settings.borrow().time.source != TimeSource::Server {
+        let source = self.settings.borrow().time.source;
+        let wanted = match answer.source {
+            Source::Server => source == TimeSource::Server,
+            Source::Browser => source == TimeSource::Browser,
+            // Whoever asked did so because the settings said so.
+            Source::Dhcp | Source::Ntp => true,
+        };
+        if !wanted {
             return Verdict::Unwanted;
         }
         let verdict = self.timekeeping.keeper.borrow_mut().handle(answer);
         self.timekeeping.changed.signal(());
         verdict
+    }
+
+    /// Whether somebody says that the time is quite different, and nobody knows yet who is right.
+    #[must_use]
+    pub fn time_is_doubted(&self, now: Instant) -> bool {
+        self.timekeeping.keeper.borrow().doubt_now(now).is_some()
     }
 
     /// The time server that the joined network named (DHCP option 42).

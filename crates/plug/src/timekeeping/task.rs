@@ -10,7 +10,7 @@ use super::asker::{Asker, Outcome};
 use super::chance::{Chance, SEED};
 use super::ntp::{self, NtpError};
 use super::servers::{Server, servers};
-use super::{AskError, Asked, Offset, Quality, Source, Verdict};
+use super::{AskError, Asked, Doubt, Offset, Quality, Source, Verdict};
 use crate::apart::apart;
 use crate::ledger::{Outside, Purpose};
 use crate::limits;
@@ -31,26 +31,27 @@ pub async fn publish<C: Clock, M: RawMutex>(clock: &C, state: &State, offset: &O
     if clock.time_of_day().is_some() {
         keeper.borrow_mut().platform_knows();
     }
-    let mut doubted = false;
+    let (mut doubted, mut unsteady) = (false, false);
     loop {
         state.timekeeping.changed.wait().await;
-        let (believed, quality, doubt) = {
-            let keeper = keeper.borrow();
-            (keeper.offset_s(), keeper.quality(clock.now()), keeper.doubt_now())
+        let (believed, quality, doubt, was_unsteady) = {
+            let (keeper, now) = (keeper.borrow(), clock.now());
+            let unsteady = core::mem::replace(&mut unsteady, keeper.is_unsteady());
+            (keeper.offset_s(), keeper.quality(now), keeper.doubt_now(now), unsteady)
         };
         let before = offset.get();
         offset.set(believed);
         if let (Some(after), Some(quality)) = (believed, quality) {
             tell_of_change(clock, state, before, after, &quality);
         }
-        if let Some(doubt) = doubt
-            && !doubted
-        {
-            let by_s = Places(doubt.by_s, 0);
+        if let Some(doubt) = doubt.filter(|_| !doubted) {
+            tell_of_doubt(clock, state, &doubt);
+        }
+        if unsteady && !was_unsteady {
             log(
                 clock,
                 state,
-                format_args!("somebody says that the clock is {by_s} s off: two more have to agree"),
+                format_args!("the clock is not put back twice in ten minutes: two clocks differ"),
             );
         }
         doubted = doubt.is_some();
@@ -70,6 +71,12 @@ fn tell_of_change<C: Clock>(clock: &C, state: &State, before: Option<f64>, after
         let (way, by_s) = (if by_s > 0.0 { "forward" } else { "back" }, Places(by_s.abs(), 0));
         log(clock, state, format_args!("the clock was set {way} by {by_s} s, as {source} says"));
     }
+}
+
+fn tell_of_doubt<C: Clock>(clock: &C, state: &State, doubt: &Doubt) {
+    let by_s = Places(doubt.by_s, 0);
+    let what = if doubt.first { "the time is so far from the log's" } else { "the clock is off by so much" };
+    log(clock, state, format_args!("somebody says that {what}: {by_s} s; two more have to agree"));
 }
 
 fn log<C: Clock>(clock: &C, state: &State, arguments: fmt::Arguments<'_>) {
@@ -148,7 +155,7 @@ pub async fn ask<N: Outbound, C: Clock, T: Clock>(
             Some((index, server)) => {
                 let cookie = chance.number();
                 let result = apart(|| question(outside, clock, state, &plan, server, cookie)).await;
-                let doubted = state.timekeeping.keeper.borrow().doubt_now().is_some();
+                let doubted = state.time_is_doubted(clock.now());
                 asker.handle(clock.now(), index, outcome(result, doubted), chance.part());
                 tell(clock, state, server, result);
             }

@@ -18,6 +18,7 @@ use super::http::Reader;
 use super::machine::Sent;
 use super::resume::{self, Node, Standing};
 use super::status::{Received, TestReport};
+use super::task::trusted;
 use super::text::{reference, value};
 use crate::history::Rows;
 use crate::ledger::{Connection, Outcome, Outside, Purpose};
@@ -27,6 +28,8 @@ use crate::settings::emoncms::{EmoncmsSettings, Server, Transport};
 use crate::state::State;
 use crate::timekeeping;
 
+/// Bytes of text that are encoded at once.
+const PART: usize = 64;
 /// Rows between which others get their turn.
 const TURN: u32 = 16;
 
@@ -238,9 +241,10 @@ impl<'w, 'a, N: Outbound, C: Clock, T: Clock, R: Rows> Client<'w, 'a, N, C, T, R
         while text.next(self.rows, form, &mut piece).await? {
             hash.update(piece.as_bytes());
             connection.body(piece.as_bytes());
-            for part in piece.as_bytes().chunks(limits::UPLINK_OUTPUT / 4) {
+            for part in piece.as_bytes().chunks(PART) {
                 coding.value(part, &mut out);
-                if out.len() >= limits::UPLINK_OUTPUT / 4 {
+                // The next part may become three times as long.
+                if out.len() + 3 * PART > limits::UPLINK_OUTPUT {
                     flush(connection, &mut out, &mut report).await?;
                 }
             }
@@ -317,7 +321,7 @@ impl<'w, 'a, N: Outbound, C: Clock, T: Clock, R: Rows> Client<'w, 'a, N, C, T, R
         for _ in 0..TURN {
             // Whoever keeps the time makes it everybody's.
             yield_now().await;
-            if self.clock.time_of_day().is_some() {
+            if trusted(self.clock, self.state).is_some() {
                 return Ok(true);
             }
         }

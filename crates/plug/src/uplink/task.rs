@@ -12,7 +12,7 @@ use super::answer::Answer;
 use super::batch::{Batch, Form};
 use super::client::{Client, Posted};
 use super::cursor::{CursorStore, fingerprint};
-use super::machine::{Action, Job, Machine, Sent, Sight};
+use super::machine::{Action, Job, Machine, Sent, Sight, no_later};
 use super::resume::Standing;
 use super::status::{NoTest, State as Uplinked, TestReport, Tested, Trouble};
 use super::text::reference;
@@ -192,7 +192,7 @@ where
         let online = state.wifi.borrow().as_ref().is_none_or(|wifi| wifi.link == LinkState::Joined);
         // A log that does not answer has nothing to send; whoever reads it next says so.
         let newest = if self.now.emoncms.enabled { rows.newest().await.ok().flatten() } else { None };
-        Sight { unix: clock.time_of_day(), newest, online }
+        Sight { unix: trusted(*clock, state), newest, online }
     }
 
     async fn act(&mut self, action: Action) {
@@ -348,16 +348,14 @@ where
         if state.wifi.borrow().as_ref().is_some_and(|wifi| wifi.link != LinkState::Joined) {
             return Err(NoTest::NoNetwork);
         }
-        if clock.time_of_day().is_none() && self.now.server_time {
+        if trusted(*clock, state).is_none() && self.now.server_time {
             // What it says shows in the answer to the test.
             let _ = self.client.ask_time(self.now.form()).await;
         }
-        if clock.time_of_day().is_none() {
-            return Err(NoTest::NoClock);
-        }
+        let unix = trusted(*clock, state).ok_or(NoTest::NoClock)?;
         let newest = rows.newest().await.ok().flatten().ok_or(NoTest::NoRow)?;
         let interval = u32::from(self.now.emoncms.interval_s.max(1));
-        let until = newest / interval * interval;
+        let until = no_later(newest, unix, interval) / interval * interval;
         let batch = Batch { after: until.saturating_sub(interval), until, most: 1 };
         let mut report: Box<TestReport> = Box::default();
         let start = self.machine.start_value();
@@ -371,6 +369,11 @@ where
         }
         Ok(report)
     }
+}
+
+/// The time of day, unless two clocks differ: what was sent with a wrong time cannot be taken back.
+pub(super) fn trusted<C: Clock>(clock: &C, state: &State) -> Option<f64> {
+    clock.time_of_day().filter(|_| !state.time_is_doubted(clock.now()))
 }
 
 /// Waits for `work`; `None` if it was broken off, since there is something that cannot wait.

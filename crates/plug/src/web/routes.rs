@@ -163,7 +163,7 @@ const READ_ADMIN: &[(Method, Who)] = &[(Method::Get, Who::Admin)];
 const POST_CONTROL: &[(Method, Who)] = &[(Method::Post, Who::Control)];
 const POST_ADMIN: &[(Method, Who)] = &[(Method::Post, Who::Admin)];
 const RELAY: &[(Method, Who)] = &[(Method::Get, Who::Open), (Method::Put, Who::Control)];
-const TIME: &[(Method, Who)] = &[(Method::Get, Who::Read), (Method::Post, Who::Control)];
+const TIME: &[(Method, Who)] = &[(Method::Get, Who::Read), (Method::Post, Who::Admin)];
 const SETTINGS: &[(Method, Who)] = &[(Method::Get, Who::Read), (Method::Patch, Who::Admin)];
 
 const SESSION: &[(Method, Who)] =

@@ -40,12 +40,13 @@ struct Page<'a> {
     verdict: Option<&'static str>,
 }
 
-/// A step that is not believed yet.
+/// A step, or a first answer, that is not believed yet.
 #[derive(Serialize)]
 struct DoubtPage {
     by_s: f64,
     answers: usize,
     needed: usize,
+    first: bool,
 }
 
 /// The last question to a time server.
@@ -82,10 +83,11 @@ pub(super) fn show<'a, C: Clock, N: Clock, M: RawMutex>(
         from,
         uncertainty_s: quality.map(|quality| quality.uncertainty_s),
         age_s: quality.map(|quality| quality.age_s),
-        doubt: keeper.doubt_now().map(|doubt| DoubtPage {
+        doubt: keeper.doubt_now(now).map(|doubt| DoubtPage {
             by_s: doubt.by_s,
             answers: doubt.answers,
             needed: AGREEING,
+            first: doubt.first,
         }),
         network_server: state.time_server(),
         asked: asked.as_ref().map(|asked| AskedPage {

@@ -28,7 +28,7 @@ fn known() -> Timekeeper {
 #[test]
 fn the_first_answer_is_taken_at_once() {
     let mut keeper = Timekeeper::new();
-    assert_eq!((keeper.offset_s(), keeper.quality(at(5.0)), keeper.doubt_now()), (None, None, None));
+    assert_eq!((keeper.offset_s(), keeper.quality(at(5.0)), keeper.doubt_now(at(5.0))), (None, None, None));
     assert_eq!(keeper.handle(says(Source::Browser, 10.0, 3.0, 1.0)), Verdict::First);
     assert_eq!(keeper.offset_s(), Some(NOW_S + 3.0));
     let quality = keeper.quality(at(10.0)).unwrap();
@@ -93,14 +93,14 @@ fn a_step_of_over_an_hour_needs_three_answers_that_agree() {
     for off_s in [3640.0, -3640.0, 1e8] {
         let mut keeper = known();
         assert_eq!(keeper.handle(ntp(20.0, off_s)), Verdict::Doubted { by_s: off_s, missing: 2 });
-        assert_eq!(keeper.doubt_now(), Some(Doubt { answers: 1, by_s: off_s }));
+        assert_eq!(keeper.doubt_now(at(20.0)), Some(Doubt { answers: 1, by_s: off_s, first: false }));
         assert_eq!(
             keeper.handle(ntp(84.0, off_s + 30.0)),
             Verdict::Doubted { by_s: off_s + 30.0, missing: 1 }
         );
         assert_eq!(keeper.offset_s(), Some(NOW_S));
         assert_eq!(keeper.handle(ntp(148.0, off_s - 10.0)), Verdict::Moved(off_s - 10.0));
-        assert_eq!((keeper.offset_s(), keeper.doubt_now()), (Some(NOW_S + off_s - 10.0), None));
+        assert_eq!((keeper.offset_s(), keeper.doubt_now(at(148.0))), (Some(NOW_S + off_s - 10.0), None));
     }
 }
 
@@ -140,11 +140,111 @@ fn two_right_servers_win_against_a_wrong_first_one() {
 }
 
 #[test]
-fn doubts_do_not_outlast_a_day() {
+fn doubts_do_not_outlast_four_hours() {
     let mut keeper = known();
     assert!(matches!(keeper.handle(ntp(20.0, 7200.0)), Verdict::Doubted { missing: 2, .. }));
-    assert!(matches!(keeper.handle(ntp(30.0, 7200.0)), Verdict::Doubted { missing: 1, .. }));
-    assert!(matches!(keeper.handle(ntp(90_000.0, 7200.0)), Verdict::Doubted { missing: 2, .. }));
+    assert!(matches!(keeper.handle(ntp(84.0, 7200.0)), Verdict::Doubted { missing: 1, .. }));
+    let last_s = DOUBT_LASTS.as_secs_f64();
+    assert!(keeper.doubt_now(at(83.0 + last_s)).is_some());
+    assert_eq!(keeper.doubt_now(at(84.0 + last_s)), None);
+    assert!(matches!(keeper.handle(ntp(84.0 + last_s, 7200.0)), Verdict::Doubted { missing: 2, .. }));
+}
+
+/// Whoever reads the same clock again at once says nothing new.
+#[test]
+fn answers_within_a_minute_are_one() {
+    let mut keeper = known();
+    for uptime_s in [20.0, 20.3, 21.0, 50.0, 83.9] {
+        let verdict = keeper.handle(ntp(uptime_s, 7200.0));
+        assert!(matches!(verdict, Verdict::Doubted { missing: 2, .. }), "{uptime_s}: {verdict:?}");
+    }
+    // However often it is said, each minute counts.
+    let turns = (0..100).map(|turn| 84.0 + f64::from(turn));
+    let taken = turns.into_iter().find(|uptime_s| keeper.handle(ntp(*uptime_s, 7200.0)).agrees());
+    assert_eq!(taken, Some(148.0));
+}
+
+/// The log's newest row is of that time.
+fn with_floor(before_s: f64) -> Timekeeper {
+    let mut keeper = Timekeeper::new();
+    keeper.set_floor(Some(NOW_S - before_s));
+    keeper
+}
+
+#[test]
+fn a_first_answer_that_goes_with_the_log_is_taken_at_once() {
+    for before_s in [-60.0, 0.0, 10.0, 86_400.0, 300.0 * 86_400.0] {
+        let mut keeper = with_floor(before_s);
+        assert_eq!(keeper.handle(ntp(5.0, 0.0)), Verdict::First, "{before_s}");
+        assert_eq!(keeper.doubt_now(at(5.0)), None);
+    }
+}
+
+#[test]
+fn a_first_answer_before_the_log_or_long_after_it_needs_two_more() {
+    for (before_s, by_s) in [(-61.0, -61.0), (-1e7, -1e7), (4e7, 4e7)] {
+        let mut keeper = with_floor(before_s);
+        assert_eq!(keeper.handle(ntp(5.0, 0.0)), Verdict::Doubted { by_s, missing: 2 });
+        assert_eq!((keeper.offset_s(), keeper.quality(at(5.0))), (None, None));
+        assert_eq!(keeper.doubt_now(at(5.0)), Some(Doubt { answers: 1, by_s, first: true }));
+        assert!(matches!(keeper.handle(ntp(69.0, 0.0)), Verdict::Doubted { missing: 1, .. }));
+        assert_eq!(keeper.handle(ntp(133.0, 0.0)), Verdict::First);
+        assert_eq!((keeper.offset_s(), keeper.doubt_now(at(133.0))), (Some(NOW_S), None));
+    }
+}
+
+/// The first server to be asked lies, however often it may try: one that is right wins at once.
+#[test]
+fn one_wrong_first_answer_does_no_harm() {
+    let mut keeper = with_floor(3600.0);
+    assert!(matches!(keeper.handle(ntp(5.0, -1e7)), Verdict::Doubted { missing: 2, .. }));
+    assert_eq!(keeper.handle(ntp(69.0, 0.0)), Verdict::First);
+    assert_eq!((keeper.offset_s(), keeper.doubt_now(at(69.0))), (Some(NOW_S), None));
+    for turn in 2..300 {
+        let off_s = if turn % 3 == 0 { -1e7 } else { 0.0 };
+        keeper.handle(ntp(f64::from(turn) * 64.0, off_s));
+        assert_eq!(keeper.offset_s(), Some(NOW_S), "{turn}");
+    }
+}
+
+/// The log itself is wrong, as after a first start with a wrong server: of three servers the two that agree win.
+#[test]
+fn two_right_servers_win_against_a_wrong_log() {
+    for wrong in 0..3 {
+        let mut keeper = with_floor(-1e8);
+        let mut turns = 0;
+        while keeper.offset_s().is_none() {
+            let off_s = if turns % 3 == wrong { 5e7 } else { 0.0 };
+            keeper.handle(ntp(f64::from(turns) * 64.0, off_s));
+            turns += 1;
+            assert!(turns <= 5, "not yet after {turns}");
+        }
+        assert_eq!(keeper.offset_s(), Some(NOW_S), "{wrong}");
+    }
+}
+
+/// Two clocks behind one name, ten minutes apart: each put-back costs the log a sector.
+#[test]
+fn the_clock_is_put_back_once_in_ten_minutes() {
+    let mut keeper = known();
+    assert_eq!(keeper.handle(ntp(100.0, -600.0)), Verdict::Moved(-600.0));
+    let mut put_back = 0;
+    for turn in 1..=100 {
+        let uptime_s = 100.0 + 30.0 * f64::from(turn);
+        let off_s = if turn % 2 == 0 { -600.0 } else { 0.0 };
+        match keeper.handle(ntp(uptime_s, off_s)) {
+            Verdict::Moved(by_s) if by_s < 0.0 => put_back += 1,
+            Verdict::Unsteady => assert!(keeper.is_unsteady()),
+            verdict => assert!(verdict.agrees() && !keeper.is_unsteady(), "{turn}: {verdict:?}"),
+        }
+    }
+    assert_eq!(put_back, 5, "in 50 minutes");
+    // A little is always taken.
+    let mut keeper = known();
+    for turn in 1..10 {
+        let off_s = -59.0 * f64::from(turn);
+        assert_eq!(keeper.handle(ntp(10.0 + f64::from(turn), off_s)), Verdict::Moved(-59.0));
+    }
 }
 
 #[test]
@@ -160,7 +260,7 @@ fn a_lesser_source_is_passed_over_while_a_better_one_is_fresh() {
         let fresh_s = FRESH.as_secs_f64();
         assert_eq!(keeper.handle(says(lesser, 9.0 + fresh_s, 100.0, 0.0)), Verdict::Lesser);
         assert_eq!(keeper.handle(says(lesser, 9.0 + fresh_s, 1e6, 0.0)), Verdict::Lesser);
-        assert_eq!(keeper.doubt_now(), None);
+        assert_eq!(keeper.doubt_now(at(9.0 + fresh_s)), None);
         // Old, it keeps nobody out.
         assert_eq!(keeper.handle(says(lesser, 10.0 + fresh_s, 100.0, 0.0)), Verdict::Moved(100.0));
         // The better one is back and is believed at once.
@@ -253,7 +353,7 @@ proptest! {
                     prop_assert!(quality.uncertainty_s <= uncertainty_s + 1e-9);
                 }
             }
-            doubts = keeper.doubt_now().map_or(0, |doubt| doubt.answers);
+            doubts = keeper.doubt_now(at(uptime_s)).map_or(0, |doubt| doubt.answers);
             prop_assert!(doubts < AGREEING);
         }
     }

@@ -4,6 +4,9 @@ use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
 use super::*;
+use crate::uplink::resume::Standing;
+
+mod refusals;
 
 const T: u32 = 1_795_000_000;
 /// Where the log begins.
@@ -199,61 +202,6 @@ fn the_oldest_can_be_wanted_too_and_what_the_server_has_is_not_sent_again() {
 }
 
 #[test]
-fn one_bad_row_is_found_set_aside_and_does_not_block_the_rest() {
-    for asks in [true, false] {
-        let kept = Kept { fingerprint: JOB.fingerprint, cursor: T, out_of_turn: None };
-        let mut world = World::new(Some(kept), Job { asks, ..JOB });
-        world.has.insert(T);
-        world.newest = T + 10_000;
-        let bad = [T + 3330, T + 7770, T + 7780];
-        world.bad.extend(bad);
-        world.settle();
-        world.has_all_but(T, &bad);
-        assert_eq!(world.machine.set_aside(), (3, Some(T + 7780)));
-        assert!(world.posts.len() < 150, "{} posts", world.posts.len());
-    }
-}
-
-#[test]
-fn a_bad_newest_row_waits_for_a_proof() {
-    let mut world = World::new(None, JOB);
-    world.live(3);
-    world.bad.insert(T + 40);
-    world.live(1);
-    assert_eq!((world.machine.cursor(), world.machine.set_aside().0), (T + 30, 0));
-    world.live(1);
-    world.has_all_but(T + 10, &[T + 40]);
-    assert_eq!(world.machine.set_aside(), (1, Some(T + 40)));
-}
-
-#[test]
-fn a_server_that_refuses_every_row_sets_nothing_aside() {
-    let mut world = World::new(None, JOB);
-    world.live(3);
-    world.says = Some(Answer::Refused);
-    world.live(400);
-    assert_eq!(world.machine.state(), State::Stopped);
-    assert_eq!((world.machine.cursor(), world.machine.set_aside().0), (T + 30, 0));
-    world.says = None;
-    // It goes on when its time has come.
-    world.live(61);
-    world.has_all_but(T + 10, &[]);
-    assert_eq!(world.machine.set_aside().0, 0);
-}
-
-#[test]
-fn a_fault_that_is_mended_in_the_middle_of_a_doubt_loses_nothing() {
-    let mut world = World::new(None, JOB);
-    world.live(3);
-    world.says = Some(Answer::Refused);
-    world.live(2);
-    world.says = None;
-    world.live(1);
-    world.has_all_but(T + 10, &[]);
-    assert_eq!(world.machine.set_aside().0, 0);
-}
-
-#[test]
 fn a_body_that_is_too_large_is_made_smaller_and_a_read_key_is_told() {
     let kept = Kept { fingerprint: JOB.fingerprint, cursor: T, out_of_turn: None };
     let mut world = World::new(Some(kept), JOB);
@@ -344,92 +292,6 @@ fn a_network_that_comes_back_ends_a_pause() {
 }
 
 #[test]
-fn an_unanswered_post_is_followed_by_a_question() {
-    for (asks, answer) in [(true, Answer::NoAnswer), (true, Answer::Broken), (false, Answer::NoAnswer)] {
-        let mut world = World::new(None, Job { asks, ..JOB });
-        world.live(1);
-        world.newest += 30;
-        let Action::Send(batch) = world.machine.act(world.now, &world.sight()) else { panic!() };
-        // It stored two of three, and nothing came back.
-        world.has.extend([T + 20, T + 30]);
-        let sent = Sent { batch, answer, whole: true, rows: 3, end: batch.until, took: Duration::ZERO };
-        world.machine.sent(world.now, &sent);
-        world.now = world.machine.next_attempt().unwrap();
-        if asks {
-            let action = world.machine.act(world.now, &world.sight());
-            assert_eq!(action, Action::Ask { limit: Some(T + 40) });
-        }
-        let before = world.posts.len();
-        world.settle();
-        let (first, _) = world.posts[before];
-        assert_eq!(first, if asks { T + 40 } else { T + 20 });
-        world.has_all_but(T + 10, &[]);
-    }
-}
-
-#[test]
-fn what_never_left_whole_is_not_asked_about() {
-    let mut world = World::new(None, JOB);
-    world.live(1);
-    world.newest += 10;
-    let Action::Send(batch) = world.machine.act(world.now, &world.sight()) else { panic!() };
-    let sent =
-        Sent { batch, answer: Answer::Broken, whole: false, rows: 1, end: batch.until, took: Duration::ZERO };
-    world.machine.sent(world.now, &sent);
-    world.now = world.machine.next_attempt().unwrap();
-    world.settle();
-    assert_eq!(world.asked, 0);
-    world.has_all_but(T + 10, &[]);
-}
-
-#[test]
-fn a_server_that_cannot_be_asked_is_not_asked_for_ever() {
-    let kept = Kept { fingerprint: JOB.fingerprint, cursor: T - 100, out_of_turn: None };
-    for (answer, tries) in
-        [(Answer::WrongPath, 1), (Answer::BadKey, 1), (Answer::Empty, 1), (Answer::Unexpected, 3)]
-    {
-        let mut world = World::new(Some(kept), JOB);
-        for _ in 0..tries {
-            assert_eq!(
-                world.machine.act(world.now, &world.sight()),
-                Action::Ask { limit: None },
-                "{answer:?}"
-            );
-            world.machine.asked(world.now, Err(answer));
-            world.now = world.machine.next_attempt().unwrap_or(world.now);
-        }
-        let Action::Send(batch) = world.machine.act(world.now, &world.sight()) else { panic!("{answer:?}") };
-        assert_eq!(batch.after, T - 100);
-    }
-    // Nobody there: there is nothing to be gained by a post either.
-    let mut world = World::new(Some(kept), JOB);
-    for _ in 0..10 {
-        assert_eq!(world.machine.act(world.now, &world.sight()), Action::Ask { limit: None });
-        world.machine.asked(world.now, Err(Answer::Unreachable));
-        world.now = world.machine.next_attempt().unwrap();
-    }
-}
-
-#[test]
-fn where_the_server_stands_moves_the_cursor_or_is_named() {
-    let kept = Kept { fingerprint: JOB.fingerprint, cursor: T - 100, out_of_turn: None };
-    let newer = Conflict::Newer { server: T + 5 };
-    for (standing, cursor, conflict) in [
-        (Standing::From(T - 50), T - 50, None),
-        (Standing::Back(T - 500), T - 500, Some(Conflict::WentBack { server: T - 500 })),
-        (Standing::Unknown, T - 100, None),
-        (Standing::Conflict(newer), T - 100, Some(newer)),
-    ] {
-        let mut world = World::new(Some(kept), JOB);
-        assert_eq!(world.machine.act(world.now, &world.sight()), Action::Ask { limit: None });
-        world.machine.asked(world.now, Ok(standing));
-        assert_eq!((world.machine.cursor(), world.machine.conflict()), (cursor, conflict));
-        let Action::Send(batch) = world.machine.act(world.now, &world.sight()) else { panic!() };
-        assert_eq!(batch.after, cursor);
-    }
-}
-
-#[test]
 fn another_server_is_another_beginning() {
     let mut world = World::new(None, JOB);
     world.live(3);
@@ -482,6 +344,26 @@ fn a_clock_that_was_put_back_does_not_silence_the_plug() {
     world.live(2);
     let sent: Vec<u32> = world.posts[3..].iter().map(|(first, _)| *first).collect();
     assert_eq!(sent, [0, 10, 20].map(|after| T - 1000 + after));
+}
+
+/// Three answers put the clock right after it was hours ahead: what was written meanwhile is not the newest.
+#[test]
+fn rows_from_the_future_stay_here() {
+    let kept = Kept { fingerprint: JOB.fingerprint, cursor: T, out_of_turn: None };
+    let mut machine = Machine::new(Some(kept), [3; SEED]);
+    machine.set_job(Some(Job { asks: false, ..JOB }));
+    let now = Instant::from_start(Duration::from_secs(100));
+    let sight = |unix: u32| Sight { unix: Some(f64::from(unix) + 1.5), newest: Some(T + 7200), online: true };
+    let untils: Vec<Option<u32>> = [T - 100, T - 10, T + 30, T + 7190, T + 9000]
+        .into_iter()
+        .map(|unix| match machine.act(now, &sight(unix)) {
+            Action::Send(batch) => Some(batch.until),
+            Action::Wait(_) => None,
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(untils, [None, None, Some(T + 40), Some(T + 7200), Some(T + 7200)]);
+    assert_eq!(machine.cursor(), T);
 }
 
 #[test]
