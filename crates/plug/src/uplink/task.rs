@@ -281,11 +281,9 @@ where
             let mut status = state.uplink.status.borrow_mut();
             let now = self.client.clock.time_of_day();
             status.last_success = now;
-            if let Some(error) = &mut status.last_error
-                && error.time > now
-            {
-                // The clock was put back since: it was before this all the same.
-                error.time = now;
+            // What has no time, or one that the clock was put back from, could not be told from something that goes on.
+            if status.last_error.as_ref().is_some_and(|error| error.time.is_none() || error.time > now) {
+                status.last_error = None;
             }
             self.failing = false;
         } else if self.machine.set_aside().0 > before {
