@@ -17,7 +17,7 @@ use plug::platform::Clock;
 use plug::timekeeping::{Answer, Source, Verdict};
 use plug::uplink::NoTest;
 use uplink_support::emoncms::{Mood, decrypt};
-use uplink_support::{KEY, T, World, has_all, settings};
+use uplink_support::{Inside, KEY, T, World, has_all, settings};
 
 #[test]
 fn rows_go_out_one_by_one_each_soon_after_its_slot() {
