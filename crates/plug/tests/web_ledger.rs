@@ -41,9 +41,6 @@ fn record(place: &Rc<Place>, seconds: u64, body: Option<&[u8]>) -> Record {
 const HOURS: u64 = 44;
 
 /// As much of everything as there can be, with the longest names.
-/// More than there is room for, of each destination.
-const HOURS: u64 = 64;
-
 fn fill(ledger: &mut Ledger, until_s: u64) {
     let places: Vec<_> = (0..16)
         .map(|number| {
