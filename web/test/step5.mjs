@@ -403,6 +403,11 @@ describe("Emoncms", { skip: SKIP }, () => {
         await picture(page, "report-plain-dark");
         await button(page, "Send one row now").click();
         await page.getByRole("alert").filter({ hasText: "Save first" }).waitFor();
+        // The key that is stored was meant for the encrypted transport.
+        const again = page.getByRole("status").filter({ hasText: "Type the keys again" });
+        assert.equal(await again.isVisible(), true);
+        await field(page, "emoncms.write_key").fill(server.writeKey);
+        await again.waitFor({ state: "hidden" });
         await save(page);
         await saved(page);
         const { emoncms } = await askJson("api/v1/settings");

@@ -72,10 +72,8 @@ pub async fn claim<F: NorFlash>(
 ) -> Result<(), Failure> {
     // What is to be erased would take the owner with it.
     if let Some(flash) = &mut *flash.lock().await {
-        if let Some(log) = &mut *log.lock().await {
-            reset::erase_log_if_begun(flash, log).await.map_err(|_| not_kept())?;
-        }
-        reset::finish_if_begun(flash).await.map_err(|_| not_kept())?;
+        // If the history stays, the start tells it.
+        reset::finish_if_begun(flash, log.lock().await.as_mut()).await.map_err(|_| not_kept())?;
     }
     let mut access = AccessStore::new(Region::new(flash, layout::ACCESS));
     let kept = access.load().await.map_err(|_| wrong(Owner::Unknown.advice()))?;

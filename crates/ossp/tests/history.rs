@@ -417,3 +417,26 @@ fn a_flash_that_breaks_is_an_error_and_an_empty_log_is_none() {
     });
     assert!(matches!(span, Some(Found::HistorySpan(Some((from, to)))) if (from, to) == (NOON, NOON + 60)));
 }
+
+#[test]
+fn whoever_reads_on_is_not_sent_back_by_others_or_by_what_is_written() {
+    let (_, ()) = start(whole_log(), 1, async |history| {
+        append_10s(history, NOON, NOON + DAY).await;
+        let (mut one, mut other) = (NOON, NOON + DAY / 2);
+        let (mut seen, mut rows) = ([Vec::new(), Vec::new()], Chunk::new());
+        for turn in 0..400 {
+            history.read(one, u32::MAX, &mut rows).await.unwrap();
+            seen[0].extend_from_slice(&rows);
+            one = rows.last().map_or(one, |row| row.time.unwrap());
+            history.read(other, u32::MAX, &mut rows).await.unwrap();
+            seen[1].extend_from_slice(&rows);
+            other = rows.last().map_or(other, |row| row.time.unwrap());
+            append_10s(history, NOON + DAY + turn * 10, NOON + DAY + turn * 10 + 10).await;
+        }
+        let expected =
+            |from: u32, count: usize| (1..=count as u32).map(|row| NOON + from + row * 10).collect();
+        let expected: [Vec<u32>; 2] = [expected(0, seen[0].len()), expected(DAY / 2, seen[1].len())];
+        assert_eq!([times(&seen[0]), times(&seen[1])], expected);
+        assert!(seen[0].len() >= 3200 && seen[1].len() >= 3200);
+    });
+}

@@ -8,9 +8,9 @@ use futures_lite::future::block_on;
 use log_samples::{change, head, pairs};
 use metering::front_end::Pair;
 use ossp::sim::flash::{SECTOR, SimFlash};
-use plug::storage::layout::{CALIBRATION, RELAY_LOG, STARTS, TRIPS};
+use plug::storage::layout::{RELAY_LOG, TRIPS};
 use plug::storage::relay_log::{RelayLog, StoredChange};
-use plug::storage::reset::{MARK, begin_reset, finish_if_begun, forget_access};
+use plug::storage::reset::forget_access;
 use plug::storage::trips::{CHUNK, PAIRS, Trip, TripStore, TripTail};
 use plug::storage::{StoreError, layout};
 
@@ -210,25 +210,6 @@ fn a_writer_whose_trip_made_room_hears_it() {
     }
     assert_eq!(block_on(store.write(&mut writer, 0, &pairs(1, 10))), Err(StoreError::Gone));
     assert_eq!(block_on(store.finish(writer, &TripTail::default())), Err(StoreError::Gone));
-}
-
-#[test]
-fn a_reset_leaves_nothing_but_calibration_and_starts() {
-    let mut flash = SimFlash::new(112, 1);
-    flash.bytes().fill(0x5a);
-    let mut untouched = flash.clone();
-    assert_eq!(block_on(finish_if_begun(&mut flash)), Ok(false));
-    untouched.bytes()[MARK.from as usize..].fill(0xff);
-    assert!(flash.bytes() == untouched.bytes(), "nothing was begun");
-    block_on(begin_reset(&mut flash)).unwrap();
-    assert_eq!(block_on(finish_if_begun(&mut flash)), Ok(true));
-    for (at, byte) in flash.bytes().iter().enumerate() {
-        let stays = [STARTS, CALIBRATION]
-            .iter()
-            .any(|place| (place.from..place.from + place.length).contains(&(at as u32)));
-        assert_eq!(*byte, if stays { 0x5a } else { 0xff }, "at {at}");
-    }
-    assert_eq!(block_on(finish_if_begun(&mut flash)), Ok(false));
 }
 
 #[test]

@@ -14,7 +14,7 @@ use ossp::sim::flash::{SECTOR, SimFlash, SimFlashError};
 use plug::storage::StoreError;
 use plug::storage::layout::{CALIBRATION, Place, RELAY_LOG, STARTS, TRIPS};
 use plug::storage::relay_log::{RelayLog, StoredChange};
-use plug::storage::reset::{MARK, begin_reset, finish_if_begun};
+use plug::storage::reset::{MARK, Reset, begin_reset, finish_if_begun};
 use plug::storage::trips::{CHUNK, Trip, TripStore, TripTail};
 
 type Result<T> = std::result::Result<T, StoreError<SimFlashError>>;
@@ -299,10 +299,10 @@ fn a_reset_is_finished_whatever_happens_and_nothing_old_is_left() {
     let reset = |flash: &mut SimFlash| {
         block_on(async {
             begin_reset(flash).await?;
-            finish_if_begun(flash).await
+            finish_if_begun(flash, None).await
         })
     };
-    let (steps, _) = whole(&mut flash, |flash| assert_eq!(reset(flash), Ok(true)));
+    let (steps, _) = whole(&mut flash, |flash| assert_eq!(reset(flash), Ok(Reset::Done)));
     while !cuts.enough() {
         let mut cut = fork(&mut flash, random.next());
         // Each eighth one in the first steps, in which it is decided.
@@ -312,10 +312,10 @@ fn a_reset_is_finished_whatever_happens_and_nothing_old_is_left() {
         while random.below(3) == 0 {
             cut.restore_power();
             cut.cut_power_after(random.below(steps));
-            let _ = block_on(finish_if_begun(&mut cut));
+            let _ = block_on(finish_if_begun(&mut cut, None));
         }
         cut.restore_power();
-        block_on(finish_if_begun(&mut cut)).unwrap();
+        block_on(finish_if_begun(&mut cut, None)).unwrap();
         check_reset(&mut cut, &mut flash, step);
         cuts.one();
     }

@@ -7,12 +7,15 @@ mod stand_in_support;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
+use std::thread;
 use std::time::Duration;
 
 use ossp::stand_in::fault::{Fault, NAMES, Planned};
-use ossp::stand_in::server::{SharedStandIn, serve};
+use ossp::stand_in::server::{self, SharedStandIn, serve};
 use ossp::stand_in::{Manner, StandIn};
-use stand_in_support::{Answer, BEARER, FORM, NOW, ask, bulk, get, newest, post, refusal, request, stand_in};
+use stand_in_support::{
+    Answer, BEARER, FORM, NOW, READ_KEY, WRITE_KEY, ask, bulk, get, newest, post, refusal, request, stand_in,
+};
 
 const ROWS: &str = r#"[[10,"n",1],[20,"n",2],[30,"n",3],[40,"n",4]]"#;
 
@@ -233,6 +236,71 @@ fn faults_are_switched_while_it_runs() {
     assert_eq!(json["inputs"][0]["value"], 1);
     assert!(own("/stand-in/clear", "{}").contains(r#""rows":0"#));
     assert!(own("/stand-in/x", "").starts_with("HTTP/1.1 404"));
+}
+
+#[test]
+fn the_state_has_no_keys() {
+    let state = ask(&mut stand_in(), "GET", "/stand-in/state", &[], "").body;
+    assert!(state.contains("\"user_id\":4"), "{state}");
+    assert!(!state.contains(WRITE_KEY) && !state.contains(READ_KEY) && !state.contains("_key"), "{state}");
+}
+
+/// A page in a browser on this machine must neither read nor change anything.
+#[test]
+fn its_own_pages_are_not_for_other_pages() {
+    let mut emoncms = stand_in();
+    let mut status = |lines: &str| {
+        let request = format!("POST /stand-in/clear HTTP/1.1\r\n{lines}Content-Length: 0\r\n\r\n");
+        Answer::of(&emoncms.handle(request.as_bytes(), NOW).unwrap()).status
+    };
+    for own in [
+        "",
+        "Host: 127.0.0.1:8090\r\n",
+        "Host: 127.0.0.1\r\n",
+        "Host: [::1]:8090\r\n",
+        "Host: [::1]\r\n",
+        "Host: localhost:8090\r\n",
+        "Host: 10.0.0.2:8090\r\nOrigin: http://10.0.0.2:8090\r\n",
+    ] {
+        assert_eq!(status(own), 200, "{own}");
+    }
+    for foreign in [
+        "Host: evil.example.org:8090\r\n",
+        "Host: evil.example.org\r\n",
+        "Host: 127.0.0.1.evil.example.org:8090\r\n",
+        "Host: localhost.evil.example.org\r\n",
+        "Host: \r\n",
+        "Host: 127.0.0.1:8090\r\nOrigin: http://evil.example.org\r\n",
+        "Host: 127.0.0.1:8090\r\nOrigin: http://127.0.0.1:8080\r\n",
+        "Host: 127.0.0.1:8090\r\nOrigin: null\r\n",
+    ] {
+        assert_eq!(status(foreign), 403, "{foreign}");
+    }
+    // A plug may know the server by any name.
+    let plugs = format!("GET /input/list?apikey={WRITE_KEY} HTTP/1.1\r\nHost: emonpi.home\r\n\r\n");
+    assert_eq!(Answer::of(&emoncms.handle(plugs.as_bytes(), NOW).unwrap()).status, 200);
+}
+
+#[test]
+fn more_connections_than_it_has_threads_for_are_closed() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let shared = Arc::new(Mutex::new(stand_in()));
+    thread::spawn(move || server::serve(&listener, &shared, false));
+    let asks = |stream: &mut TcpStream| {
+        let sent = stream.write_all(b"GET /stand-in/state HTTP/1.1\r\n\r\n");
+        let mut start = [0; 9];
+        sent.and_then(|()| stream.read_exact(&mut start)).is_ok() && start == *b"HTTP/1.1 "
+    };
+    let mut streams: Vec<_> =
+        (0..server::CONNECTIONS_MOST).map(|_| TcpStream::connect(address).unwrap()).collect();
+    assert!(streams.iter_mut().all(asks));
+    assert!(!asks(&mut TcpStream::connect(address).unwrap()));
+    streams.pop();
+    // Its thread may need a moment to notice.
+    while !asks(&mut TcpStream::connect(address).unwrap()) {
+        thread::sleep(Duration::from_millis(5));
+    }
 }
 
 #[test]

@@ -159,6 +159,13 @@ pub const HISTORY_QUEUE: usize = 6;
 pub const OUTSIDE_LOOKUP: Duration = Duration::from_secs(10);
 /// How long an address that was looked up holds: most posts come every 10 s, and a name server need not hear of each.
 pub const OUTSIDE_ADDRESS_KEPT: Duration = Duration::from_secs(600);
+/// How long it holds that a name has no address, and how often at the most the name server is asked for an address at which
+/// nobody answers.
+pub const OUTSIDE_LOOKUP_PAUSE: Duration = Duration::from_secs(60);
+/// Names whose addresses are kept: Emoncms' and those of three time servers.
+pub const OUTSIDE_NAMES: usize = 4;
+/// How many datagrams that are no answer are passed over while one is waited for.
+pub const OUTSIDE_STRANGERS: usize = 32;
 /// How long connecting may take: the first packet again after 1, 2 and 4 s (RFC 6298).
 pub const OUTSIDE_CONNECT: Duration = Duration::from_secs(10);
 /// How long an outbound connection may stand still: Emoncms takes 2 s for a large post, on a slow machine some times that.
@@ -173,6 +180,11 @@ pub const OUTSIDE_DATAGRAM: Duration = Duration::from_secs(3);
 pub const OUTSIDE_HOST: usize = 253;
 /// How long an answer may take that comes in pieces: all rows of the history are 3 MB, on a bad Wi-Fi at 5 KB a second.
 pub const DOWNLOAD_TIMEOUT: Duration = Duration::from_secs(600);
+/// How many such answers there are at once; those with fewer rows than [`DOWNLOAD_ROWS`] have [`ANSWER_TIMEOUT`] as any other
+/// and do not count. With all live streams open two workers are left for the rest.
+pub const DOWNLOADS: usize = 2;
+/// From so many rows on an answer is a download: a picture of the history has fewer.
+pub const DOWNLOAD_ROWS: u32 = 512;
 /// What of such an answer is made at once: most of a packet.
 pub const DOWNLOAD_PIECE: usize = 1280;
 /// Steps in one answer of the history, empty ones too: more than three weeks at 10 s.
@@ -182,8 +194,9 @@ pub const HISTORY_STEPS: u32 = 300_000;
 pub const LEDGER_DESTINATIONS: usize = 16;
 /// Hours of each of them: a week.
 pub const LEDGER_HOURS: u16 = 7 * 24;
-/// Hours of all of them together, 14 bytes each (7 KB): three destinations that are contacted in every hour of a week.
-pub const LEDGER_ALL_HOURS: usize = 3 * LEDGER_HOURS as usize;
+/// Hours of all of them together, 14 bytes each (9.4 KB): Emoncms and a time server, each with its name's lookup, in every hour
+/// of a week.
+pub const LEDGER_ALL_HOURS: usize = 4 * LEDGER_HOURS as usize;
 /// Connections in the ledger: 17 minutes of posts every 10 s; 28 bytes each on the chip (2.8 KB).
 pub const LEDGER_CONNECTIONS: usize = 100;
 /// Bodies in the ledger: enough to see that they are all of a kind.
@@ -215,6 +228,9 @@ pub const UPLINK_STOPPED_RETRY: Duration = Duration::from_secs(600);
 /// How often the cursor is stored at most while rows come one by one: some 80 bytes each time, 28 erases a day over eight
 /// sectors.
 pub const UPLINK_CURSOR: Duration = Duration::from_secs(60);
+/// And where it moved by a large post or was put elsewhere: a server that takes a row at a time, or says something else at
+/// each question, wears the flash no faster.
+pub const UPLINK_CURSOR_HURRY: Duration = Duration::from_secs(10);
 /// How long after a slot's end its row is looked for: a window of 0.25 s ends in the next slot, and the log takes it.
 pub const UPLINK_SLOT_LAG: Duration = Duration::from_millis(400);
 /// By up to so much more, by chance: a street of plugs does not post in the same instant.
@@ -225,8 +241,12 @@ pub const UPLINK_LOOK: Duration = Duration::from_millis(500);
 pub const UPLINK_LOOK_LONGEST: Duration = Duration::from_secs(10);
 /// Single rows that are refused one after the other without a success between: from then on it is not the rows.
 pub const UPLINK_REFUSED_ROWS: u32 = 3;
+/// And so long between them.
+pub const UPLINK_REFUSED_PAUSE: Duration = Duration::from_secs(1);
 /// How often the server is asked for its newest row in vain before the plug goes on from its own cursor.
 pub const UPLINK_ASKED: u32 = 3;
+/// Likewise where it never answers: one that can be posted to all the same may be on a slow disk.
+pub const UPLINK_ASKED_SILENT: u32 = 6;
 /// How long a web handler waits for a test: a name, a connection and an answer at their slowest.
 pub const UPLINK_TEST: Duration = Duration::from_secs(50);
 /// How often a time server is asked: the crystal is 0.2 s off after an hour at the worst, and RFC 4330 §10 wants no more

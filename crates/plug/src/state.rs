@@ -50,6 +50,8 @@ pub struct State {
     pub changed: Watch<NoopRawMutex, u32, { limits::LISTENERS }>,
     /// Live streams open now.
     pub streams: Cell<usize>,
+    /// Long answers under way.
+    pub downloads: Cell<usize>,
     /// Pairs lost since start.
     pub lost_samples: Cell<u64>,
     /// The radio; `None` where there is none.
@@ -140,6 +142,7 @@ impl State {
             log: RefCell::new(Deque::new()),
             changed: Watch::new_with(0),
             streams: Cell::new(0),
+            downloads: Cell::new(0),
             lost_samples: Cell::new(0),
             wifi: RefCell::new(None),
             image: Cell::new(None),

@@ -151,17 +151,71 @@ fn who_is_not_there_costs_the_time_to_connect_and_no_more() {
 }
 
 #[test]
-fn an_address_that_does_not_answer_is_asked_for_anew() {
+fn an_address_that_does_not_answer_is_asked_for_anew_but_not_at_once() {
     let (net, ledger) = (Net::new(), RefCell::default());
     with(&net, &ledger, async |gate| {
-        net.comes.borrow_mut().extend([Comes::End, Comes::Reset, Comes::End]);
+        net.comes.borrow_mut().extend([Comes::End, Comes::Reset, Comes::Reset, Comes::End]);
         exchange(gate).await.unwrap();
         assert_eq!(exchange(gate).await, Err(OutsideError::Broken));
         net.address.set(Ipv4Addr::new(192, 0, 2, 8).into());
+        assert_eq!(exchange(gate).await, Err(OutsideError::Broken));
+        net.time.pass(limits::OUTSIDE_LOOKUP_PAUSE);
         exchange(gate).await.unwrap();
     });
-    let connects: Vec<_> = net.asked().into_iter().filter(|line| line.starts_with("connect")).collect();
-    assert_eq!(connects, ["connect 192.0.2.7:80", "connect 192.0.2.7:80", "connect 192.0.2.8:80"]);
+    let connects: Vec<_> = net.asked().into_iter().filter(|line| !line.starts_with("close")).collect();
+    assert_eq!(
+        connects,
+        [
+            "lookup emon.example.org IPv4",
+            "connect 192.0.2.7:80",
+            "connect 192.0.2.7:80",
+            "connect 192.0.2.7:80",
+            "lookup emon.example.org IPv4",
+            "connect 192.0.2.8:80"
+        ]
+    );
+}
+
+/// A server that is down, and posts every 10 s: the name server hears of it once a minute.
+#[test]
+fn a_server_that_is_down_does_not_trouble_the_name_server() {
+    let (net, ledger) = (Net::new(), RefCell::default());
+    net.connecting.replace(Does::Fails);
+    with(&net, &ledger, async |gate| {
+        for _ in 0..60 {
+            assert_eq!(exchange(gate).await, Err(OutsideError::Unreachable));
+            net.time.pass(Duration::from_secs(10));
+        }
+    });
+    let lookups = net.asked().into_iter().filter(|line| line.starts_with("lookup")).count();
+    assert_eq!(lookups, 10);
+}
+
+#[test]
+fn that_a_name_has_no_address_holds_for_a_minute_but_not_for_whoever_tries_it() {
+    let (net, ledger) = (Net::new(), RefCell::default());
+    with(&net, &ledger, async |gate| {
+        for (does, error) in [(Does::Fails, OutsideError::NoAddress), (Does::Nothing, OutsideError::TimedOut)]
+        {
+            net.lookup.replace(does);
+            assert_eq!(exchange(gate).await, Err(error));
+            assert_eq!(net.asked().len(), 1);
+            assert_eq!(exchange(gate).await, Err(error));
+            assert_eq!(net.asked(), [""; 0]);
+            net.time.pass(limits::OUTSIDE_LOOKUP_PAUSE);
+        }
+        net.lookup.replace(Does::Fails);
+        assert_eq!(exchange(gate).await, Err(OutsideError::NoAddress));
+        net.lookup.replace(Does::Well);
+        gate.connect(Purpose::EmoncmsTest, HOST, 80).await.unwrap().finish(Outcome::Ok).await;
+        // What it found is for all.
+        net.asked();
+        net.comes.borrow_mut().extend([Comes::End]);
+        exchange(gate).await.unwrap();
+        assert_eq!(net.asked(), ["connect 192.0.2.7:80", "close Both"]);
+    });
+    // What was not asked does not stand in the ledger.
+    assert_eq!(entries(&ledger).iter().filter(|entry| entry.1 == "dns").count(), 4);
 }
 
 /// A server that accepts and never answers costs nothing but that time, and the next one finds the socket free.
@@ -176,8 +230,8 @@ fn a_server_that_never_answers_costs_its_time() {
     assert_eq!(took, limits::OUTSIDE_SILENCE);
     let all = entries(&ledger);
     assert_eq!(all[1], host(Outcome::TimedOut, 250, 0));
-    assert_eq!(all[3], host(Outcome::Ok, 250, 2));
-    let told = ledger.borrow().connections().nth(2).unwrap().took_s();
+    assert_eq!(all[2], host(Outcome::Ok, 250, 2));
+    let told = ledger.borrow().connections().nth(1).unwrap().took_s();
     assert!((told - limits::OUTSIDE_SILENCE.as_secs_f64()).abs() < 0.01, "{told}");
 }
 
@@ -341,6 +395,27 @@ fn a_datagram_is_answered_by_whom_it_was_sent_to() {
     let entry = |purpose, out, back| ("pool.example.org".to_owned(), purpose, Outcome::Ok, out, back);
     assert_eq!(entries(&ledger), [entry("dns", 0, 0), entry("time_server", 48, 60)]);
     assert_eq!(net.asked()[1..], ["bind 0.0.0.0:0", "send 192.0.2.7:123 48"]);
+}
+
+/// On the chip a datagram that is too long is an error, whoever sent it.
+#[test]
+fn what_strangers_send_ends_no_question() {
+    let (net, ledger) = (Net::new(), RefCell::default());
+    let there = SocketAddr::new(THERE.into(), 123);
+    let ask = async |gate: &Gate<'_>| {
+        let answered = gate.udp(Purpose::TimeServer, "pool.example.org", 123, &[0; 48], &mut [0; 48]).await;
+        answered.map(|answered| answered.length)
+    };
+    let error = (Duration::ZERO, there, Vec::new());
+    net.datagrams.borrow_mut().extend(vec![error.clone(); limits::OUTSIDE_STRANGERS]);
+    net.datagrams.borrow_mut().push_back((Duration::ZERO, there, vec![3; 48]));
+    // A socket that does nothing but fail must not hold up the rest.
+    net.datagrams.borrow_mut().extend(vec![error; limits::OUTSIDE_STRANGERS + 1]);
+    let ((first, second), took) = with(&net, &ledger, async |gate| (ask(gate).await, ask(gate).await));
+    assert_eq!((first, second, took), (Ok(48), Err(OutsideError::Unreachable), Duration::ZERO));
+    // The second one needed no lookup.
+    let purposes: Vec<_> = entries(&ledger).into_iter().map(|entry| entry.1).collect();
+    assert_eq!(purposes, ["dns", "time_server", "time_server"]);
 }
 
 #[test]

@@ -17,28 +17,7 @@ use plug::platform::Clock;
 use plug::timekeeping::{Answer, Source, Verdict};
 use plug::uplink::NoTest;
 use uplink_support::emoncms::{Mood, decrypt};
-use uplink_support::{Inside, KEY, T, World, row, settings};
-
-/// Every row from `from` until now is there, with the values that were measured; and how often one was stored at the most.
-fn has_all(world: &World, from: u32) -> u32 {
-    let until = world.clock.unix() as u32 / 10 * 10;
-    let rows = world.emoncms.rows.borrow();
-    let missing: Vec<u32> =
-        (from..until).step_by(10).filter(|time| !rows.contains_key(time)).map(|time| time - T).collect();
-    assert!(missing.is_empty(), "missing: {missing:?}");
-    for (time, values) in rows.iter() {
-        let own = row(*time);
-        let near = |name: &str, wanted: f64, step: f64| {
-            let value = values[name].as_f64().unwrap();
-            assert!((value - wanted).abs() <= step / 2.0, "{time} {name}: {value} {wanted}");
-        };
-        near("energy", own.import.0 as f64 / 1e9, 3e-5);
-        near("power", own.active_power_w, 0.01);
-        near("current", own.current_a.unwrap(), 1e-5);
-        assert_eq!(values.get("voltage").is_some(), own.voltage_v.is_some());
-    }
-    *world.emoncms.stored.borrow().values().max().unwrap()
-}
+use uplink_support::{Inside, KEY, T, World, has_all, settings};
 
 #[test]
 fn rows_go_out_one_by_one_each_soon_after_its_slot() {
@@ -93,28 +72,6 @@ fn nothing_is_lost_while_the_server_is_away() {
         assert_eq!(has_all(&world, T + 10), 1, "{transport}");
         // Four posts for the backlog, not three thousand.
         assert!(world.emoncms.posts() < 10 + 5 + 70, "{}", world.emoncms.posts());
-    }
-}
-
-#[test]
-fn the_cursor_and_the_server_say_after_a_restart_where_to_go_on() {
-    for transport in ["plain", "encrypted"] {
-        let world = World::new(&settings(transport));
-        for _ in 0..5 {
-            // The cursor in the flash is up to a minute old when the power goes.
-            world.start(async |inside| inside.seconds(95.0).await);
-        }
-        let most = has_all(&world, T + 10);
-        assert_eq!(most, if transport == "plain" { 1 } else { 2 });
-        // A planned restart keeps it: nothing is sent twice.
-        let world = World::new(&settings(transport));
-        for _ in 0..5 {
-            world.start(async |inside| {
-                inside.seconds(95.0).await;
-                inside.state.uplink.part().await;
-            });
-        }
-        assert_eq!(has_all(&world, T + 10), 1);
     }
 }
 
@@ -396,84 +353,12 @@ fn another_key_begins_now_or_with_the_oldest() {
             inside.seconds(1000.5).await;
             world.emoncms.set(Mood::Good);
             world.emoncms.rows.borrow_mut().clear();
-            inside.change(&format!("{{\"emoncms\":{{\"node\":\"ossp-e5f6\",\"url\":\"http://emonpi/emoncms/\",\"begin\":\"{begin}\"}}}}"));
+            inside.change(&format!("{{\"emoncms\":{{\"node\":\"ossp-e5f6\",\"url\":\"http://emonpi/emoncms/\",\"write_key\":\"{KEY}\",\"begin\":\"{begin}\"}}}}"));
             inside.seconds(100.0).await;
         });
         has_all(&world, first);
         assert_eq!(world.emoncms.rows.borrow().keys().next(), Some(&first));
     }
-}
-
-/// Restores a backup of the server, puts other rows there, and so on, over a restart.
-fn over_a_restart(meanwhile: impl Fn(&World), then: impl Fn(&Inside<'_>)) -> World {
-    let world = World::new(&settings("plain"));
-    world.start(async |inside| {
-        inside.seconds(3005.0).await;
-        inside.state.uplink.part().await;
-    });
-    meanwhile(&world);
-    world.start(async |inside| {
-        inside.seconds(100.0).await;
-        then(inside);
-    });
-    world
-}
-
-fn conflict(inside: &Inside<'_>) -> Option<&'static str> {
-    inside.state.uplink.status.borrow().conflict.map(|conflict| conflict.code())
-}
-
-#[test]
-fn a_restored_backup_is_filled_up_again_and_told() {
-    let world = over_a_restart(
-        |world| {
-            world.emoncms.rows.borrow_mut().retain(|time, _| *time <= T + 1000);
-            world.emoncms.last.set(Some(T + 1000));
-        },
-        |inside| assert_eq!(conflict(inside), Some("server_went_back")),
-    );
-    assert_eq!(has_all(&world, T + 10), 2);
-    assert!(world.said.borrow().iter().any(|line| line.contains("lost rows")));
-}
-
-#[test]
-fn two_plugs_on_one_node_are_found_out() {
-    let world = over_a_restart(
-        |world| {
-            let other = world.emoncms.rows.borrow()[&(T + 500)].clone();
-            world.emoncms.rows.borrow_mut().insert(T + 3000, other);
-            world.emoncms.last.set(Some(T + 3000));
-        },
-        |inside| {
-            assert_eq!(conflict(inside), Some("other_value_on_server"));
-            assert_eq!(inside.stands().0, "up_to_date");
-        },
-    );
-    assert_eq!(world.emoncms.stored.borrow()[&(T + 3010)], 1);
-    let world = over_a_restart(
-        |world| {
-            let other = world.emoncms.rows.borrow()[&(T + 500)].clone();
-            world.emoncms.rows.borrow_mut().insert(T + 9_000_000, other);
-            world.emoncms.last.set(Some(T + 9_000_000));
-        },
-        |inside| {
-            assert_eq!(conflict(inside), Some("newer_on_server"));
-            assert_eq!(inside.stands().0, "up_to_date");
-        },
-    );
-    assert_eq!(world.emoncms.stored.borrow()[&(T + 3010)], 1);
-}
-
-#[test]
-fn a_server_that_knows_nothing_gets_what_comes_after_the_cursor() {
-    let world = over_a_restart(
-        |world| {
-            world.emoncms.rows.borrow_mut().clear();
-            world.emoncms.last.set(None);
-        },
-        |inside| assert_eq!(conflict(inside), None),
-    );
-    assert_eq!(world.emoncms.rows.borrow().keys().next(), Some(&(T + 3010)));
 }
 
 #[test]
@@ -569,6 +454,72 @@ fn the_ledger_has_each_connection_and_no_key() {
         inside.seconds(605.0).await;
         let ledger = format!("{:?}", inside.state.ledger.borrow());
         assert!(ledger.contains("emonpi") && !ledger.contains(KEY));
+    });
+}
+
+#[test]
+fn a_server_that_repeats_the_key_puts_it_nowhere() {
+    const READ_KEY: &str = "0f1e2d3c4b5a69788796a5b4c3d2e1f0";
+    let text = settings("plain").replace("\"user_id\"", &format!("\"read_key\":\"{READ_KEY}\",\"user_id\""));
+    for answer in [
+        "HTTP/1.1 302 Found\r\nLocation: /login?apikey=fa8e3b689295332c560bbea31afb61d0\r\nContent-Length: 0\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nX-Key: 0F1E2D3C4B5A69788796A5B4C3D2E1F0\r\n\r\nfa8e3b689295332c560bbea31afb61d0 is not \
+         0f1e2d3c4b5a69788796a5b4c3d2e1f0",
+        "HTTP/1.1 200 OK\r\n\r\n{\"success\": false, \"message\": \"bad: fa8e3b689295332c560bbea31afb61d0\"}",
+    ] {
+        let world = World::new(&text);
+        world.start(async |inside| {
+            inside.seconds(62.0).await;
+            world.emoncms.set(Mood::Says(answer));
+            inside.seconds(60.0).await;
+            let report = inside.state.uplink.test().await.unwrap();
+            let status = format!("{:?}", inside.state.uplink.status.borrow());
+            let ledger = format!("{:?}", inside.state.ledger.borrow());
+            assert!(!report.ok);
+            assert!(format!("{report:?}").contains("********"), "{report:?}");
+            for shown in [status, ledger, format!("{report:?}")] {
+                let shown = shown.to_lowercase();
+                assert!(!shown.contains(KEY) && !shown.contains(READ_KEY), "{shown}");
+            }
+        });
+    }
+}
+
+#[test]
+fn who_asks_emoncms_for_the_time_says_so_in_the_ledger() {
+    // Nothing is sent; somebody wants a test, and for that the time must be known.
+    let off =
+        settings("plain").replace("\"ntp\"", "\"server\"").replace("\"enabled\":true", "\"enabled\":false");
+    for (answer, outcome) in [
+        ("HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\n\r\n", "refused"),
+        ("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", "ok"),
+        ("SSH-2.0-OpenSSH_9.9\r\n", "bad_answer"),
+    ] {
+        let world = World::new(&off);
+        world.clock.unix_at_start.set(None);
+        world.emoncms.set(Mood::Says(answer));
+        world.start(async |inside| {
+            inside.seconds(1.0).await;
+            assert_eq!(inside.state.uplink.test().await.unwrap_err(), NoTest::NoClock);
+            let ledger = inside.state.ledger.borrow();
+            let made: Vec<_> = ledger
+                .connections()
+                .filter(|entry| !entry.place().lookup)
+                .map(|entry| (entry.place().purpose(), entry.place().purpose.setting(), entry.outcome.word()))
+                .collect();
+            assert_eq!(made, [("emoncms_time", "time.source", outcome)]);
+        });
+    }
+}
+
+#[test]
+fn a_name_that_ends_in_local_is_named_as_what_it_is() {
+    let world = World::new(&settings("plain").replace("http://emonpi/", "http://emonpi.local/"));
+    world.start(async |inside| {
+        inside.seconds(62.0).await;
+        let report = inside.state.uplink.test().await.unwrap();
+        assert_eq!(report.code, "no_address");
+        assert!(report.message.contains(".local"), "{}", report.message);
     });
 }
 

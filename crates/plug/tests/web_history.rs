@@ -211,10 +211,12 @@ fn the_last_hour_is_told_in_a_good_picture() {
 }
 
 #[test]
-fn steps_of_five_minutes_need_only_the_means() {
+fn steps_of_five_minutes_and_long_ones_need_only_the_means() {
     let plug = Plug::start(1.0);
     keep(&plug, rows(NOW - 7200, 720));
-    for (step, wanted) in [(10, false), (290, false), (300, true), (301, false), (900, true)] {
+    for (step, wanted) in
+        [(10, false), (290, false), (300, true), (301, false), (900, true), (2999, false), (3001, true)]
+    {
         plug.inside(|inside| inside.asked.borrow_mut().clear());
         ask(&plug, &format!("?step={step}"));
         let asked = plug.inside(|inside| inside.asked.borrow().clone());
@@ -294,22 +296,31 @@ fn reading_it_takes_the_right_to_read() {
     assert_eq!(plug.ask_plainly("GET", "/api/v1/history", &[&bearer(READ)], "").status, 200);
 }
 
-/// Three days at 10 s, for three clients who do not read at first: each has a piece of memory of one packet, and the longest
-/// of the other answers still finds room.
+/// Three days at 10 s.
+fn three_days(plug: &Plug) -> std::net::TcpStream {
+    let query = format!("GET /api/v1/history?start={}&step=10 HTTP/1.1\r\n\r\n", NOW - 259_200);
+    let mut stream = plug.connect();
+    stream.write_all(&signed(&query)).unwrap();
+    stream
+}
+
+/// For clients who do not read at first: each has a piece of memory of one packet, and the longest of the other answers still
+/// finds room. A third one is told to come again; a picture is not.
 #[test]
 fn long_answers_take_no_more_memory_than_short_ones() {
     let plug = Plug::start(1.0);
     keep(&plug, rows(NOW - 259_200, 25_920));
-    let query = format!("GET /api/v1/history?start={}&step=10 HTTP/1.1\r\n\r\n", NOW - 259_200);
-    let mut clients: Vec<_> = (0..3).map(|_| plug.connect()).collect();
+    let mut clients: Vec<_> = (0..limits::DOWNLOADS).map(|_| three_days(&plug)).collect();
     for stream in &mut clients {
-        stream.write_all(&signed(&query)).unwrap();
         until(stream, "\"rows\":[");
     }
     for _ in 0..3 {
         assert_eq!(plug.get("/metrics").status, 200);
-        // What comes after the rows that were read, whole.
-        assert_eq!(plug.get("/api/v1/history").status, 200);
+        assert_eq!(plug.get(&format!("/api/v1/history?start={}", NOW - 259_200)).status, 200);
+        assert_eq!(plug.get("/api/v1/ledger").status, 200);
+        let refused = plug.get(&format!("/api/v1/history?start={}&step=10", NOW - 259_200));
+        assert_eq!((refused.status, refused.code().as_str()), (503, "busy"));
+        assert_eq!(refused.header("Retry-After"), Some("1"));
     }
     for stream in &mut clients {
         let rest = until(stream, "\r\n");
@@ -321,6 +332,26 @@ fn long_answers_take_no_more_memory_than_short_ones() {
         // The connection ends with it.
         assert!(web_support::read_response(stream, false).is_none());
     }
+    assert_eq!(plug.get(&format!("/api/v1/history?start={}&step=10", NOW - 259_200)).status, 200);
+}
+
+/// Its place is free again long before all would have been read for it.
+#[test]
+fn a_client_that_leaves_is_noticed() {
+    let plug = Plug::start(1.0);
+    keep(&plug, rows(NOW - 2_592_000, 259_200));
+    let query = format!("GET /api/v1/history?start={}&step=10 HTTP/1.1\r\n\r\n", NOW - 2_592_000);
+    let mut stream = plug.connect();
+    stream.write_all(&signed(&query)).unwrap();
+    until(&mut stream, "\"rows\":[");
+    assert_eq!(plug.inside(|inside| inside.state.downloads.get()), 1);
+    // What it did not read makes this a reset.
+    drop(stream);
+    while plug.inside(|inside| inside.state.downloads.get()) == 1 {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    let asked = plug.inside(|inside| inside.asked.borrow().len());
+    assert!(asked < 259_200 / plug::history::CHUNK / 2, "{asked}");
 }
 
 /// A client that says with its request that it will say no more gets its answer all the same.

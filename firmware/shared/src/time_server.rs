@@ -15,7 +15,7 @@ pub struct NamedTimeServer(Mutex<CriticalSectionRawMutex, Cell<Known>>);
 
 #[derive(Clone, Copy)]
 struct Known {
-    /// The newest message to a DHCP server: its answer counts.
+    /// The newest message to a DHCP server, until it is answered: its first acknowledgement counts.
     asked: Option<Conversation>,
     server: Option<Ipv4Addr>,
 }
@@ -47,7 +47,7 @@ impl NamedTimeServer {
         self.0.lock(|known| {
             let before = known.get();
             if let Some(server) = before.asked.and_then(|asked| option42::read(frame, &asked)) {
-                known.set(Known { server, ..before });
+                known.set(Known { asked: None, server });
             }
         });
     }

@@ -121,6 +121,8 @@ fn join(more: &'static [u8]) -> (Option<Ipv4Addr>, Vec<Vec<u8>>) {
                 send(&mut router, &answer(&frame, [2, 9, 9, 9, 9, 9], &[53, 1, 5, 42, 4, 10, 0, 0, 98]))
                     .await;
                 send(&mut router, &answer(&frame, hardware, &[&[53, 1, 5], more].concat())).await;
+                // And one that somebody made who heard it: the client has its answer.
+                send(&mut router, &answer(&frame, hardware, &[53, 1, 5, 42, 4, 10, 0, 0, 97])).await;
             }
         }
     };

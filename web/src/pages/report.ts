@@ -6,7 +6,7 @@ import type { Lifetime } from "../lib/signal";
 import { editor } from "../parts/editor";
 import { groupCard } from "../parts/groups";
 import { testCard, uplinkCard } from "../parts/uplink";
-import { DESTINATION, EMONCMS, EMONCMS_MORE, PLAIN_WARNING } from "../texts/report";
+import { DESTINATION, EMONCMS, EMONCMS_MORE, KEYS_AGAIN, PLAIN_WARNING } from "../texts/report";
 
 const typed = (form: Form, path: string): unknown => {
   const taken = form.at(path)?.take();
@@ -19,6 +19,15 @@ const elsewhere = (form: Form): boolean =>
     const taken = form.at(path)?.take();
     return taken && "value" in taken && !same(taken.value, valueAt(form.base, path));
   });
+
+/** Whether a stored key would go to another server, or in clear, and was not typed again. */
+const wantsKeys = (form: Form): boolean => {
+  const url = typed(form, "emoncms.url");
+  const moves = url !== undefined && url !== "" && url !== valueAt(form.base, "emoncms.url");
+  const bare = typed(form, "emoncms.transport") === "plain" && valueAt(form.base, "emoncms.transport") !== "plain";
+  const stays = (path: string): boolean => valueAt(form.base, path) === "set" && typed(form, path) === "set";
+  return (moves || bare) && (stays("emoncms.write_key") || stays("emoncms.read_key"));
+};
 
 /** The question that another server, node or key brings up. */
 function beginQuestion(form: Form): HTMLElement {
@@ -38,6 +47,7 @@ function beginQuestion(form: Form): HTMLElement {
 export function reportPage(life: Lifetime): Node {
   const { form, bar } = editor(life);
   const warning = h("div", { class: "alert warn", role: "alert", hidden: true }, h("p", {}, PLAIN_WARNING));
+  const again = h("div", { class: "alert note", role: "status", hidden: true }, h("p", {}, KEYS_AGAIN));
   const timeless = h(
     "div",
     { class: "alert note", hidden: true },
@@ -50,7 +60,7 @@ export function reportPage(life: Lifetime): Node {
     ),
   );
   const question = beginQuestion(form);
-  const where = groupCard(form, EMONCMS, timeless, [warning, question]);
+  const where = groupCard(form, EMONCMS, timeless, [warning, again, question]);
   const more = groupCard(form, EMONCMS_MORE);
   const rows = more.querySelector(".fields") as HTMLElement;
   const folded = h("details", { class: "as-table" }, h("summary", {}, "Interval and names"));
@@ -59,6 +69,7 @@ export function reportPage(life: Lifetime): Node {
 
   const follow = (): void => {
     setAttribute(warning, "hidden", typed(form, "emoncms.transport") !== "plain");
+    setAttribute(again, "hidden", !wantsKeys(form));
     const asks = elsewhere(form);
     if (asks !== question.hidden) return;
     setAttribute(question, "hidden", !asks);

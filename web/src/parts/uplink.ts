@@ -20,6 +20,10 @@ function setAside({ set_aside: count, last_set_aside: last, set_aside_because: w
   return [`${rows(count)} that the server refused${of}; all others went on.`, why && [" It said: ", h("q", {}, why)]];
 }
 
+/** Whether rows were taken after what went wrong last. */
+const over = ({ last_error: error, last_success: success }: Uplink): boolean =>
+  error !== null && error.time !== null && success !== null && success >= error.time;
+
 /** What is to be known of the sending, as terms and words. */
 export function uplinkFacts(uplink: Uplink): [string, Child][] {
   const { state, queued, oldest_queued: oldest, last_error: error, rate_rows_per_s: rate, catch_up_s: left } = uplink;
@@ -38,14 +42,14 @@ export function uplinkFacts(uplink: Uplink): [string, Child][] {
     ["Last success", uplink.last_success === null ? "none since the start" : ago(uplink.last_success)],
     ["Sent since the start", rows(uplink.sent_rows)],
     [
-      "Last refusal",
+      error && over(uplink) ? "Last refusal, over since" : "Last refusal",
       error && [
         `${sentence(error.message)} `,
         error.server_said ? ["The server said: ", h("q", {}, error.server_said), ". "] : null,
         error.time === null ? null : h("span", { class: "hint" }, ago(error.time)),
       ],
     ],
-    ["Next try", uplink.next_attempt_s && error ? `in ${duration(uplink.next_attempt_s)}` : null],
+    ["Next try", uplink.next_attempt_s && error && !over(uplink) ? `in ${duration(uplink.next_attempt_s)}` : null],
     ["Set aside", setAside(uplink)],
     ["Thinned", uplink.thinned ? `${rows(uplink.thinned)}: the log has only their means over 5 minutes now` : null],
     ["Lost", uplink.dropped > 0 ? `${rows(uplink.dropped)}: the log was full before the server took them` : null],

@@ -4,6 +4,10 @@ import type { FieldGroup } from "./settings";
 /** The settings that say where to send; a change of them begins anew somewhere. */
 export const DESTINATION = ["emoncms.url", "emoncms.node", "emoncms.write_key"];
 
+/** Said where a key is stored that the plug would not take along. */
+export const KEYS_AGAIN =
+  "Type the keys again: the plug takes the stored ones to no other server, and never sends them in clear by itself.";
+
 export const EMONCMS: FieldGroup = {
   id: "emoncms",
   title: "Where to send",

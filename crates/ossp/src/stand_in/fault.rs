@@ -36,12 +36,16 @@ pub enum Fault {
     WrongHash,
     /// Rows of this time are refused; what stands before them is stored.
     RefuseTime(i64),
+    /// PHP gives up before anything is stored where a bulk body has more rows than this.
+    FatalAbove(usize),
+    /// Every row is refused.
+    RefuseAll,
     /// A path that is not there: 404.
     NotFound,
 }
 
 /// A fault's name, what its number means if it has one, the number without being told, and what it does.
-pub const NAMES: [(&str, Option<&str>, &str); 16] = [
+pub const NAMES: [(&str, Option<&str>, &str); 18] = [
     ("wrong-key", None, "every key is a wrong one: 401"),
     ("read-key", None, "every key may only read: 200 and an empty body"),
     ("fatal", None, "200 and a page that says `Fatal error`"),
@@ -57,6 +61,8 @@ pub const NAMES: [(&str, Option<&str>, &str); 16] = [
     ("node-limit", None, "the account has its 32 nodes already"),
     ("wrong-hash", None, "the answer to an encrypted request carries another's hash"),
     ("refuse-time", Some("UNIX"), "rows of this time are refused"),
+    ("fatal-above", Some("ROWS"), "`Fatal error` where a bulk body has more rows than that"),
+    ("refuse-all", None, "every row is refused"),
     ("404", None, "the path is not there"),
 ];
 
@@ -79,6 +85,8 @@ impl Fault {
             Self::NodeLimit => ("node-limit", None),
             Self::WrongHash => ("wrong-hash", None),
             Self::RefuseTime(time) => ("refuse-time", Some(time)),
+            Self::FatalAbove(rows) => ("fatal-above", count(rows)),
+            Self::RefuseAll => ("refuse-all", None),
             Self::NotFound => ("404", None),
         }
     }
@@ -126,6 +134,8 @@ impl FromStr for Fault {
             "node-limit" => Self::NodeLimit,
             "wrong-hash" => Self::WrongHash,
             "refuse-time" => Self::RefuseTime(number.ok_or("refuse-time needs the time: refuse-time=UNIX")?),
+            "fatal-above" => Self::FatalAbove(size(100)),
+            "refuse-all" => Self::RefuseAll,
             "404" => Self::NotFound,
             _ => return Err(format!("`{name}` is no fault; there are {}", names())),
         })

@@ -226,6 +226,8 @@ fn faulty(
     let limits = account.limits;
     match fault {
         Fault::HalfBulk => account.limits.rows = Some(bulk_rows(fields) / 2),
+        Fault::FatalAbove(rows) if bulk_rows(fields) > rows => return Outcome::Fatal,
+        Fault::RefuseAll => return Outcome::Refused("Format error, this row is refused".to_owned()),
         Fault::NodeLimit => account.limits.closed = true,
         Fault::RefuseTime(time) => account.limits.refused_time = Some(time),
         _ => {}

@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -17,6 +18,8 @@ use crate::failure::Failure;
 
 /// A client that says nothing for so long is let go.
 const PATIENCE: Duration = Duration::from_secs(600);
+/// Connections at once, a thread each; more are closed at once.
+pub const CONNECTIONS_MOST: usize = 64;
 /// Longer requests are no plug's.
 const REQUEST_MOST: usize = 16 * 1024 * 1024;
 
@@ -60,7 +63,9 @@ fn key(text: &str) -> Result<String, String> {
 
 fn faults_help() -> String {
     let mut help = String::from(
-        "Nothing is kept: with the program all that was stored is gone.\n\n\
+        "Nothing is kept: with the program all that was stored is gone. Give it no real keys: whoever can start a program\n\
+         on this machine sees its options, and they are printed when it starts. Its requests are not checked as\n\
+         a real server's would be, so let only your own network reach it.\n\n\
          While it runs: `GET /stand-in/state` shows what was stored and received, as JSON;\n\
          `POST /stand-in/fault` with {\"fault\": \"freeze\"} (or {\"fault\": null}) changes what goes wrong;\n\
          `POST /stand-in/clear` forgets what was stored.\n\nFaults:\n",
@@ -114,10 +119,32 @@ pub fn run(options: &StandInOptions) -> Result<(), Failure> {
 
 /// Serves whoever comes, until the listener ends.
 pub fn serve(listener: &TcpListener, stand_in: &SharedStandIn, tells: bool) {
+    let seats = Arc::new(AtomicUsize::new(0));
     for stream in listener.incoming() {
         let Ok(stream) = stream else { continue };
+        let Some(seat) = Seat::take(&seats) else { continue };
         let stand_in = Arc::clone(stand_in);
-        thread::spawn(move || Connection { stream, stand_in, tells }.serve());
+        thread::spawn(move || Connection { stream, stand_in, tells, _seat: seat }.serve());
+    }
+}
+
+/// A connection's place; free again when it is dropped.
+struct Seat(Arc<AtomicUsize>);
+
+impl Seat {
+    /// Only the one thread that accepts takes them.
+    fn take(seats: &Arc<AtomicUsize>) -> Option<Self> {
+        if seats.load(Ordering::Relaxed) >= CONNECTIONS_MOST {
+            return None;
+        }
+        seats.fetch_add(1, Ordering::Relaxed);
+        Some(Self(Arc::clone(seats)))
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -125,6 +152,7 @@ struct Connection {
     stream: TcpStream,
     stand_in: SharedStandIn,
     tells: bool,
+    _seat: Seat,
 }
 
 impl Connection {

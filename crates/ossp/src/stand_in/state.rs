@@ -1,5 +1,7 @@
 //! The stand-in's own pages: what is stored, and what is to go wrong from now on.
 
+use std::net::IpAddr;
+
 use super::StandIn;
 use super::answer::Answer;
 use super::fault::Planned;
@@ -9,6 +11,10 @@ use super::routes::text;
 
 /// `GET /stand-in/state`, `POST /stand-in/fault`, `POST /stand-in/clear`.
 pub(super) fn answer(stand_in: &mut StandIn, request: &Request) -> Answer {
+    if !is_asked_directly(request) {
+        let words = r#"{"error":"ask by the address that the program tells, not from another page"}"#;
+        return Answer::new("HTTP/1.1 403 Forbidden", "application/json", words.to_owned());
+    }
     match (request.method.as_str(), request.path.as_str()) {
         ("GET", "/stand-in/state") => Answer::json(state(stand_in)),
         ("POST", "/stand-in/fault") => match planned(&request.body) {
@@ -34,6 +40,21 @@ pub(super) fn answer(stand_in: &mut StandIn, request: &Request) -> Answer {
             Answer::new("HTTP/1.1 404 Not Found", "application/json", words.to_owned())
         }
     }
+}
+
+/// Whether it was not a page of somebody else's in a browser on this machine that asked: such a page has its own name in
+/// `Host`, whatever address it gave that name, or in `Origin`.
+fn is_asked_directly(request: &Request) -> bool {
+    let Some(host) = request.header("host") else { return true };
+    let name = match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+        _ => host,
+    };
+    let address = name.trim_start_matches('[').trim_end_matches(']');
+    let is_ours = name.eq_ignore_ascii_case("localhost") || address.parse::<IpAddr>().is_ok();
+    let same =
+        |origin: &str| origin.strip_prefix("http://").is_some_and(|origin| origin.eq_ignore_ascii_case(host));
+    is_ours && request.header("origin").is_none_or(same)
 }
 
 /// `{"fault": "freeze"}`, with `"times": 2`; `{"fault": null}` ends all; `{"faults": ["freeze*2", "fatal"]}`.
@@ -104,10 +125,8 @@ fn state(stand_in: &StandIn) -> String {
         )
     }));
     format!(
-        r#"{{"user_id":{},"write_key":{},"read_key":{},"faults":[{faults}],"requests":{},"bytes":{},"rows":{},"inputs":[{inputs}],"feeds":[{feeds}],"received":[{received}]}}"#,
+        r#"{{"user_id":{},"faults":[{faults}],"requests":{},"bytes":{},"rows":{},"inputs":[{inputs}],"feeds":[{feeds}],"received":[{received}]}}"#,
         account.user_id,
-        text(&account.write_key),
-        text(&account.read_key),
         stand_in.requests,
         stand_in.bytes,
         account.stored.len()

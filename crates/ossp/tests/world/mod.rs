@@ -23,8 +23,8 @@ pub mod plug;
 pub mod time;
 
 pub use check::{
-    WRITE_KEY, assert_ends_with_the_newest, assert_repeats_are_equal, assert_slots, emoncms, last_slot,
-    times, until_up_to_date,
+    WRITE_KEY, assert_ends_with_the_newest, assert_merged_slots, assert_repeats_are_equal, assert_slots,
+    emoncms, last_slot, times, until_up_to_date,
 };
 pub use load::{Load, Slot, Truth};
 pub use network::{Link, Network};

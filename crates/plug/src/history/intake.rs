@@ -137,7 +137,9 @@ impl Windows {
             let same_grid = open.interval_s == interval_s
                 && !stepped
                 && matches!((open.end, end), (End::Time(_), End::Time(_)) | (End::Uptime(_), End::Uptime(_)));
-            if same_grid && open.end != end && room {
+            let over = if same_grid { open.end } else { self.end_of_gathered(end, interval_s) };
+            if over != end && room {
+                self.open = Some(Open { end: over, ..open });
                 row = self.close();
             }
         }
@@ -147,6 +149,15 @@ impl Windows {
             self.gathered.add(&row_of(reading), duration_s);
         }
         row
+    }
+
+    /// The grid moved: where the window that is open ends on the new one. A step may come just when it was over, and then
+    /// the reading must not join it.
+    fn end_of_gathered(&self, end: End, interval_s: u32) -> End {
+        match (self.gathered.last(), end) {
+            (Some(last), End::Time(_)) => self.end(last.uptime_s, interval_s),
+            _ => end,
+        }
     }
 
     /// Ends the window that is open; the row, if anything was measured in it.

@@ -173,3 +173,7 @@ impl Merge {
 fn next_multiple(number: u32, step: u32) -> u32 {
     number.checked_next_multiple_of(step.max(1)).unwrap_or(number)
 }
+
+#[cfg(test)]
+#[path = "merge_tests.rs"]
+mod tests;

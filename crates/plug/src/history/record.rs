@@ -243,8 +243,9 @@ pub(super) fn encode_row(row: &Row, based: &Based, slot: u8, record: &mut Record
     let factor = |factor: f64| within(factor * FACTOR, -32_767.0, 32_767.0) as i16;
     put.u16(row.power_factor.map_or(NO_FACTOR, factor) as u16);
     put.u16(row.frequency_hz.map_or(0, |hertz| within(hertz * HERTZ, 0.0, 65_535.0) as u16));
-    let relay = (u8::from(row.relay) * RELAY) | (u8::from(row.relay_changed) * RELAY_CHANGED);
-    seal(record, *check, slot, KIND_ROW | relay);
+    let relay = if row.relay { RELAY } else { 0 };
+    let changed = if row.relay_changed { RELAY_CHANGED } else { 0 };
+    seal(record, *check, slot, KIND_ROW | relay | changed);
     true
 }
 

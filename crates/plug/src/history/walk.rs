@@ -224,7 +224,10 @@ impl<F: NorFlash> Ring<F> {
             (After::Time(after), last) => After::Time(last.and_then(|last| last.time).unwrap_or(after)),
             (After::Key(key), last) => After::Key(last.map_or(key, key_of)),
         };
-        self.spots.put(next, left_off.unwrap_or(walker.spot));
+        // Who asks for the very first row only wants to know when it was.
+        if after != After::Time(0) {
+            self.spots.put(next, left_off.unwrap_or(walker.spot));
+        }
         Ok(())
     }
 

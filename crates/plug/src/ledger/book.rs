@@ -290,6 +290,13 @@ impl Ledger {
         self.forgotten
     }
 
+    /// Hours and connections, as many as there are now.
+    #[must_use]
+    pub fn row_count(&self) -> u32 {
+        let hours: usize = self.destinations.iter().map(|destination| destination.hours.len()).sum();
+        u32::try_from(hours + self.connections.len()).unwrap_or(u32::MAX)
+    }
+
     /// Counts it where it belongs; `None` without memory.
     fn count(&mut self, record: &Record) -> Option<Rc<Place>> {
         let hour = hour_of(record.began);

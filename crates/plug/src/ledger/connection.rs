@@ -42,6 +42,11 @@ impl<'o, 'a, N: Outbound, C: Clock, T: Clock> Tally<'o, 'a, N, C, T> {
         Self { outside, record: Some(record), began, body: Vec::new(), cut: false, secrets: Vec::new() }
     }
 
+    /// Where it goes; nothing once it is over.
+    pub(super) fn host(&self) -> &str {
+        self.record.as_ref().map_or("", |record| &record.place.host)
+    }
+
     pub(super) fn succeed(&mut self) {
         self.end(Outcome::Ok);
     }

@@ -13,10 +13,11 @@ use embassy_sync::mutex::Mutex;
 
 use super::book::Ledger;
 use super::connection::{Connection, Tally};
+use super::names::Names;
 use super::purpose::{OutsideError, Place, Purpose};
 use crate::apart::apart;
 use crate::limits;
-use crate::platform::{Clock, Instant, Outbound};
+use crate::platform::{Clock, Outbound};
 
 /// Port of name servers.
 const NAME_SERVER: u16 = 53;
@@ -32,8 +33,7 @@ pub struct Outside<'a, N, C, T> {
     /// The chip has one socket of each kind.
     tcp: Mutex<NoopRawMutex, ()>,
     udp: Mutex<NoopRawMutex, ()>,
-    /// The address that was last connected to, until it fails or grows old.
-    known: RefCell<Option<(Rc<Place>, IpAddr, Instant)>>,
+    names: RefCell<Names>,
 }
 
 /// The answer to one datagram.
@@ -58,7 +58,7 @@ impl<'a, N: Outbound, C: Clock, T: Clock> Outside<'a, N, C, T> {
             ledger,
             tcp: Mutex::new(()),
             udp: Mutex::new(()),
-            known: RefCell::new(None),
+            names: RefCell::new(Names::new()),
         }
     }
 
@@ -75,7 +75,7 @@ impl<'a, N: Outbound, C: Clock, T: Clock> Outside<'a, N, C, T> {
     ) -> Result<Connection<'_, 'a, N, C, T>, OutsideError> {
         let turn = self.tcp.lock().await;
         let place = place(purpose, host, port)?;
-        let address = self.address(&place, true).await?;
+        let address = self.address(&place).await?;
         let mut tally = Tally::begin(self, place);
         let socket = match self
             .within(limits::OUTSIDE_CONNECT, apart(|| self.net.connect(SocketAddr::new(address, port))))
@@ -103,7 +103,7 @@ impl<'a, N: Outbound, C: Clock, T: Clock> Outside<'a, N, C, T> {
     ) -> Result<Answered, OutsideError> {
         let _turn = self.udp.lock().await;
         let place = place(purpose, host, port)?;
-        let address = self.address(&place, false).await?;
+        let address = self.address(&place).await?;
         let mut tally = Tally::begin(self, place);
         let remote = SocketAddr::new(address, port);
         let exchange = self.exchange(remote, request, answer, &mut tally);
@@ -112,10 +112,7 @@ impl<'a, N: Outbound, C: Clock, T: Clock> Outside<'a, N, C, T> {
                 tally.succeed();
                 Ok(answered)
             }
-            Ok(Err(error)) | Err(error) => {
-                tally.fail(error);
-                Err(error)
-            }
+            Ok(Err(error)) | Err(error) => Err(self.lost(&mut tally, error)),
         }
     }
 
@@ -135,55 +132,50 @@ impl<'a, N: Outbound, C: Clock, T: Clock> Outside<'a, N, C, T> {
         let sent = self.timer.now();
         socket.send(remote, request).await.map_err(unreachable)?;
         tally.add_out(request.len());
-        loop {
-            let (length, from) = socket.receive(answer).await.map_err(unreachable)?;
+        for _ in 0..=limits::OUTSIDE_STRANGERS {
+            // An error may be anybody's datagram: one that is too long is one on the chip.
+            let Ok((length, from)) = socket.receive(answer).await else { continue };
             if from == remote {
                 tally.add_in(length);
                 let took = self.timer.now().since(sent);
                 return Ok(Answered { length: length.min(answer.len()), took, address: remote.ip() });
             }
         }
+        Err(OutsideError::Unreachable)
     }
 
     /// The address of a place.
-    async fn address(&self, place: &Rc<Place>, may_be_known: bool) -> Result<IpAddr, OutsideError> {
+    async fn address(&self, place: &Rc<Place>) -> Result<IpAddr, OutsideError> {
         if let Ok(address) = place.host.parse() {
             return Ok(address);
         }
-        if let Some((known, address, until)) = &*self.known.borrow()
-            && may_be_known
-            && known.host == place.host
-            && self.timer.now() < *until
+        // Whoever tries something out may have mended the name server just now.
+        let tries = place.purpose == Purpose::EmoncmsTest;
+        if let Some(known) = self.names.borrow().find(&place.host, self.timer.now())
+            && (known.is_ok() || !tries)
         {
-            return Ok(*address);
+            return known;
         }
         let mut tally =
             Tally::begin(self, Rc::new(Place { port: NAME_SERVER, lookup: true, ..(**place).clone() }));
         // The chip has no other addresses.
         let lookup = apart(|| self.net.get_host_by_name(&place.host, AddrType::IPv4));
-        match self.within(limits::OUTSIDE_LOOKUP, lookup).await {
-            Ok(Ok(address)) => {
-                tally.succeed();
-                let until = self.timer.now().after(limits::OUTSIDE_ADDRESS_KEPT);
-                if may_be_known {
-                    self.known.replace(Some((place.clone(), address, until)));
-                }
-                Ok(address)
-            }
-            Ok(Err(_)) => {
-                tally.fail(OutsideError::NoAddress);
-                Err(OutsideError::NoAddress)
-            }
-            Err(error) => {
-                tally.fail(error);
-                Err(error)
-            }
+        let found = match self.within(limits::OUTSIDE_LOOKUP, lookup).await {
+            Ok(Ok(address)) => Ok(address),
+            Ok(Err(_)) => Err(OutsideError::NoAddress),
+            Err(error) => Err(error),
+        };
+        match found {
+            Ok(_) => tally.succeed(),
+            Err(error) => tally.fail(error),
         }
+        self.names.borrow_mut().keep(place.clone(), found, self.timer.now());
+        found
     }
 
     /// A connection did not come about or broke: its address may be another one by now.
     pub(super) fn lost(&self, tally: &mut Tally<'_, 'a, N, C, T>, error: OutsideError) -> OutsideError {
-        self.known.replace(None);
+        self.names.borrow_mut().doubt(tally.host());
         tally.fail(error);
         error
     }

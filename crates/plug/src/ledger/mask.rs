@@ -5,7 +5,7 @@ const MASK: u8 = b'*';
 
 /// Overwrites each place where `secret` stands in `text`, in capitals or not; where the text goes on and was cut, also the
 /// secret's beginning at its end. An empty secret is none.
-pub(super) fn mask(text: &mut [u8], cut: bool, secret: &[u8]) {
+pub(crate) fn mask(text: &mut [u8], cut: bool, secret: &[u8]) {
     if secret.is_empty() {
         return;
     }

@@ -15,7 +15,10 @@ mod book;
 mod connection;
 mod gate;
 mod mask;
+mod names;
 mod purpose;
+
+pub(crate) use mask::mask;
 
 pub use book::{Body, Destination, Entry, Hour, Kept, Ledger, Record, Sums};
 pub use connection::Connection;

@@ -11,6 +11,8 @@ pub enum Purpose {
     Emoncms,
     /// One request that somebody asked for, to see whether Emoncms takes it.
     EmoncmsTest,
+    /// The time of day, from the owner's Emoncms.
+    EmoncmsTime,
     /// The time of day, from a time server.
     TimeServer,
 }
@@ -22,7 +24,7 @@ impl Purpose {
         match self {
             Self::Emoncms => "emoncms.enabled",
             Self::EmoncmsTest => "emoncms.url",
-            Self::TimeServer => "time.source",
+            Self::EmoncmsTime | Self::TimeServer => "time.source",
         }
     }
 }
@@ -48,6 +50,7 @@ impl Place {
             _ if self.lookup => "dns",
             Purpose::Emoncms => "emoncms",
             Purpose::EmoncmsTest => "emoncms_test",
+            Purpose::EmoncmsTime => "emoncms_time",
             Purpose::TimeServer => "time_server",
         }
     }
@@ -59,6 +62,7 @@ impl Place {
             _ if self.lookup => "asks the network's name server for the address of this host",
             Purpose::Emoncms => "sends what was measured to Emoncms",
             Purpose::EmoncmsTest => "tries whether Emoncms takes what is sent",
+            Purpose::EmoncmsTime => "asks Emoncms what time it is",
             Purpose::TimeServer => "asks what time it is",
         }
     }

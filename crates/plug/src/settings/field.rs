@@ -120,6 +120,11 @@ pub enum Secrets {
 /// What a secret that is set reads as; given back, it stays.
 const SET: &str = "set";
 
+/// Whether a value says that a secret is to stay what it is.
+pub(super) fn keeps(value: &str) -> bool {
+    text(value).is_some_and(|text| text == SET)
+}
+
 impl Field {
     /// Reads the JSON value `value` (a valid one) into the settings; tells each fault to `wrong`. What is wrong stays
     /// as it was.

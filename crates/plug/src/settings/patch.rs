@@ -3,8 +3,9 @@
 use alloc::boxed::Box;
 
 use super::calibration::{self, Writer};
+use super::field::keeps;
 use super::fields::{CALIBRATION, FIELDS, SECTIONS, find};
-use super::rules::{Given, check};
+use super::rules::{Given, check, check_keys};
 use super::schema::{Basis, Settings, VERSION};
 use super::wrong::{Part, Wanted, Why, Wrong, WrongField};
 use crate::json::{self, NotJson};
@@ -47,11 +48,14 @@ pub(super) struct Patch<'a> {
     /// A bit for each section that was given.
     sections: u16,
     pub(super) given: Given,
+    /// Of these, what is more than the word that a secret is to stay.
+    anew: Given,
+    before: &'a Settings,
     pub(super) wrong: Wrong,
 }
 
 impl<'a> Patch<'a> {
-    pub(super) fn new(settings: &Settings, basis: &'a Basis, time: Option<f64>) -> Self {
+    pub(super) fn new(settings: &'a Settings, basis: &'a Basis, time: Option<f64>) -> Self {
         Self {
             settings: Box::new(settings.clone()),
             default: Box::default(),
@@ -59,6 +63,8 @@ impl<'a> Patch<'a> {
             time: time.map(|time| time as u64),
             sections: 0,
             given: Given::NONE,
+            anew: Given::NONE,
+            before: settings,
             wrong: Wrong::new(),
         }
     }
@@ -66,6 +72,7 @@ impl<'a> Patch<'a> {
     /// The settings after it, if nothing in it is wrong.
     pub(super) fn finish(mut self) -> Result<Box<Settings>, Wrong> {
         check(&self.settings, self.given, &mut self.wrong);
+        check_keys(self.before, &self.settings, self.anew, &mut self.wrong);
         if self.wrong.is_empty() { Ok(self.settings) } else { Err(self.wrong) }
     }
 
@@ -105,6 +112,9 @@ impl<'a> Patch<'a> {
         } else if value == "null" {
             field.clear(&mut self.settings, &self.default);
         } else {
+            if !keeps(value) {
+                self.anew.add(index);
+            }
             let wrong = &mut self.wrong;
             field.read(value, &mut self.settings, self.basis, &mut |field| wrong.push(field));
         }

@@ -209,6 +209,28 @@ pub(super) fn check(settings: &Settings, given: Given, wrong: &mut Wrong) {
     }
 }
 
+const ANEW: &str = "be given anew, or be null, where url is another one or transport becomes \"plain\": the plug takes \
+                    the one it has only to where it was meant for";
+
+/// Somebody who may change settings, or changes a request on its way, must not get Emoncms' keys by naming another server:
+/// the keys that are stored stay with theirs.
+pub(super) fn check_keys(before: &Settings, after: &Settings, anew: Given, wrong: &mut Wrong) {
+    let (before, after) = (&before.emoncms, &after.emoncms);
+    let elsewhere = after.url != before.url && !after.url.is_empty();
+    let in_clear = after.transport == Transport::Plain && before.transport != Transport::Plain;
+    if !elsewhere && !in_clear {
+        return;
+    }
+    for (name, before, after) in
+        [("write_key", &before.write_key, &after.write_key), ("read_key", &before.read_key, &after.read_key)]
+    {
+        let stays = before.is_some() && after.is_some() && !anew.has("emoncms", name);
+        if stays && !wrong.fields().iter().any(|field| field.is("emoncms", name)) {
+            wrong.push(WrongField::new("emoncms", Part::Top, name, Why::Rule(ANEW)));
+        }
+    }
+}
+
 fn tells(wrong: &Wrong, party: &Party) -> bool {
     wrong.fields().iter().any(|field| field.is(party.section, party.name))
 }

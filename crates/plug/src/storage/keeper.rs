@@ -15,12 +15,14 @@ use metering::units::Seconds;
 use super::archive::{Archive, CHANGES, Found, Query};
 use super::before::Before;
 use super::journal::{Journal, JournalPolicy};
+use super::layout;
 use super::meter_id::{self, MeterId, MeterKept};
 use super::region::{Region, Shared};
 use super::relay_log::{RelayLog, StoredChange};
+use super::reset::{self, Reset};
 use super::totals::{DayMarks, Row, Totals};
 use super::trips::{CHUNK, TripHead, TripStore, TripTail, pairs_around};
-use super::{layout, reset};
+
 use crate::app::{Command, Link, Piece, Tripped};
 use crate::core::civil::local_day;
 use crate::core::claims::{Cause, Class, Memory, RelayChange, Source};
@@ -66,26 +68,20 @@ pub async fn open_settings<'a, F: NorFlash>(
     mut say: impl FnMut(&str),
 ) -> (Settling<'a, F>, bool) {
     let finished = finish_reset(flash, log).await;
-    match finished {
-        Some(true) => say("factory reset: settings, logs and energy are gone"),
-        Some(false) => {}
-        None => say("the flash cannot be used: nothing is kept"),
+    if let Some(words) = finished.map_or(Some("the flash cannot be used: nothing is kept"), Reset::words) {
+        say(words);
     }
     let part = |place| Region::new(flash, place);
     let mut store = SettingsStore::new(part(layout::SETTINGS), part(layout::CALIBRATION));
     if let Some(trouble) = settings::begin(&mut store, state, basis).await {
         trouble.tell(say);
     }
-    (store, finished == Some(true))
+    (store, matches!(finished, Some(Reset::Done | Reset::ButLog)))
 }
 
-async fn finish_reset<F: NorFlash>(flash: &Shared<F>, log: &Shared<F>) -> Option<bool> {
+async fn finish_reset<F: NorFlash>(flash: &Shared<F>, log: &Shared<F>) -> Option<Reset> {
     let mut flash = flash.lock().await;
-    let flash = flash.as_mut()?;
-    if let Some(log) = &mut *log.lock().await {
-        reset::erase_log_if_begun(flash, log).await.ok()?;
-    }
-    reset::finish_if_begun(flash).await.ok()
+    reset::finish_if_begun(flash.as_mut()?, log.lock().await.as_mut()).await.ok()
 }
 
 impl<'a, F: NorFlash> Keeper<'a, F> {

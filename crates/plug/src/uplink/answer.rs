@@ -4,7 +4,7 @@
 use alloc::string::String;
 
 use crate::json;
-use crate::ledger::{Outcome, OutsideError};
+use crate::ledger::{Outcome, OutsideError, mask};
 use crate::limits;
 
 /// A node too many for the account begins so.
@@ -47,6 +47,8 @@ pub enum Answer {
     Unexpected,
     /// The host's name has no address.
     NoAddress,
+    /// Likewise, and it is one of those that end in `.local`, which the plug cannot look up.
+    NoLocalName,
     /// Nobody is there.
     Unreachable,
     /// The server took too long.
@@ -94,6 +96,7 @@ impl Answer {
             | Self::Busy
             | Self::Unexpected
             | Self::NoAddress
+            | Self::NoLocalName
             | Self::Unreachable
             | Self::NoAnswer
             | Self::Broken
@@ -121,7 +124,7 @@ impl Answer {
             Self::ServerFault => "server_fault",
             Self::Busy => "busy",
             Self::Unexpected => "unexpected_answer",
-            Self::NoAddress => "no_address",
+            Self::NoAddress | Self::NoLocalName => "no_address",
             Self::Unreachable => "unreachable",
             Self::NoAnswer => "no_answer",
             Self::Broken => "broken_off",
@@ -164,6 +167,10 @@ impl Answer {
             Self::Busy => "The server has too much to do.",
             Self::Unexpected => "The answer is not one of Emoncms.",
             Self::NoAddress => "No address was found for the server's name.",
+            Self::NoLocalName => {
+                "The plug cannot look up names that end in .local: enter the server's address in numbers, such as \
+                 192.168.1.2."
+            }
             Self::Unreachable => "Nobody answers at the server's address.",
             Self::NoAnswer => "The server took too long to answer.",
             Self::Broken => "The connection broke off.",
@@ -178,13 +185,19 @@ impl Answer {
         match self {
             Self::Accepted => Outcome::Ok,
             Self::Unexpected => Outcome::BadAnswer,
-            Self::NoAddress => Outcome::NoAddress,
+            Self::NoAddress | Self::NoLocalName => Outcome::NoAddress,
             Self::Unreachable => Outcome::Unreachable,
             Self::NoAnswer => Outcome::TimedOut,
             Self::Broken => Outcome::Broken,
             Self::LogFailed | Self::NoMemory => Outcome::Abandoned,
             _ => Outcome::Refused,
         }
+    }
+
+    /// Whether a smaller request may fare better: one that is too much for a server ends in any of these ways.
+    #[must_use]
+    pub const fn may_be_the_size(self) -> bool {
+        matches!(self, Self::NoAnswer | Self::Broken | Self::ServerFault | Self::Unexpected)
     }
 
     /// Whether the server may have stored some of a request that was sent whole.
@@ -272,9 +285,11 @@ fn refusal(text: &str) -> Option<String> {
 
 /// A JSON string as text, cut where it cannot go on.
 fn plain(value: &str) -> String {
-    let mut text = String::new();
+    let mut text = words_of_a_server();
     let _ = json::unescape(value, &mut |character| {
         let fits = text.len() + character.len_utf8() <= limits::UPLINK_WORDS;
+        // Room for all of it was made before, or there is no room.
+        let fits = fits && text.capacity() - text.len() >= character.len_utf8();
         if fits {
             text.push(character);
         }
@@ -287,22 +302,41 @@ fn plain(value: &str) -> String {
 #[must_use]
 pub fn quote(said: &Said<'_>) -> String {
     if (300..=399).contains(&said.status) {
-        return printable(said.location);
+        return printable(said.location.as_bytes());
     }
     match core::str::from_utf8(said.body).ok().and_then(|text| refusal(text.trim())) {
         Some(message) if !message.is_empty() => message,
-        _ => printable(&String::from_utf8_lossy(said.body)),
+        _ => printable(said.body),
     }
 }
 
+/// Room for words; none where there is no memory for them.
+fn words_of_a_server() -> String {
+    let mut text = String::new();
+    let _ = text.try_reserve_exact(limits::UPLINK_WORDS);
+    text
+}
+
+/// The same with a secret overwritten. Where the words were cut, so may have been the secret.
+pub(super) fn without(words: String, secret: &str) -> String {
+    let cut = words.len() + 4 > limits::UPLINK_WORDS;
+    let mut bytes = words.into_bytes();
+    mask(&mut bytes, cut, secret.as_bytes());
+    String::from_utf8(bytes).unwrap_or_default()
+}
+
 /// The beginning of a text, without what a terminal or a page would not show.
-fn printable(text: &str) -> String {
-    let mut kept = String::new();
-    for character in text.trim().chars() {
-        if kept.len() + character.len_utf8() > limits::UPLINK_WORDS {
-            break;
+fn printable(text: &[u8]) -> String {
+    let mut kept = words_of_a_server();
+    let shown = |character: char| if character.is_control() { ' ' } else { character };
+    for part in text.trim_ascii().utf8_chunks() {
+        let unreadable = (!part.invalid().is_empty()).then_some(char::REPLACEMENT_CHARACTER);
+        for character in part.valid().chars().map(shown).chain(unreadable) {
+            if kept.len() + character.len_utf8() > limits::UPLINK_WORDS.min(kept.capacity()) {
+                return kept;
+            }
+            kept.push(character);
         }
-        kept.push(if character.is_control() { ' ' } else { character });
     }
     kept
 }
@@ -310,6 +344,17 @@ fn printable(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_key_is_not_in_the_words_however_the_server_wrote_it() {
+        let key = "fa8e3b689295332c560bbea31afb61d0";
+        let escaped = "{\"success\": false, \"message\": \"\\u0066a8e3b689295332c560bbea31afb61d0 is bad\"}";
+        assert_eq!(without(quote(&said(200, escaped)), key), alloc::format!("{} is bad", "*".repeat(32)));
+        let long = alloc::format!("{}{key}", "x".repeat(limits::UPLINK_WORDS - 10));
+        let words = without(quote(&said(200, &long)), key);
+        assert!(words.ends_with("x**********"), "{words}");
+        assert_eq!(without("fa8e".into(), key), "fa8e");
+    }
 
     fn said(status: u16, body: &str) -> Said<'_> {
         Said { status, location: "", body: body.as_bytes() }

@@ -10,17 +10,17 @@ use embassy_futures::yield_now;
 use embedded_io_async::{Read, Write};
 use sha2::{Digest, Sha256};
 
-use super::answer::{Answer, Said, classify, quote};
+use super::answer::{Answer, Said, classify, quote, without};
 use super::batch::{Batch, Form, NoText, Text};
 use super::body::{BEFORE, BEHIND, Coding, Measure, Measured, encode};
 use super::crypt::{BLOCK, Encryption, answer_of, key_bytes};
 use super::http::Reader;
 use super::machine::Sent;
 use super::resume::{self, Node, Standing};
-use super::status::{Received, TestReport};
+use super::status::TestReport;
 use super::task::trusted;
 use super::text::{reference, value};
-use crate::history::Rows;
+use crate::history::{Row, Rows};
 use crate::ledger::{Connection, Outcome, Outside, Purpose};
 use crate::limits;
 use crate::platform::{Clock, Instant, Outbound};
@@ -28,6 +28,8 @@ use crate::settings::emoncms::{EmoncmsSettings, Server, Transport};
 use crate::state::State;
 use crate::timekeeping;
 
+/// Bytes of text that are encoded at once.
+const PART: usize = 64;
 /// Rows between which others get their turn.
 const TURN: u32 = 16;
 
@@ -171,8 +173,8 @@ impl<'w, 'a, N: Outbound, C: Clock, T: Clock, R: Rows> Client<'w, 'a, N, C, T, R
             report.body.clear();
         }
         let began = self.timer.now();
-        let mut connection = self.outside.connect(purpose, server.host, server.port).await?;
-        for key in [&form.settings.write_key, &form.settings.read_key].into_iter().flatten() {
+        let mut connection = self.connect(purpose, &server).await?;
+        for key in keys(form.settings) {
             connection.hide(key);
         }
         let mut reader = Reader::new(limits::UPLINK_ANSWER, report.is_some());
@@ -191,23 +193,26 @@ impl<'w, 'a, N: Outbound, C: Clock, T: Clock, R: Rows> Client<'w, 'a, N, C, T, R
                     self.hand_on_date(&reader, began);
                     let what =
                         Said { status: reader.status(), location: reader.location(), body: reader.body() };
-                    *said = quote(&what);
                     classify(&what, &success(plan))
                 }
                 Err(answer) => answer,
             },
             Err(answer) => answer,
         };
+        // What is kept and shown from here on has no key in it.
+        for key in keys(form.settings) {
+            reader.hide(key);
+        }
+        if reader.has_head() {
+            let what = Said { status: reader.status(), location: reader.location(), body: reader.body() };
+            *said = keys(form.settings).fold(quote(&what), without);
+        }
         // Without its last byte nothing was stored, whatever is said.
         let answer = if answer == Answer::Accepted && !sent.whole { Answer::Unexpected } else { answer };
         if let Some(report) = report
             && reader.has_head()
         {
-            report.received = Some(Received {
-                status: reader.status(),
-                head: reader.head().into(),
-                body: String::from_utf8_lossy(reader.body()).into(),
-            });
+            report.received = Some(reader.received());
         }
         connection.finish(answer.outcome()).await;
         Ok(answer)
@@ -239,9 +244,10 @@ impl<'w, 'a, N: Outbound, C: Clock, T: Clock, R: Rows> Client<'w, 'a, N, C, T, R
         while text.next(self.rows, form, &mut piece).await? {
             hash.update(piece.as_bytes());
             connection.body(piece.as_bytes());
-            for part in piece.as_bytes().chunks(limits::UPLINK_OUTPUT / 4) {
+            for part in piece.as_bytes().chunks(PART) {
                 coding.value(part, &mut out);
-                if out.len() >= limits::UPLINK_OUTPUT / 4 {
+                // The next part may become three times as long.
+                if out.len() + 3 * PART > limits::UPLINK_OUTPUT {
                     flush(connection, &mut out, &mut report).await?;
                 }
             }
@@ -264,6 +270,17 @@ impl<'w, 'a, N: Outbound, C: Clock, T: Clock, R: Rows> Client<'w, 'a, N, C, T, R
         Ok(connection.flush().await?)
     }
 
+    async fn connect(
+        &self,
+        purpose: Purpose,
+        server: &Server<'_>,
+    ) -> Result<Connection<'w, 'a, N, C, T>, Answer> {
+        self.outside.connect(purpose, server.host, server.port).await.map_err(|error| match error.into() {
+            Answer::NoAddress if is_local(server.host) => Answer::NoLocalName,
+            answer => answer,
+        })
+    }
+
     /// Asks the server for its newest row.
     ///
     /// # Errors
@@ -280,7 +297,7 @@ impl<'w, 'a, N: Outbound, C: Clock, T: Clock, R: Rows> Client<'w, 'a, N, C, T, R
         form.node.bytes().for_each(|byte| encode(byte, &mut path));
         let path = String::from_utf8(path).unwrap_or_default();
         let key = form.settings.read_key.as_deref().or(form.settings.write_key.as_deref());
-        let reader = self.get(form, &path, key, limits::UPLINK_NODE).await?;
+        let reader = self.get(Purpose::Emoncms, form, &path, key, limits::UPLINK_NODE).await?;
         if reader.is_cut() {
             return Err(Answer::TooLarge);
         }
@@ -300,10 +317,16 @@ impl<'w, 'a, N: Outbound, C: Clock, T: Clock, R: Rows> Client<'w, 'a, N, C, T, R
     }
 
     /// The plug's own row of this time, as it would be sent.
-    async fn own_row(&self, form: Form<'_>, time: u32) -> Result<Option<crate::history::Row>, Answer> {
+    async fn own_row(&self, form: Form<'_>, time: u32) -> Result<Option<Row>, Answer> {
         let interval_s = form.settings.interval_s;
         let batch =
             Batch { after: time.saturating_sub(interval_s.into()), until: time, most: u32::from(interval_s) };
+        let merged = self.row_at(batch, interval_s, time).await?;
+        // The interval may have been a shorter one when it was sent.
+        if merged.is_some() { Ok(merged) } else { self.row_at(batch, 1, time).await }
+    }
+
+    async fn row_at(&self, batch: Batch, interval_s: u16, time: u32) -> Result<Option<Row>, Answer> {
         let mut reading = super::batch::Reading::new(batch, interval_s);
         while reading.next(self.rows).await.map_err(|_| Answer::LogFailed)?.is_some() {}
         Ok(reading.last.filter(|row| row.time == Some(time)))
@@ -314,7 +337,7 @@ impl<'w, 'a, N: Outbound, C: Clock, T: Clock, R: Rows> Client<'w, 'a, N, C, T, R
     /// # Errors
     /// What came instead of an answer.
     pub(super) async fn ask_time(&self, form: Form<'_>) -> Result<bool, Answer> {
-        self.get(form, "/", None, 0).await?;
+        self.get(Purpose::EmoncmsTime, form, "/", None, 0).await?;
         for _ in 0..TURN {
             // Whoever keeps the time makes it everybody's.
             yield_now().await;
@@ -328,6 +351,7 @@ impl<'w, 'a, N: Outbound, C: Clock, T: Clock, R: Rows> Client<'w, 'a, N, C, T, R
     /// One question; of a body of which nothing is wanted, nothing is waited for.
     async fn get(
         &self,
+        purpose: Purpose,
         form: Form<'_>,
         path: &str,
         key: Option<&str>,
@@ -341,16 +365,27 @@ impl<'w, 'a, N: Outbound, C: Clock, T: Clock, R: Rows> Client<'w, 'a, N, C, T, R
         }
         head.push_str("\r\n");
         let began = self.timer.now();
-        let mut connection = self.outside.connect(Purpose::Emoncms, server.host, server.port).await?;
+        let mut connection = self.connect(purpose, &server).await?;
         let mut reader = Reader::new(most, false);
-        connection.write_all(head.as_bytes()).await?;
-        connection.flush().await?;
-        let received = receive(&mut connection, &mut reader).await;
-        let whole = received.is_ok() || most == 0 && reader.has_head();
-        connection.finish(if whole { Outcome::Ok } else { Outcome::BadAnswer }).await;
-        if !whole {
-            received?;
+        let mut received = match connection.write_all(head.as_bytes()).await {
+            Ok(()) => connection.flush().await,
+            Err(error) => Err(error),
         }
+        .map_err(Answer::from);
+        if received.is_ok() {
+            received = receive(&mut connection, &mut reader).await;
+        }
+        if most == 0 && reader.has_head() {
+            received = Ok(());
+        }
+        connection
+            .finish(match received {
+                Err(answer) => answer.outcome(),
+                Ok(()) if reader.status() >= 400 => Outcome::Refused,
+                Ok(()) => Outcome::Ok,
+            })
+            .await;
+        received?;
         self.hand_on_date(&reader, began);
         Ok(reader)
     }
@@ -361,6 +396,16 @@ impl<'w, 'a, N: Outbound, C: Clock, T: Clock, R: Rows> Client<'w, 'a, N, C, T, R
         let answer = timekeeping::Answer::of_date(reader.date(), took, self.clock.now());
         answer.is_some_and(|answer| self.state.offer_time(answer).agrees())
     }
+}
+
+/// What must be in nothing that is kept.
+fn keys(settings: &EmoncmsSettings) -> impl Iterator<Item = &str> {
+    [&settings.write_key, &settings.read_key].into_iter().flatten().map(|key| &**key)
+}
+
+/// A name that only the network's own machines know, by asking each other: the plug asks name servers.
+fn is_local(host: &str) -> bool {
+    host.trim_end_matches('.').rsplit('.').next().is_some_and(|last| last.eq_ignore_ascii_case("local"))
 }
 
 /// What a success looks like.

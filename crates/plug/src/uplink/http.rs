@@ -15,6 +15,8 @@ use alloc::vec::Vec;
 
 use heapless::Vec as Line;
 
+use super::status::Received;
+use crate::ledger::mask;
 use crate::limits;
 
 /// This is no answer of HTTP, or one that is longer than any.
@@ -176,6 +178,40 @@ impl Reader {
         self.head.as_deref().unwrap_or("")
     }
 
+    /// All of it for people, and nothing is left here.
+    pub(super) fn received(&mut self) -> Received {
+        let body = core::mem::take(&mut self.body);
+        let body = String::from_utf8(body).or_else(|error| {
+            // What stands before it can be read.
+            let valid = error.utf8_error().valid_up_to();
+            let mut bytes = error.into_bytes();
+            bytes.truncate(valid);
+            String::from_utf8(bytes)
+        });
+        Received {
+            status: self.status,
+            head: self.head.take().unwrap_or_default(),
+            body: body.unwrap_or_default(),
+        }
+    }
+
+    /// Overwrites a secret wherever the server said it, so that it can be kept and shown.
+    pub fn hide(&mut self, secret: &str) {
+        let secret = secret.as_bytes();
+        let cut = self.cut;
+        mask(&mut self.body, cut, secret);
+        for text in [Some(&mut self.location), self.head.as_mut()].into_iter().flatten() {
+            let mut bytes = core::mem::take(text).into_bytes();
+            for line in bytes.split_mut(|byte| *byte == b'\n') {
+                // A line that is as long as is kept was cut; a name went from the location, and that is not much.
+                let cut = line.len() + "location:".len() >= limits::UPLINK_HEAD_LINE;
+                mask(line, cut, secret);
+            }
+            // Stars for hexadecimal digits: it is a text as before.
+            *text = String::from_utf8(bytes).unwrap_or_default();
+        }
+    }
+
     /// So many bytes of the body or the chunk are still to come.
     fn advance(&mut self, left: u64) {
         self.part = match (self.part, left) {
@@ -237,9 +273,10 @@ impl Reader {
             self.field(line)?;
         }
         if let Some(head) = &mut self.head {
-            let text = String::from_utf8_lossy(line);
-            if head.len() + text.len() < limits::UPLINK_ANSWER {
-                head.push_str(&text);
+            let text = core::str::from_utf8(line).unwrap_or("(not readable)");
+            let fits = head.len() + text.len() < limits::UPLINK_ANSWER;
+            if fits && head.try_reserve(text.len() + 1).is_ok() {
+                head.push_str(text);
                 head.push('\n');
             }
         }
@@ -265,9 +302,9 @@ impl Reader {
             }
             self.framing = Framing::Chunked;
         } else if name.eq_ignore_ascii_case("date") {
-            self.date = value.into();
+            self.date = kept(value);
         } else if name.eq_ignore_ascii_case("location") {
-            self.location = value.into();
+            self.location = kept(value);
         }
         Ok(())
     }
@@ -297,6 +334,15 @@ impl Reader {
         self.part = if size == 0 { Part::Trailer } else { Part::Chunk(size) };
         Ok(())
     }
+}
+
+/// A copy; empty where there is no memory for it.
+fn kept(text: &str) -> String {
+    let mut copy = String::new();
+    if copy.try_reserve_exact(text.len()).is_ok() {
+        copy.push_str(text);
+    }
+    copy
 }
 
 /// Of `HTTP/1.1 200 OK`.
@@ -406,6 +452,30 @@ mod tests {
         all_pieces(&text, Some((200, "xxxxxxxxxxxxxxxx", true)));
         let exact = format!("HTTP/1.1 200 OK\r\nContent-Length: 16\r\n\r\n{}", "x".repeat(16));
         all_pieces(&exact, Some((200, "xxxxxxxxxxxxxxxx", false)));
+    }
+
+    #[test]
+    fn a_key_that_the_server_repeats_is_not_kept() {
+        let key = "fa8e3b689295332c560bbea31afb61d0";
+        let other = "0f1e2d3c4b5a69788796a5b4c3d2e1f0";
+        let long = "z".repeat(limits::UPLINK_HEAD_LINE - "X: ".len() - 20);
+        let text = format!(
+            "HTTP/1.1 302 Found\r\nLocation: /?apikey={key}\r\nX-Key: {}\r\nX: {long}{key}\r\n\r\n{key} {other} and {key}",
+            key.to_uppercase()
+        );
+        // The last one is cut in the middle.
+        let mut reader = Reader::new(32 + 1 + 32 + 5 + 16, true);
+        assert_eq!(reader.push(text.as_bytes()), Ok(true));
+        reader.hide(key);
+        reader.hide(other);
+        let stars = "*".repeat(32);
+        assert_eq!(reader.location(), format!("/?apikey={stars}"));
+        assert_eq!(reader.body(), format!("{stars} {stars} and {}", "*".repeat(16)).as_bytes());
+        let head = reader.head().to_lowercase();
+        assert!(
+            head.contains(&format!("x-key: {stars}\n")) && head.ends_with(&format!("z{}\n", "*".repeat(20)))
+        );
+        assert!(!head.contains("fa8e") && !head.contains("0f1e"), "{head}");
     }
 
     #[test]

@@ -17,10 +17,9 @@
 
 use core::time::Duration;
 
-use super::answer::{Answer, Consequence};
+use super::answer::Answer;
 use super::batch::Batch;
 use super::crypt::BLOCK;
-use super::resume::Standing;
 use super::status::{Conflict, State};
 use crate::limits;
 use crate::platform::Instant;
@@ -238,6 +237,15 @@ impl Machine {
         if let Some(newest) = sight.newest {
             self.follow_clock(&job, newest);
         }
+        if let Some(unix) = sight.unix
+            && self.begins_now
+        {
+            // What was measured before is not wanted. That is settled here, whether anybody can be reached or not.
+            self.begins_now = false;
+            let newest = sight.newest.unwrap_or(unix as u32);
+            self.put_cursor(no_later(newest, unix, job.interval_s.into()));
+            self.hurry = true;
+        }
         let was_online = core::mem::replace(&mut self.online, sight.online);
         if !sight.online {
             self.state = State::WaitingForNetwork;
@@ -276,11 +284,6 @@ impl Machine {
 
     /// What to do where nothing stands in the way.
     fn next(&mut self, job: &Job, unix: f64, newest: Option<u32>) -> Action {
-        if self.begins_now {
-            // What was measured before is not wanted.
-            self.put_cursor(newest.unwrap_or(unix as u32));
-            self.begins_now = false;
-        }
         let Some(newest) = newest else {
             self.state = State::UpToDate;
             return Action::Wait(self.until_next(job, unix, 0));
@@ -335,181 +338,17 @@ impl Machine {
         Duration::try_from_secs_f64(wait).unwrap_or_default().min(limits::UPLINK_LOOK_LONGEST)
     }
 
-    /// Takes what came of [`Action::Send`].
-    pub fn sent(&mut self, now: Instant, sent: &Sent) {
-        let Some(job) = self.job else { return };
-        if job.asks && sent.whole && sent.rows > 1 && sent.answer.may_have_stored()
-            || job.asks && sent.whole && matches!(sent.answer, Answer::NoAnswer | Answer::Broken)
-        {
-            (self.ask, self.limit) = (true, Some(sent.end));
-        }
-        match sent.answer.consequence() {
-            Consequence::Done => self.done(sent),
-            Consequence::Stop => self.stop(now),
-            Consequence::Bisect if sent.rows > 1 => self.most = sent.rows / 2,
-            Consequence::Bisect => self.refused(now, sent),
-            Consequence::Smaller if sent.rows > 1 => {
-                // One row tells whether it is the size.
-                (self.most, self.ceiling) = (1, (sent.rows / 2).max(1));
-            }
-            Consequence::Smaller => self.stop(now),
-            Consequence::Later => {
-                if sent.answer == Answer::NoAnswer && sent.rows > 1 {
-                    self.most = sent.rows / 2;
-                }
-                self.back_off(now);
-            }
-        }
+    /// What is to go to the flash now, if anything; before a restart also what else would wait.
+    pub fn to_store(&self, now: Instant, restarts: bool) -> Option<Kept> {
+        let pause = if self.hurry { limits::UPLINK_CURSOR_HURRY } else { limits::UPLINK_CURSOR };
+        let waited = self.stored_at.is_none_or(|at| now.since(at) >= pause);
+        (self.is_unsaved() && (waited || restarts)).then_some(self.kept)
     }
 
-    /// There was nothing in that batch up to `end`: the log has a gap there.
-    pub fn nothing_to_send(&mut self, end: u32) {
-        match self.doubt {
-            Some(Doubt { proof: Some(proof), .. }) => {
-                self.doubt = None;
-                self.put_cursor(proof);
-            }
-            // The cursor stays at a row that there is: the server is compared with it.
-            _ => self.empty_until = end,
-        }
-    }
-
-    /// A test brought this row to the server.
-    pub fn tested(&mut self, fingerprint: Fingerprint, time: u32) {
-        if fingerprint != self.kept.fingerprint || time > self.kept.cursor {
-            self.kept.out_of_turn = Some(OutOfTurn { fingerprint, time });
-            self.hurry = true;
-        }
-    }
-
-    /// The time of a row that says nothing about those before it.
+    /// Whether the flash has something else than what counts.
     #[must_use]
-    pub fn out_of_turn(&self) -> Option<u32> {
-        self.kept.out_of_turn.filter(|row| row.fingerprint == self.kept.fingerprint).map(|row| row.time)
-    }
-
-    /// The settings changed, or somebody wanted a test, while a request was under way.
-    pub fn interrupted(&mut self, batch: &Batch) {
-        if let Some(job) = self.job {
-            (self.ask, self.limit) = (job.asks, Some(batch.until));
-        }
-    }
-
-    fn done(&mut self, sent: &Sent) {
-        self.failures = 0;
-        self.sent_rows = self.sent_rows.saturating_add(sent.rows);
-        self.allowance = limits::UPLINK_REFUSED_ROWS;
-        let seconds = sent.took.as_secs_f64().max(1e-3);
-        let rate = f64::from(sent.rows) / seconds;
-        // The mean of the last few posts, so that one slow answer does not make hours of minutes.
-        self.rate = Some(self.rate.map_or(rate, |before| before + (rate - before) / 4.0));
-        self.most = self.most.saturating_mul(2).min(self.ceiling);
-        match &mut self.doubt {
-            None => {
-                self.hurry |= self.state == State::CatchingUp;
-                self.put_cursor(sent.end);
-            }
-            Some(doubt) if doubt.proof.is_none() => doubt.proof = Some(sent.end),
-            Some(_) => self.second_time(sent.end),
-        }
-    }
-
-    /// A single row was refused.
-    fn refused(&mut self, now: Instant, sent: &Sent) {
-        if self.doubt.is_some_and(|doubt| doubt.proof.is_some()) {
-            self.set_aside = self.set_aside.saturating_add(1);
-            self.last_set_aside = Some(sent.end);
-            self.second_time(sent.end);
-            return;
-        }
-        let count = self.doubt.map_or(1, |doubt| doubt.count + 1);
-        self.doubt = Some(Doubt { count, last: sent.end, proof: None });
-        self.most = 1;
-        if count >= self.allowance {
-            // Next time some more: should it be the rows after all, their end is found.
-            self.allowance = self.allowance.saturating_mul(2).min(limits::UPLINK_ROWS);
-            self.stop(now);
-        }
-    }
-
-    /// A doubted row was tried once more, and is there or set aside.
-    fn second_time(&mut self, end: u32) {
-        match self.doubt {
-            Some(Doubt { last, proof: Some(proof), .. }) if end >= last => {
-                self.doubt = None;
-                self.put_cursor(proof);
-            }
-            _ => self.put_cursor(end),
-        }
-        self.hurry = true;
-    }
-
-    fn stop(&mut self, now: Instant) {
-        self.doubt = None;
-        // Nobody waits for it: up to a tenth earlier, so that not all plugs come at once.
-        let pause = limits::UPLINK_STOPPED_RETRY.mul_f64(1.0 - self.chance.part() / 10.0);
-        self.phase = Phase::Resting { until: now.after(pause), stopped: true };
-        self.hurry = true;
-    }
-
-    fn back_off(&mut self, now: Instant) {
-        let doublings = self.failures.min(6);
-        self.failures = self.failures.saturating_add(1);
-        let longest = limits::UPLINK_RETRY_FIRST.saturating_mul(1 << doublings);
-        // Between the half of it and one and a half times that.
-        let pause = longest
-            .mul_f64(0.5 + self.chance.part())
-            .clamp(limits::UPLINK_RETRY_FIRST, limits::UPLINK_RETRY_LONGEST);
-        self.phase = Phase::Resting { until: now.after(pause), stopped: false };
-    }
-
-    /// Takes what came of [`Action::Ask`].
-    pub fn asked(&mut self, now: Instant, outcome: Result<Standing, Answer>) {
-        match outcome {
-            Ok(standing) => {
-                (self.ask, self.asked, self.failures, self.limit) = (false, 0, 0, None);
-                match standing {
-                    Standing::From(time) => self.put_cursor(time),
-                    Standing::Back(time) => {
-                        self.conflict = Some(Conflict::WentBack { server: time });
-                        self.put_cursor(time);
-                        self.hurry = true;
-                    }
-                    Standing::Unknown => {}
-                    Standing::Conflict(conflict) => self.conflict = Some(conflict),
-                }
-            }
-            Err(answer) => {
-                self.asked += 1;
-                let spoke = !matches!(
-                    answer,
-                    Answer::NoAddress | Answer::Unreachable | Answer::NoAnswer | Answer::Broken
-                );
-                let later = answer.consequence() == Consequence::Later;
-                if spoke && (!later || self.asked >= limits::UPLINK_ASKED) {
-                    // It does not say: the plug's own cursor counts, and the post tells what is wrong.
-                    (self.ask, self.asked, self.limit) = (false, 0, None);
-                } else {
-                    self.back_off(now);
-                }
-            }
-        }
-    }
-
-    /// Takes what came of [`Action::AskTime`].
-    pub fn time_asked(&mut self, now: Instant, told: bool) {
-        if told {
-            self.failures = 0;
-        } else {
-            self.back_off(now);
-        }
-    }
-
-    /// What is to go to the flash now, if anything. In a hurry also what else would wait.
-    pub fn to_store(&self, now: Instant, hurry: bool) -> Option<Kept> {
-        let new = self.stored.unwrap_or_default() != self.kept && !self.begins_now;
-        let waited = self.stored_at.is_none_or(|at| now.since(at) >= limits::UPLINK_CURSOR);
-        (new && (waited || hurry || self.hurry)).then_some(self.kept)
+    pub fn is_unsaved(&self) -> bool {
+        self.stored.unwrap_or_default() != self.kept && !self.begins_now
     }
 
     /// It is there, or the flash does not take it; then it is tried again a while later.
@@ -526,6 +365,12 @@ impl Machine {
         if self.out_of_turn().is_some_and(|tested| tested <= time) {
             self.kept.out_of_turn = None;
         }
+    }
+
+    /// Rows after this are still wanted; `None`: none are, or it is not known yet which.
+    #[must_use]
+    pub const fn wanted_after(&self) -> Option<u32> {
+        if self.job.is_some() && !self.begins_now { Some(self.kept.cursor) } else { None }
     }
 
     /// Time of the newest row that the server is known to have; 0: none.
@@ -584,5 +429,6 @@ fn step(job: &Job) -> u32 {
     job.send_every_s.max(job.interval_s).max(1).into()
 }
 
+mod outcome;
 #[cfg(test)]
 mod tests;

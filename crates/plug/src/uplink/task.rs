@@ -19,6 +19,7 @@ use super::text::reference;
 use crate::apart::apart;
 use crate::history::Rows;
 use crate::ledger::Outside;
+use crate::limits;
 use crate::net::LinkState;
 use crate::platform::{Clock, Instant, Outbound};
 use crate::settings::emoncms::{EmoncmsSettings, Transport};
@@ -79,6 +80,7 @@ where
         machine: Machine::new(kept, seed),
         now: Now::of(way.state, way.id),
         counted: None,
+        failing: false,
         parted: false,
         say,
     };
@@ -146,6 +148,8 @@ struct Task<'w, 'a, N, C, T, R, S> {
     now: Now,
     /// When the queue was last counted, and for which cursor.
     counted: Option<(Instant, u32)>,
+    /// What went wrong last is not over yet.
+    failing: bool,
     /// A restart is near: nothing is begun any more.
     parted: bool,
     say: S,
@@ -182,6 +186,8 @@ where
             _ if self.parted => Action::Sleep,
             action => action,
         };
+        // Also where nothing is sent for a week: what makes room in the meantime is to be counted.
+        self.client.rows.wanted_after(self.machine.wanted_after());
         self.tell(&sight).await;
         self.keep(store, false).await;
         self.act(action).await;
@@ -199,6 +205,11 @@ where
         let (state, clock, timer) = (self.client.state, self.client.clock, self.client.timer);
         let wake = &state.uplink.wake;
         match action {
+            // What is still to be kept is kept, even where nothing is sent any more.
+            Action::Sleep if self.machine.is_unsaved() && !self.parted => {
+                let soon = timer.now().after(limits::UPLINK_CURSOR_HURRY);
+                select(timer.sleep_until(soon), wake.wait()).await;
+            }
             Action::Sleep => wake.wait().await,
             Action::Wait(pause) => {
                 select(clock.sleep_until(clock.now().after(pause)), wake.wait()).await;
@@ -260,7 +271,6 @@ where
             Some(Posted::Sent(sent, said)) => self.sent(&sent, said),
             None => self.machine.interrupted(&batch),
         }
-        self.client.rows.wanted_after(self.now.emoncms.enabled.then(|| self.machine.cursor()));
     }
 
     fn sent(&mut self, sent: &Sent, said: String) {
@@ -269,8 +279,13 @@ where
         let state = self.client.state;
         if sent.answer == Answer::Accepted {
             let mut status = state.uplink.status.borrow_mut();
-            status.last_success = self.client.clock.time_of_day();
-            status.last_error = None;
+            let now = self.client.clock.time_of_day();
+            status.last_success = now;
+            // What has no time, or one that the clock was put back from, could not be told from something that goes on.
+            if status.last_error.as_ref().is_some_and(|error| error.time.is_none() || error.time > now) {
+                status.last_error = None;
+            }
+            self.failing = false;
         } else if self.machine.set_aside().0 > before {
             (self.say)("Emoncms refused a row: it was set aside");
             state.uplink.status.borrow_mut().set_aside_because = said;
@@ -280,9 +295,11 @@ where
     }
 
     /// Remembers what went wrong; what is new is worth a line in the log.
-    fn note(&self, answer: Answer, server_said: String) {
+    fn note(&mut self, answer: Answer, server_said: String) {
         let mut status = self.client.state.uplink.status.borrow_mut();
-        let known = status.last_error.as_ref().is_some_and(|error| error.answer == answer);
+        let last = status.last_error.as_ref().is_some_and(|error| error.answer == answer);
+        let failed = core::mem::replace(&mut self.failing, true);
+        let known = last && failed;
         let time = self.client.clock.time_of_day();
         status.last_error = Some(Trouble { time, answer, server_said });
         drop(status);

@@ -16,11 +16,13 @@ use picoserve::response::{IntoResponse, ResponseWriter, StatusCode};
 use super::events::{Seat, Stream};
 use super::history::HistoryPage;
 use super::ledger::LedgerPage;
+use super::problem::Problem;
 use super::reply::{Draft, JSON, Lines};
 use super::site::Site;
 use crate::apart::apart;
 use crate::limits;
 use crate::platform::Clock;
+use crate::state::State;
 
 /// What a page adds at once at the most; a test builds the longest.
 const FRAGMENT: usize = 640;
@@ -30,8 +32,42 @@ const AROUND: usize = 8;
 /// What is asked for. On the heap: most workers never have to do with it.
 pub(super) enum Flow<'a> {
     Events(Seat<'a>),
-    Ledger(Draft<'a>),
-    History(Box<HistoryPage>, Draft<'a>),
+    Pieces(Page, Download<'a>, Draft<'a>),
+}
+
+/// What may be longer than the memory.
+pub(super) enum Page {
+    Ledger(LedgerPage),
+    History(Box<HistoryPage>),
+}
+
+/// One of the few places for long answers, if it is one; free again when it is dropped.
+pub(super) struct Download<'a>(Option<&'a State>);
+
+impl<'a> Download<'a> {
+    /// For an answer of so many rows.
+    ///
+    /// # Errors
+    /// All places are taken.
+    pub(super) fn begin(state: &'a State, rows: u32) -> Result<Self, Problem> {
+        if rows < limits::DOWNLOAD_ROWS {
+            return Ok(Self(None));
+        }
+        let others = state.downloads.get();
+        if others >= limits::DOWNLOADS {
+            return Err(Problem::Busy);
+        }
+        state.downloads.set(others + 1);
+        Ok(Self(Some(state)))
+    }
+}
+
+impl Drop for Download<'_> {
+    fn drop(&mut self) {
+        if let Some(state) = self.0 {
+            state.downloads.set(state.downloads.get().saturating_sub(1));
+        }
+    }
 }
 
 /// What became of a step.
@@ -59,21 +95,22 @@ pub(super) async fn send<C: Clock, N: Clock, M: RawMutex, R: Read, W: ResponseWr
     let connection = connection.finalize().await?;
     let (kind, body) = match flow {
         Flow::Events(seat) => ("text/event-stream", Body::Events(Box::new(Stream::new(site, seat)))),
-        Flow::Ledger(draft) => {
-            let page = Page::Ledger(LedgerPage::new());
-            (JSON, Body::Pieces(Box::new(Pieces { site, page, draft })))
-        }
-        Flow::History(page, draft) => {
-            let kind = page.content_type();
-            (kind, Body::Pieces(Box::new(Pieces { site, page: Page::History(page), draft })))
+        Flow::Pieces(page, download, draft) => {
+            let kind = match &page {
+                Page::Ledger(_) => JSON,
+                Page::History(page) => page.content_type(),
+            };
+            if download.0.is_some() {
+                site.exchange.extend(site.plug.network_clock.now().after(limits::DOWNLOAD_TIMEOUT));
+            }
+            (kind, Body::Pieces(Box::new(Pieces { site, page, draft, _download: download })))
         }
     };
     let chunked = match &body {
         Body::Events(_) | Body::Nothing => "",
         Body::Pieces(_) => {
-            // Whoever does not read any more is noticed by what is written.
+            // Whoever does not read any more is noticed by what is written: each piece is made in a few seconds.
             site.exchange.be_deaf();
-            site.exchange.extend(site.plug.network_clock.now().after(limits::DOWNLOAD_TIMEOUT));
             "\r\nTransfer-Encoding: chunked"
         }
     };
@@ -112,11 +149,7 @@ struct Pieces<'s, 'a, C, N, M: RawMutex> {
     site: &'s Site<'a, C, N, M>,
     page: Page,
     draft: Draft<'s>,
-}
-
-enum Page {
-    Ledger(LedgerPage),
-    History(Box<HistoryPage>),
+    _download: Download<'s>,
 }
 
 impl<C: Clock, N: Clock, M: RawMutex> Pieces<'_, '_, C, N, M> {

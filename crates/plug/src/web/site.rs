@@ -15,8 +15,9 @@ use super::core_desk::CoreDesk;
 use super::crowd::Stay;
 use super::doors::{self, Caller, Entry, Peer};
 use super::events::Seat;
-use super::flow::{self, Flow};
+use super::flow::{self, Download, Flow, Page};
 use super::host::split_target;
+use super::ledger::LedgerPage;
 use super::problem::Problem;
 use super::reply::{Budget, Draft, Reply};
 use super::routes::{Handler, Route, find};
@@ -167,10 +168,14 @@ impl<'a, C: Clock, N: Clock, M: RawMutex> Site<'a, C, N, M> {
                 Box::pin(self.keys(route.handler, caller, parts, body)).await
             }
             Handler::Wifi => wifi::wifi(self),
-            Handler::Ledger => return Ok(Outcome::Flow(Flow::Ledger(self.piece()?))),
+            Handler::Ledger => {
+                let rows = self.plug.state.ledger.borrow().row_count();
+                return self.pieces(Page::Ledger(LedgerPage::new()), rows);
+            }
             Handler::History => {
                 let page = Box::pin(history::history(self, parts)).await?;
-                return Ok(Outcome::Flow(Flow::History(page, self.piece()?)));
+                let rows = page.row_count();
+                return self.pieces(Page::History(page), rows);
             }
             Handler::Time if parts.method() == "POST" => Box::pin(time::tell(self, parts, body)).await,
             Handler::Time => time::show(self, None),
@@ -183,9 +188,10 @@ impl<'a, C: Clock, N: Clock, M: RawMutex> Site<'a, C, N, M> {
         reply.map(Outcome::Reply)
     }
 
-    /// Memory for the pieces of a long answer.
-    fn piece(&self) -> Result<Draft<'a>, Problem> {
-        Draft::new(self.budget, limits::DOWNLOAD_PIECE)
+    /// An answer in pieces, of so many rows.
+    fn pieces(&self, page: Page, rows: u32) -> Result<Outcome<'a>, Problem> {
+        let download = Download::begin(self.plug.state, rows)?;
+        Ok(Outcome::Flow(Flow::Pieces(page, download, Draft::new(self.budget, limits::DOWNLOAD_PIECE)?)))
     }
 
     /// What has to do with who gets in.

@@ -113,7 +113,7 @@ pub struct Net {
     pub closing: RefCell<Does>,
     /// What servers say.
     pub comes: RefCell<VecDeque<Comes>>,
-    /// What datagrams come, from whom.
+    /// What datagrams come, from whom; an empty one is an error.
     pub datagrams: RefCell<VecDeque<(Duration, SocketAddr, Vec<u8>)>>,
     pub address: Cell<IpAddr>,
     /// What was asked of it.
@@ -291,6 +291,9 @@ impl UdpReceive for Socket<'_> {
         let next = self.net.datagrams.borrow_mut().pop_front();
         let Some((after, from, bytes)) = next else { return std::future::pending().await };
         self.net.time.sleep_until(self.net.time.now().after(after)).await;
+        if bytes.is_empty() {
+            return Err(ErrorKind::Other);
+        }
         let length = bytes.len().min(buffer.len());
         buffer[..length].copy_from_slice(&bytes[..length]);
         Ok((bytes.len(), from))

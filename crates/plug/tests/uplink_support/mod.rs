@@ -25,6 +25,7 @@ use plug::platform::{Clock, Instant};
 use plug::settings::{Basis, Hardware, patch};
 use plug::state::State;
 use plug::timekeeping::{Offset, WallClock, publish};
+use plug::uplink::status::Trouble;
 use plug::uplink::{CursorStore, Way, run};
 
 use embassy_sync::blocking_mutex::raw::NoopRawMutex;
@@ -252,7 +253,8 @@ impl Inside<'_> {
     /// State and trouble in words.
     pub(crate) fn stands(&self) -> (&'static str, Option<&'static str>) {
         let status = self.state.uplink.status.borrow();
-        (status.state.word(), status.last_error.as_ref().map(|error| error.answer.code()))
+        let open = |error: &&Trouble| error.time.is_none() || error.time > status.last_success;
+        (status.state.word(), status.last_error.as_ref().filter(open).map(|error| error.answer.code()))
     }
 }
 
@@ -320,4 +322,25 @@ impl World {
             self.clock.now.set(next.max(self.clock.now.get()));
         }
     }
+}
+
+/// Every row from `from` until now is there, with the values that were measured; and how often one was stored at the most.
+pub(crate) fn has_all(world: &World, from: u32) -> u32 {
+    let until = world.clock.unix() as u32 / 10 * 10;
+    let rows = world.emoncms.rows.borrow();
+    let missing: Vec<u32> =
+        (from..until).step_by(10).filter(|time| !rows.contains_key(time)).map(|time| time - T).collect();
+    assert!(missing.is_empty(), "missing: {missing:?}");
+    for (time, values) in rows.iter() {
+        let own = row(*time);
+        let near = |name: &str, wanted: f64, step: f64| {
+            let value = values[name].as_f64().unwrap();
+            assert!((value - wanted).abs() <= step / 2.0, "{time} {name}: {value} {wanted}");
+        };
+        near("energy", own.import.0 as f64 / 1e9, 3e-5);
+        near("power", own.active_power_w, 0.01);
+        near("current", own.current_a.unwrap(), 1e-5);
+        assert_eq!(values.get("voltage").is_some(), own.voltage_v.is_some());
+    }
+    *world.emoncms.stored.borrow().values().max().unwrap()
 }

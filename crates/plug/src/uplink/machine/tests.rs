@@ -4,6 +4,9 @@ use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
 use super::*;
+use crate::uplink::resume::Standing;
+
+mod refusals;
 
 const T: u32 = 1_795_000_000;
 /// Where the log begins.
@@ -28,8 +31,9 @@ struct World {
     bad: BTreeSet<u32>,
     /// What it says to everything.
     says: Option<Answer>,
-    /// It takes no more rows at once.
+    /// It takes no more rows at once, and says this to more.
     most: u32,
+    above: Answer,
     asked: u32,
     posts: Vec<(u32, u32)>,
 }
@@ -46,6 +50,7 @@ impl World {
             bad: BTreeSet::new(),
             says: None,
             most: u32::MAX,
+            above: Answer::Empty,
             asked: 0,
             posts: Vec::new(),
         };
@@ -66,7 +71,7 @@ impl World {
             return (answer, 0);
         }
         if rows.len() > self.most as usize {
-            return (Answer::Empty, 0);
+            return (self.above, 0);
         }
         match rows.iter().position(|row| self.bad.contains(row)) {
             Some(at) => (Answer::Refused, at),
@@ -99,15 +104,31 @@ impl World {
 
     /// Does what the machine wants until it waits.
     fn settle(&mut self) {
-        for _ in 0..1000 {
+        for _ in 0..10_000 {
             match self.machine.act(self.now, &self.sight()) {
                 Action::Send(batch) => self.post(batch),
                 Action::Ask { .. } => self.ask(),
                 Action::AskTime => panic!("the time is known"),
+                // Between two rows that are refused.
+                Action::Rest(until) if until.since(self.now) <= limits::UPLINK_REFUSED_PAUSE => {
+                    self.now = until
+                }
                 Action::Wait(_) | Action::Rest(_) | Action::Sleep => return,
             }
         }
         panic!("it does not come to rest");
+    }
+
+    /// The same, and lets its pauses pass.
+    fn settle_in_the_end(&mut self) {
+        for _ in 0..1000 {
+            self.settle();
+            match self.machine.next_attempt() {
+                Some(until) => self.now = until,
+                None => return,
+            }
+        }
+        panic!("it does not come to an end");
     }
 
     /// Lets so many slots pass.
@@ -183,9 +204,17 @@ fn a_backlog_goes_out_a_thousand_rows_at_a_time_and_the_cursor_is_kept_each_time
         assert_eq!(world.machine.state(), State::CatchingUp);
         world.post(next);
         assert_eq!(world.posts.last(), Some(&batch));
-        let kept = world.machine.to_store(world.now, false).unwrap();
-        world.machine.stored(world.now, kept, true);
+        // Often, and still not at each post of a fast server.
+        assert!(world.machine.is_unsaved());
+        match world.machine.to_store(world.now, false) {
+            Some(kept) => world.machine.stored(world.now, kept, true),
+            None => assert!(batch.0 > T + 10),
+        }
     }
+    assert_eq!(world.machine.to_store(world.now, false), None);
+    assert!(world.machine.to_store(world.now, true).is_some(), "before a restart");
+    world.now = world.now.after(limits::UPLINK_CURSOR_HURRY);
+    assert!(world.machine.to_store(world.now, false).is_some());
     world.has_all_but(T, &[]);
     assert!(world.machine.rate().unwrap() > 400.0);
 }
@@ -196,61 +225,6 @@ fn the_oldest_can_be_wanted_too_and_what_the_server_has_is_not_sent_again() {
     world.has.extend((T - 1000..=T - 500).step_by(10));
     world.settle();
     assert_eq!((world.asked, world.posts[0]), (1, (T - 490, 50)));
-}
-
-#[test]
-fn one_bad_row_is_found_set_aside_and_does_not_block_the_rest() {
-    for asks in [true, false] {
-        let kept = Kept { fingerprint: JOB.fingerprint, cursor: T, out_of_turn: None };
-        let mut world = World::new(Some(kept), Job { asks, ..JOB });
-        world.has.insert(T);
-        world.newest = T + 10_000;
-        let bad = [T + 3330, T + 7770, T + 7780];
-        world.bad.extend(bad);
-        world.settle();
-        world.has_all_but(T, &bad);
-        assert_eq!(world.machine.set_aside(), (3, Some(T + 7780)));
-        assert!(world.posts.len() < 150, "{} posts", world.posts.len());
-    }
-}
-
-#[test]
-fn a_bad_newest_row_waits_for_a_proof() {
-    let mut world = World::new(None, JOB);
-    world.live(3);
-    world.bad.insert(T + 40);
-    world.live(1);
-    assert_eq!((world.machine.cursor(), world.machine.set_aside().0), (T + 30, 0));
-    world.live(1);
-    world.has_all_but(T + 10, &[T + 40]);
-    assert_eq!(world.machine.set_aside(), (1, Some(T + 40)));
-}
-
-#[test]
-fn a_server_that_refuses_every_row_sets_nothing_aside() {
-    let mut world = World::new(None, JOB);
-    world.live(3);
-    world.says = Some(Answer::Refused);
-    world.live(400);
-    assert_eq!(world.machine.state(), State::Stopped);
-    assert_eq!((world.machine.cursor(), world.machine.set_aside().0), (T + 30, 0));
-    world.says = None;
-    // It goes on when its time has come.
-    world.live(61);
-    world.has_all_but(T + 10, &[]);
-    assert_eq!(world.machine.set_aside().0, 0);
-}
-
-#[test]
-fn a_fault_that_is_mended_in_the_middle_of_a_doubt_loses_nothing() {
-    let mut world = World::new(None, JOB);
-    world.live(3);
-    world.says = Some(Answer::Refused);
-    world.live(2);
-    world.says = None;
-    world.live(1);
-    world.has_all_but(T + 10, &[]);
-    assert_eq!(world.machine.set_aside().0, 0);
 }
 
 #[test]
@@ -265,6 +239,30 @@ fn a_body_that_is_too_large_is_made_smaller_and_a_read_key_is_told() {
     world.says = Some(Answer::Empty);
     world.live(1);
     assert_eq!(world.machine.state(), State::Stopped);
+}
+
+#[test]
+fn what_is_too_much_for_a_server_is_halved_whatever_it_says() {
+    for answer in [Answer::ServerFault, Answer::Unexpected, Answer::NoAnswer, Answer::Broken] {
+        for asks in [true, false] {
+            let kept = Kept { fingerprint: JOB.fingerprint, cursor: T, out_of_turn: None };
+            let mut world = World::new(Some(kept), Job { asks, ..JOB });
+            world.has.insert(T);
+            (world.newest, world.most, world.above) = (T + 10_000, 100, answer);
+            world.settle_in_the_end();
+            world.has_all_but(T, &[]);
+            // Each of the twenty successes may be followed by one that is too much again.
+            assert!(world.posts.len() < 60, "{answer:?}: {} posts", world.posts.len());
+        }
+    }
+    // What says nothing of the size changes nothing of it.
+    let mut world = World::new(None, JOB);
+    world.newest += 5000;
+    world.says = Some(Answer::Busy);
+    world.settle();
+    world.says = None;
+    world.settle_in_the_end();
+    assert_eq!(world.posts, [(T + 10, 500), (T + 10, 500)]);
 }
 
 #[test]
@@ -344,89 +342,25 @@ fn a_network_that_comes_back_ends_a_pause() {
 }
 
 #[test]
-fn an_unanswered_post_is_followed_by_a_question() {
-    for (asks, answer) in [(true, Answer::NoAnswer), (true, Answer::Broken), (false, Answer::NoAnswer)] {
-        let mut world = World::new(None, Job { asks, ..JOB });
-        world.live(1);
-        world.newest += 30;
-        let Action::Send(batch) = world.machine.act(world.now, &world.sight()) else { panic!() };
-        // It stored two of three, and nothing came back.
-        world.has.extend([T + 20, T + 30]);
-        let sent = Sent { batch, answer, whole: true, rows: 3, end: batch.until, took: Duration::ZERO };
-        world.machine.sent(world.now, &sent);
-        world.now = world.machine.next_attempt().unwrap();
-        if asks {
-            let action = world.machine.act(world.now, &world.sight());
-            assert_eq!(action, Action::Ask { limit: Some(T + 40) });
-        }
-        let before = world.posts.len();
-        world.settle();
-        let (first, _) = world.posts[before];
-        assert_eq!(first, if asks { T + 40 } else { T + 20 });
-        world.has_all_but(T + 10, &[]);
-    }
-}
-
-#[test]
-fn what_never_left_whole_is_not_asked_about() {
-    let mut world = World::new(None, JOB);
-    world.live(1);
-    world.newest += 10;
-    let Action::Send(batch) = world.machine.act(world.now, &world.sight()) else { panic!() };
-    let sent =
-        Sent { batch, answer: Answer::Broken, whole: false, rows: 1, end: batch.until, took: Duration::ZERO };
-    world.machine.sent(world.now, &sent);
-    world.now = world.machine.next_attempt().unwrap();
-    world.settle();
-    assert_eq!(world.asked, 0);
-    world.has_all_but(T + 10, &[]);
-}
-
-#[test]
-fn a_server_that_cannot_be_asked_is_not_asked_for_ever() {
-    let kept = Kept { fingerprint: JOB.fingerprint, cursor: T - 100, out_of_turn: None };
-    for (answer, tries) in
-        [(Answer::WrongPath, 1), (Answer::BadKey, 1), (Answer::Empty, 1), (Answer::Unexpected, 3)]
-    {
-        let mut world = World::new(Some(kept), JOB);
-        for _ in 0..tries {
-            assert_eq!(
-                world.machine.act(world.now, &world.sight()),
-                Action::Ask { limit: None },
-                "{answer:?}"
-            );
-            world.machine.asked(world.now, Err(answer));
-            world.now = world.machine.next_attempt().unwrap_or(world.now);
-        }
-        let Action::Send(batch) = world.machine.act(world.now, &world.sight()) else { panic!("{answer:?}") };
-        assert_eq!(batch.after, T - 100);
-    }
-    // Nobody there: there is nothing to be gained by a post either.
-    let mut world = World::new(Some(kept), JOB);
-    for _ in 0..10 {
-        assert_eq!(world.machine.act(world.now, &world.sight()), Action::Ask { limit: None });
-        world.machine.asked(world.now, Err(Answer::Unreachable));
-        world.now = world.machine.next_attempt().unwrap();
-    }
-}
-
-#[test]
-fn where_the_server_stands_moves_the_cursor_or_is_named() {
-    let kept = Kept { fingerprint: JOB.fingerprint, cursor: T - 100, out_of_turn: None };
-    let newer = Conflict::Newer { server: T + 5 };
-    for (standing, cursor, conflict) in [
-        (Standing::From(T - 50), T - 50, None),
-        (Standing::Back(T - 500), T - 500, Some(Conflict::WentBack { server: T - 500 })),
-        (Standing::Unknown, T - 100, None),
-        (Standing::Conflict(newer), T - 100, Some(newer)),
-    ] {
-        let mut world = World::new(Some(kept), JOB);
-        assert_eq!(world.machine.act(world.now, &world.sight()), Action::Ask { limit: None });
-        world.machine.asked(world.now, Ok(standing));
-        assert_eq!((world.machine.cursor(), world.machine.conflict()), (cursor, conflict));
-        let Action::Send(batch) = world.machine.act(world.now, &world.sight()) else { panic!() };
-        assert_eq!(batch.after, cursor);
-    }
+fn from_now_on_is_settled_without_a_network_and_kept() {
+    let mut machine = Machine::new(None, [3; SEED]);
+    machine.set_job(Some(JOB));
+    let now = Instant::from_start(Duration::from_secs(5));
+    let offline = Sight { unix: None, newest: Some(T), online: false };
+    assert_eq!(machine.act(now, &offline), Action::Wait(limits::UPLINK_LOOK));
+    assert_eq!((machine.to_store(now, false), machine.wanted_after()), (None, None));
+    let known = Sight { unix: Some(f64::from(T) + 1.5), ..offline };
+    assert_eq!(machine.act(now, &known), Action::Wait(limits::UPLINK_LOOK));
+    let kept = machine.to_store(now, false).unwrap();
+    assert_eq!((kept.cursor, machine.wanted_after()), (T, Some(T)));
+    // The plug restarts, and what was measured since then is wanted.
+    let mut machine = Machine::new(Some(kept), [3; SEED]);
+    machine.set_job(Some(JOB));
+    assert_eq!(machine.wanted_after(), Some(T));
+    machine.act(now, &Sight { newest: Some(T + 1000), ..known });
+    assert_eq!(machine.cursor(), T);
+    machine.set_job(None);
+    assert_eq!(machine.wanted_after(), None);
 }
 
 #[test]
