@@ -6,7 +6,8 @@
 //!   a browser --------+        (sanity, rank, steps)                                         core, web, stores
 //! ```
 //! Glossary: an *answer* is what somebody says the time is; the *offset* is Unix time less the time since the start; a
-//! *step* is an answer that differs from what is held by more than an hour, and is *doubted* until others agree.
+//! *step* is an answer that differs from what is held by more than an hour, and is *doubted* until others agree; so is a
+//! first answer that does not go with the *floor*, the newest time that the flash knew at the start.
 
 pub mod asker;
 pub(crate) mod chance;

@@ -242,7 +242,8 @@ impl Machine {
         {
             // What was measured before is not wanted. That is settled here, whether anybody can be reached or not.
             self.begins_now = false;
-            self.put_cursor(sight.newest.unwrap_or(unix as u32));
+            let newest = sight.newest.unwrap_or(unix as u32);
+            self.put_cursor(no_later(newest, unix, job.interval_s.into()));
             self.hurry = true;
         }
         let was_online = core::mem::replace(&mut self.online, sight.online);
