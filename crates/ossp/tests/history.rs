@@ -111,6 +111,85 @@ fn a_clock_that_arrives_late_gives_all_rows_of_its_start_their_time() {
     assert!(all.iter().all(|row| row.boot == 4));
 }
 
+/// The first answer was wrong, and put right minutes later: the rows before it go by what was right.
+#[test]
+fn rows_that_waited_for_the_time_do_not_keep_a_wrong_one() {
+    for (waited, wrong, off_s) in [
+        (100, 5, 10 * DAY as i32),
+        (100, 5, -10 * DAY as i32),
+        (300, 12, 3000),
+        (1, 1, 10 * DAY as i32),
+        (120, 10, 10 * DAY as i32),
+        (126, 40, 10 * DAY as i32),
+        (127, 3, 10 * DAY as i32),
+        (254, 100, 10 * DAY as i32),
+    ] {
+        let (mut flash, _) = start(whole_log(), 4, async |history| {
+            for index in 1..=waited {
+                history.append(row(index, None, f64::from(index * 10), 10)).await.unwrap();
+            }
+            for index in waited + 1..=waited + wrong {
+                let time = (NOON + index * 10).checked_add_signed(off_s).unwrap();
+                history.append(row(index, Some(time), f64::from(index * 10), 10)).await.unwrap();
+            }
+            for index in waited + wrong + 1..=900 {
+                history.append(row(index, Some(NOON + index * 10), f64::from(index * 10), 10)).await.unwrap();
+            }
+        });
+        let all = look(&mut flash, async |history| read_all(history, 0, u32::MAX).await.unwrap());
+        let waiting: Vec<u32> =
+            all.iter().filter(|row| number(row) <= waited).map(|row| row.time.unwrap()).collect();
+        let wanted: Vec<u32> = (1..=waited).map(|index| NOON + index * 10).collect();
+        assert_eq!(waiting, wanted, "{waited} {wrong} {off_s}");
+        let right = all.iter().filter(|row| number(row) > waited + wrong).count();
+        assert_eq!(right as u32, 900 - waited - wrong);
+    }
+}
+
+/// Somebody read to the end while the newest start did not know the time yet, and goes on from there.
+#[test]
+fn rows_that_were_passed_over_without_a_time_are_read_when_they_have_one() {
+    for waited in [50, 126, 127, 200] {
+        let (flash, _) = start(whole_log(), 1, async |history| append_10s(history, NOON, NOON + 1000).await);
+        start(flash, 2, async |history| {
+            for index in 1..=waited {
+                history.append(row(1000 + index, None, f64::from(index * 10), 10)).await.unwrap();
+            }
+            let before = read_all(history, NOON + 500, u32::MAX).await.unwrap();
+            assert_eq!(before.last().unwrap().time, Some(NOON + 1000));
+            for index in waited + 1..=waited + 3 {
+                let time = Some(NOON + 5000 + index * 10);
+                history.append(row(1000 + index, time, f64::from(index * 10), 10)).await.unwrap();
+            }
+            let behind = read_all(history, NOON + 1000, u32::MAX).await.unwrap();
+            let wanted: Vec<u32> = (1..=waited + 3).map(|index| NOON + 5000 + index * 10).collect();
+            assert_eq!(times(&behind), wanted, "{waited}");
+        });
+    }
+}
+
+/// The clock of a start is half a minute behind that of the start before: what was newest is newest, after a restart too.
+#[test]
+fn a_clock_that_is_a_little_behind_does_not_make_the_newest_row_older() {
+    for rows in [100, 125, 126, 127, 128] {
+        let newest = NOON + rows * 10;
+        let (flash, _) = start(whole_log(), 1, async |history| append_10s(history, NOON, newest).await);
+        let (mut flash, _) = start(flash, 2, async |history| {
+            for index in 0..2 {
+                let time = Some(newest - 30 + index * 10);
+                history.append(row(1000 + index, time, f64::from(10 + index * 10), 10)).await.unwrap();
+                assert_eq!(history.newest().await, Ok(Some(newest)));
+            }
+        });
+        assert_eq!(look(&mut flash, async |history| history.newest().await), Ok(Some(newest)), "{rows}");
+        // Put back by more, it is older.
+        let (mut flash, _) = start(flash, 3, async |history| {
+            history.append(row(2000, Some(newest - 500), 10.0, 10)).await.unwrap();
+        });
+        assert_eq!(look(&mut flash, async |history| history.newest().await), Ok(Some(newest - 500)));
+    }
+}
+
 #[test]
 fn a_start_without_a_time_is_told_from_its_first_row_on() {
     let (flash, _) = start(whole_log(), 1, async |history| {

@@ -153,6 +153,7 @@ fn a_clock_that_was_wrong_is_put_right() {
     block_on(marks.note(day + 1, &total(110))).unwrap();
     // A zone to the west: the day before once more; it waits.
     assert!(!marks.wants(day) && !block_on(marks.note(day, &total(115))).unwrap());
+    assert!(!marks.would_forget(day) && !marks.would_forget(day - 1) && marks.would_forget(day - 2));
     assert!(!block_on(marks.note(day + 1, &total(120))).unwrap());
     // Twenty years ahead, and back.
     assert!(block_on(marks.note(day + 7305, &total(130))).unwrap());

@@ -129,3 +129,49 @@ fn a_clock_that_was_wrong_for_a_while_blocks_nothing() {
         assert_slots(server, &plug.truth.slots(from, last, 10));
     });
 }
+
+/// The first to be asked after a restart is wrong by months. What the log holds is neither hidden nor sent anew, and the
+/// days stay.
+#[test]
+fn one_wrong_answer_after_a_restart_costs_nothing() {
+    for error_s in [-200.0 * 86_400.0, 500.0 * 86_400.0] {
+        let world = World::new();
+        let network = Network::new(&world, emoncms());
+        let plug = Plug::usual(&world, &network, 1, &settings("plain"));
+        let cut = world.run(plug.run(async |running| {
+            world.until_s(HOUR).await;
+            until_up_to_date(running, 60.0).await;
+            // What the server does not have yet must get there.
+            network.set_server_up(false);
+            world.until_s(1.5 * HOUR).await;
+            last_slot(&world)
+        }));
+        network.set_time_error_s(error_s);
+        network.set_server_up(true);
+        let (known, last) = world.run(plug.run(async |running| {
+            world.sleep_s(30.0).await;
+            assert_eq!(running.wall_clock_time(), None, "nobody believes it");
+            network.set_time_error_s(0.0);
+            while running.wall_clock_time().is_none() {
+                world.sleep_s(1.0).await;
+            }
+            let known = world.unix();
+            let off = running.wall_clock_time().unwrap() - known;
+            assert!(off.abs() < 0.5, "{off}");
+            until_up_to_date(running, 900.0).await;
+            world.sleep_s(600.0).await;
+            until_up_to_date(running, 60.0).await;
+            (known as u32, last_slot(&world))
+        }));
+        assert!(known < cut + 200, "the next answer is right, and is taken: {}", known - cut);
+        network.server(|server| {
+            let stored = times(server, "power", 0, u32::MAX);
+            let (first, newest) = (stored[0], *stored.last().unwrap());
+            assert!(first >= EPOCH && newest <= last + 20, "{error_s}: {first} {newest} {last}");
+            let mut slots = plug.truth.slots(stored[0], last, 10);
+            slots.retain(|end, _| !(cut..=known + 20).contains(end));
+            assert_slots(server, &slots);
+            assert_eq!(assert_repeats_are_equal(server), 0, "no row came twice");
+        });
+    }
+}

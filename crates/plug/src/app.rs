@@ -213,8 +213,9 @@ where
 /// The newest time that the flash knows: no clock that is right says an earlier one.
 async fn newest_known<F: NorFlash>(history: &History<'_, F>, newest_day: Option<i64>) -> Option<f64> {
     let row = history.newest().await.ok().flatten().map(f64::from);
-    // A day of local time may begin 14 hours before that of UTC.
-    row.or_else(|| newest_day.map(|day| (day as f64 - 1.0) * 86_400.0))
+    // A day of local time may begin 14 hours before that of UTC, and the marks themselves put up with two days.
+    let mark = newest_day.map(|day| (day as f64 - 3.0) * 86_400.0);
+    row.into_iter().chain(mark).reduce(f64::max)
 }
 
 /// Everything that leaves the plug by itself. Runs for ever.

@@ -37,13 +37,10 @@ fn record(place: &Rc<Place>, seconds: u64, body: Option<&[u8]>) -> Record {
     }
 }
 
-/// More than there is room for, of 16 destinations.
-const HOURS: u64 = 44;
-
-/// As much of everything as there can be, with the longest names.
 /// More than there is room for, of each destination.
 const HOURS: u64 = 64;
 
+/// As much of everything as there can be, with the longest names.
 fn fill(ledger: &mut Ledger, until_s: u64) {
     let places: Vec<_> = (0..16)
         .map(|number| {

@@ -13,6 +13,7 @@ mod wire;
 use std::cell::RefCell;
 use std::future::Future;
 
+use edge_nal::Dns;
 use embassy_net::Stack;
 use embassy_net::tcp::TcpSocket;
 use embassy_net::udp::{PacketMetadata, UdpSocket};
@@ -145,6 +146,14 @@ fn a_hundred_exchanges_need_one_socket_and_one_lookup() {
     assert!(answers.iter().all(|answer| answer == b"hello"), "{answers:?}");
     assert_eq!(ledger.sums().connections, 101);
     assert_eq!((ledger.sums().failed, ledger.sums().bytes_out, ledger.sums().bytes_in), (0, 500, 500));
+}
+
+/// The stack's own resolver would panic.
+#[test]
+fn nobody_is_asked_for_the_name_of_an_address() {
+    let network = Network::new(4);
+    let out = WayOut::new(network.plug, Box::leak(Box::new(WayOutBuffers::new())));
+    assert!(block_on(out.get_host_by_address([10, 0, 4, 2].into(), &mut [0; 16])).is_err());
 }
 
 /// A server that accepts and says nothing, one where nobody listens, a name that nobody knows: the socket is free afterwards.

@@ -58,6 +58,8 @@ export class Machine extends EventEmitter {
     const options = { cwd: VIRT, stdio: ["ignore", "pipe", "inherit"], env };
     const child = spawn("./run.sh", [String(machine.port)], options);
     machine.#child = child;
+    // Each line that is waited for listens for its end, too.
+    child.setMaxListeners(0);
     createInterface({ input: child.stdout }).on("line", (line) => {
       machine.lines.push(line);
       machine.emit("line", line);

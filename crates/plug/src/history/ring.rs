@@ -156,6 +156,11 @@ impl<F: NorFlash> Ring<F> {
 
     fn forget(&mut self) {
         self.put_backs.clear();
+        self.learned();
+    }
+
+    /// A start may know its time from here on: rows that were passed over without one may be wanted now.
+    fn learned(&mut self) {
         self.offsets.clear();
         self.spots.clear();
     }
@@ -244,7 +249,7 @@ impl<F: NorFlash> Ring<F> {
             if !kept {
                 return Ok(None);
             }
-            self.offsets.clear();
+            self.learned();
             tail.based = based;
         }
         if tail.slot > LAST_SLOT || !encode_row(row, &tail.based, tail.slot, &mut record) {
@@ -281,7 +286,7 @@ impl<F: NorFlash> Ring<F> {
             let mut record = Words([0; RECORD as usize]);
             head.encode(&mut record);
             self.write(at, &record).await?;
-            self.offsets.clear();
+            self.learned();
             if self.head(sequence).await? == Some(head) {
                 if let Some(time) = row.time.filter(|_| put_back) {
                     self.note_put_back(sequence, time);

@@ -394,53 +394,60 @@ impl<F: NorFlash> Ring<F> {
         Ok(offset)
     }
 
-    /// It stands in the first base with a time: by the heads, in the last sector that this start began without one or,
-    /// if the next one is still its own, at the beginning of that.
+    /// It stands in the bases with a time, from the last sector on that this start began without one. The last one of that
+    /// sector and the next two counts: the first answer may have been wrong, and was put right by then; much later the
+    /// crystal would have run away.
     async fn find_offset(&mut self, boot: u32, mut sequence: u32) -> Result<Option<i64>, HistoryError> {
         let newest = self.tail().map_or(0, |tail| tail.head.sequence);
-        let mut at_last = None;
         for later in sequence + 1..=newest {
             let Some(head) = self.head(later).await? else { continue };
             let base = &head.based.base;
             if base.boot != boot || base.time.is_some() {
-                at_last = offset_in(base).filter(|_| base.boot == boot);
                 break;
             }
             sequence = later;
         }
-        let Some(head) = self.head(sequence).await? else { return Ok(at_last) };
+        let Some(head) = self.head(sequence).await? else { return Ok(None) };
         let mut walker = Walker::begin(&head)?;
-        while let Some(found) = walker.next(self).await?.filter(|found| found.sequence == sequence) {
-            if let Item::Base(Based { base, .. }) = found.item
-                && base.boot == boot
-                && base.time.is_some()
-            {
-                return Ok(offset_in(&base));
+        let mut offset = None;
+        while let Some(found) = walker.next(self).await?.filter(|found| found.sequence <= sequence + 2) {
+            // A sector's own base shows in its rows.
+            let (start, told) = match found.item {
+                Item::Base(Based { base, .. }) => (base.boot, offset_in(&base)),
+                Item::Row(row) => (row.boot, row.time.map(|time| offset_at(time, tenths(row.uptime_s)))),
+            };
+            if start == boot {
+                offset = told.or(offset);
+            } else if offset.is_some() {
+                break;
             }
         }
-        Ok(at_last)
+        Ok(offset)
     }
 
     /// The newest row, which a sector that was only begun does not have, and the newest time, in a ring of which this is
-    /// the newest sector.
+    /// the newest sector. The sector before may have a newer one: a start's clock may be a little behind that of the last.
     pub(super) async fn newest(&mut self, newest: u32) -> Result<(Key, Option<u32>), HistoryError> {
-        let mut key = None;
+        let (mut key, mut newest_time) = (None, None);
         for sequence in (self.oldest(newest)..=newest).rev() {
             let Some(head) = self.head(sequence).await? else { continue };
+            let limit = self.limit(sequence);
             let mut walker = Walker::begin(&head)?;
             let (mut last, mut time) = (None, None);
             while let Some(found) = walker.next(self).await?.filter(|found| found.sequence == sequence) {
                 if let Item::Row(row) = found.item {
                     last = Some(key_of(&row));
-                    time = self.time_of(&row, sequence).await?.max(time);
+                    time = self.time_of(&row, sequence).await?.filter(|time| *time < limit).max(time);
                 }
             }
             key = key.or(last);
-            if time.is_some() {
-                return Ok((key.unwrap_or_default(), time));
+            if newest_time.is_some() {
+                newest_time = newest_time.max(time);
+                break;
             }
+            newest_time = time;
         }
-        Ok((key.unwrap_or_default(), None))
+        Ok((key.unwrap_or_default(), newest_time))
     }
 }
 
@@ -460,7 +467,11 @@ pub(super) fn note(starts: &mut alloc::vec::Vec<Unplaced>, row: &Row) {
 
 /// Unix time at the beginning of a start, in tenths of a second.
 fn offset_in(base: &Base) -> Option<i64> {
-    base.time.map(|time| i64::from(time) * 10 - i64::from(base.uptime_ds))
+    base.time.map(|time| offset_at(time, base.uptime_ds))
+}
+
+fn offset_at(time: u32, uptime_ds: u32) -> i64 {
+    i64::from(time) * 10 - i64::from(uptime_ds)
 }
 
 /// The second in which a window ended: cut off, so that it is before the next one on the clock.

@@ -198,3 +198,58 @@ impl Write for Compare<'_> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::STORED_MOST;
+    use crate::storage::careful::Careful;
+    use embedded_storage_async::nor_flash::{ErrorType, NorFlashErrorKind, ReadNorFlash};
+    use futures_lite::future::block_on;
+
+    /// A flash in memory.
+    struct Ram(Vec<u8>);
+
+    impl ErrorType for Ram {
+        type Error = NorFlashErrorKind;
+    }
+
+    impl ReadNorFlash for Ram {
+        const READ_SIZE: usize = 4;
+        async fn read(&mut self, offset: u32, bytes: &mut [u8]) -> Result<(), NorFlashErrorKind> {
+            bytes.copy_from_slice(&self.0[offset as usize..][..bytes.len()]);
+            Ok(())
+        }
+        fn capacity(&self) -> usize {
+            self.0.len()
+        }
+    }
+
+    impl NorFlash for Ram {
+        const WRITE_SIZE: usize = 4;
+        const ERASE_SIZE: usize = 4096;
+        async fn erase(&mut self, from: u32, to: u32) -> Result<(), NorFlashErrorKind> {
+            self.0[from as usize..to as usize].fill(0xff);
+            Ok(())
+        }
+        async fn write(&mut self, offset: u32, bytes: &[u8]) -> Result<(), NorFlashErrorKind> {
+            self.0[offset as usize..].iter_mut().zip(bytes).for_each(|(cell, byte)| *cell &= byte);
+            Ok(())
+        }
+    }
+
+    /// The longest item fills a sector: it goes there, again and again.
+    #[test]
+    fn the_longest_item_has_room() {
+        let mut flash = Careful::new(Ram(alloc::vec![0xff; 8 * 4096]));
+        for round in 0..30_u32 {
+            let letter = char::from(b'a' + (round % 26) as u8);
+            let text = |out: &mut dyn Write| (0..STORED_MOST).try_for_each(|_| out.write_char(letter));
+            assert_eq!(block_on(put(&mut flash, STORED_MOST, &text)), Ok(()));
+            let mut seen = false;
+            let mut read = |bytes: &[u8]| seen = Item(&text).is(bytes);
+            assert_eq!(block_on(fetch(&mut flash, STORED_MOST, &mut read)), Ok(()));
+            assert!(seen, "{round}");
+        }
+    }
+}

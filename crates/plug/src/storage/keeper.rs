@@ -29,7 +29,7 @@ use crate::core::claims::{Cause, Class, Memory, RelayChange, Source};
 use crate::core::protection::Trip;
 use crate::history::History;
 use crate::limits;
-use crate::platform::{Clock, Random};
+use crate::platform::{Clock, Instant, Random};
 use crate::settings::{self, Basis, SettingsStore};
 use crate::starts::Starts;
 use crate::state::State;
@@ -214,6 +214,7 @@ impl<'a, F: NorFlash> Keeper<'a, F> {
             }
             due |= policy.handle(clock.now(), &newest, outage);
             let day = clock.time_of_day().map(|time| local_day(time, &self.state.zone.get()));
+            let day = self.unless_it_forgets(day, clock.now()).await;
             let begins = match day {
                 Some(day) => self.marks.lock().await.wants(day),
                 None => false,
@@ -241,6 +242,12 @@ impl<'a, F: NorFlash> Keeper<'a, F> {
                 let _ = self.journal.lock().await.maintain().await;
             }
         }
+    }
+
+    /// The day, unless it would cost the later ones their marks while nobody knows whether the clock is right.
+    async fn unless_it_forgets(&self, day: Option<i64>, now: Instant) -> Option<i64> {
+        let forgets = self.marks.lock().await.would_forget(day?);
+        day.filter(|_| !(forgets && self.state.time_is_doubted(now)))
     }
 
     /// Writes the newest totals now, whatever the policy says.

@@ -241,6 +241,13 @@ impl<F: NorFlash> DayMarks<F> {
         newest.is_none_or(|mark| !waits(mark.day, day_number(local_day)))
     }
 
+    /// Whether [`Self::note`] would take marks of later days away: nothing to be done while the clock is doubted.
+    #[must_use]
+    pub fn would_forget(&self, local_day: i64) -> bool {
+        let (newest, day) = (self.newest.and_then(|newest| newest.day), day_number(local_day));
+        newest.is_some_and(|mark| mark.day > day && !waits(mark.day, day))
+    }
+
     /// It is this day (days since 1970-01-01 in local time, from a trusted clock), and the meter shows `totals`. To
     /// be called often, best with each reading; `true` if that began a day, which is written once. After an error
     /// the next call is to wait a while.
@@ -252,7 +259,7 @@ impl<F: NorFlash> DayMarks<F> {
     pub async fn note(&mut self, local_day: i64, totals: &Totals) -> Result<bool, MarksError> {
         let day = day_number(local_day);
         let mut newest = self.load().await?;
-        if newest.day.is_some_and(|mark| mark.day > day && !waits(mark.day, day)) {
+        if self.would_forget(local_day) {
             newest = self.forget_after(day).await?;
         }
         if newest.day.is_some_and(|mark| waits(mark.day, day)) {

@@ -43,7 +43,7 @@ use static_cell::{ConstStaticCell, StaticCell};
 
 /// Web workers' buffers and futures and the capture buffer take 60 KB for good; on top come answers under construction,
 /// [`limits::ANSWER_HEAP`] at the most.
-const HEAP_BYTES: usize = 90 * 1024;
+const HEAP_BYTES: usize = 104 * 1024;
 /// Rows that a meter needs at 2 kHz.
 const ROWS: usize = 1364;
 /// A socket for each worker, DHCP's, and the way out.
