@@ -353,7 +353,7 @@ fn another_key_begins_now_or_with_the_oldest() {
             inside.seconds(1000.5).await;
             world.emoncms.set(Mood::Good);
             world.emoncms.rows.borrow_mut().clear();
-            inside.change(&format!("{{\"emoncms\":{{\"node\":\"ossp-e5f6\",\"url\":\"http://emonpi/emoncms/\",\"begin\":\"{begin}\"}}}}"));
+            inside.change(&format!("{{\"emoncms\":{{\"node\":\"ossp-e5f6\",\"url\":\"http://emonpi/emoncms/\",\"write_key\":\"{KEY}\",\"begin\":\"{begin}\"}}}}"));
             inside.seconds(100.0).await;
         });
         has_all(&world, first);
@@ -454,6 +454,72 @@ fn the_ledger_has_each_connection_and_no_key() {
         inside.seconds(605.0).await;
         let ledger = format!("{:?}", inside.state.ledger.borrow());
         assert!(ledger.contains("emonpi") && !ledger.contains(KEY));
+    });
+}
+
+#[test]
+fn a_server_that_repeats_the_key_puts_it_nowhere() {
+    const READ_KEY: &str = "0f1e2d3c4b5a69788796a5b4c3d2e1f0";
+    let text = settings("plain").replace("\"user_id\"", &format!("\"read_key\":\"{READ_KEY}\",\"user_id\""));
+    for answer in [
+        "HTTP/1.1 302 Found\r\nLocation: /login?apikey=fa8e3b689295332c560bbea31afb61d0\r\nContent-Length: 0\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nX-Key: 0F1E2D3C4B5A69788796A5B4C3D2E1F0\r\n\r\nfa8e3b689295332c560bbea31afb61d0 is not \
+         0f1e2d3c4b5a69788796a5b4c3d2e1f0",
+        "HTTP/1.1 200 OK\r\n\r\n{\"success\": false, \"message\": \"bad: fa8e3b689295332c560bbea31afb61d0\"}",
+    ] {
+        let world = World::new(&text);
+        world.start(async |inside| {
+            inside.seconds(62.0).await;
+            world.emoncms.set(Mood::Says(answer));
+            inside.seconds(60.0).await;
+            let report = inside.state.uplink.test().await.unwrap();
+            let status = format!("{:?}", inside.state.uplink.status.borrow());
+            let ledger = format!("{:?}", inside.state.ledger.borrow());
+            assert!(!report.ok);
+            assert!(format!("{report:?}").contains("********"), "{report:?}");
+            for shown in [status, ledger, format!("{report:?}")] {
+                let shown = shown.to_lowercase();
+                assert!(!shown.contains(KEY) && !shown.contains(READ_KEY), "{shown}");
+            }
+        });
+    }
+}
+
+#[test]
+fn who_asks_emoncms_for_the_time_says_so_in_the_ledger() {
+    // Nothing is sent; somebody wants a test, and for that the time must be known.
+    let off =
+        settings("plain").replace("\"ntp\"", "\"server\"").replace("\"enabled\":true", "\"enabled\":false");
+    for (answer, outcome) in [
+        ("HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\n\r\n", "refused"),
+        ("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", "ok"),
+        ("SSH-2.0-OpenSSH_9.9\r\n", "bad_answer"),
+    ] {
+        let world = World::new(&off);
+        world.clock.unix_at_start.set(None);
+        world.emoncms.set(Mood::Says(answer));
+        world.start(async |inside| {
+            inside.seconds(1.0).await;
+            assert_eq!(inside.state.uplink.test().await.unwrap_err(), NoTest::NoClock);
+            let ledger = inside.state.ledger.borrow();
+            let made: Vec<_> = ledger
+                .connections()
+                .filter(|entry| !entry.place().lookup)
+                .map(|entry| (entry.place().purpose(), entry.place().purpose.setting(), entry.outcome.word()))
+                .collect();
+            assert_eq!(made, [("emoncms_time", "time.source", outcome)]);
+        });
+    }
+}
+
+#[test]
+fn a_name_that_ends_in_local_is_named_as_what_it_is() {
+    let world = World::new(&settings("plain").replace("http://emonpi/", "http://emonpi.local/"));
+    world.start(async |inside| {
+        inside.seconds(62.0).await;
+        let report = inside.state.uplink.test().await.unwrap();
+        assert_eq!(report.code, "no_address");
+        assert!(report.message.contains(".local"), "{}", report.message);
     });
 }
 

@@ -67,6 +67,22 @@ fn a_restored_backup_is_filled_up_again_and_told() {
 }
 
 #[test]
+fn a_row_that_was_sent_at_a_shorter_interval_is_known_again() {
+    let world = over_a_restart(|_| {}, |_| {});
+    let newest = *world.emoncms.rows.borrow().keys().last().unwrap();
+    assert!(!newest.is_multiple_of(60), "{newest}");
+    world.start(async |inside| {
+        inside.change("{\"emoncms\":{\"interval_s\":60}}");
+        inside.seconds(200.0).await;
+        assert_eq!(conflict(inside), None);
+    });
+    // It was asked: the cursor in the flash was an older one.
+    let asked =
+        |request: &&uplink_support::emoncms::Request| request.head.starts_with("GET /emoncms/input/get/");
+    assert!(world.emoncms.requests.borrow().iter().filter(asked).count() >= 2);
+}
+
+#[test]
 fn two_plugs_on_one_node_are_found_out() {
     let world = over_a_restart(
         |world| {

@@ -22,7 +22,7 @@ function setAside({ set_aside: count, last_set_aside: last, set_aside_because: w
 
 /** Whether rows were taken after what went wrong last. */
 const over = ({ last_error: error, last_success: success }: Uplink): boolean =>
-  error !== null && error.time !== null && success !== null && success > error.time;
+  error !== null && error.time !== null && success !== null && success >= error.time;
 
 /** What is to be known of the sending, as terms and words. */
 export function uplinkFacts(uplink: Uplink): [string, Child][] {

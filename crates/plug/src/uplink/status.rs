@@ -70,7 +70,7 @@ pub struct UplinkStatus {
     pub state: State,
     /// When the server last took rows, Unix seconds.
     pub last_success: Option<f64>,
-    /// What went wrong since.
+    /// What went wrong last; where [`last_success`](Self::last_success) is not before it, it is over.
     pub last_error: Option<Trouble>,
     /// About how many rows the server still misses.
     pub queued: u32,

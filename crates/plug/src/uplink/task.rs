@@ -80,6 +80,7 @@ where
         machine: Machine::new(kept, seed),
         now: Now::of(way.state, way.id),
         counted: None,
+        failing: false,
         parted: false,
         say,
     };
@@ -147,6 +148,8 @@ struct Task<'w, 'a, N, C, T, R, S> {
     now: Now,
     /// When the queue was last counted, and for which cursor.
     counted: Option<(Instant, u32)>,
+    /// What went wrong last is not over yet.
+    failing: bool,
     /// A restart is near: nothing is begun any more.
     parted: bool,
     say: S,
@@ -276,8 +279,13 @@ where
         let state = self.client.state;
         if sent.answer == Answer::Accepted {
             let mut status = state.uplink.status.borrow_mut();
-            status.last_success = self.client.clock.time_of_day();
-            status.last_error = None;
+            let now = self.client.clock.time_of_day();
+            status.last_success = now;
+            // What has no time, or one that the clock was put back from, could not be told from something that goes on.
+            if status.last_error.as_ref().is_some_and(|error| error.time.is_none() || error.time > now) {
+                status.last_error = None;
+            }
+            self.failing = false;
         } else if self.machine.set_aside().0 > before {
             (self.say)("Emoncms refused a row: it was set aside");
             state.uplink.status.borrow_mut().set_aside_because = said;
@@ -287,9 +295,11 @@ where
     }
 
     /// Remembers what went wrong; what is new is worth a line in the log.
-    fn note(&self, answer: Answer, server_said: String) {
+    fn note(&mut self, answer: Answer, server_said: String) {
         let mut status = self.client.state.uplink.status.borrow_mut();
-        let known = status.last_error.as_ref().is_some_and(|error| error.answer == answer);
+        let last = status.last_error.as_ref().is_some_and(|error| error.answer == answer);
+        let failed = core::mem::replace(&mut self.failing, true);
+        let known = last && failed;
         let time = self.client.clock.time_of_day();
         status.last_error = Some(Trouble { time, answer, server_said });
         drop(status);

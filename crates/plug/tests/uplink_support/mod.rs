@@ -25,6 +25,7 @@ use plug::platform::{Clock, Instant};
 use plug::settings::{Basis, Hardware, patch};
 use plug::state::State;
 use plug::timekeeping::{Offset, WallClock, publish};
+use plug::uplink::status::Trouble;
 use plug::uplink::{CursorStore, Way, run};
 
 use embassy_sync::blocking_mutex::raw::NoopRawMutex;
@@ -252,7 +253,8 @@ impl Inside<'_> {
     /// State and trouble in words.
     pub(crate) fn stands(&self) -> (&'static str, Option<&'static str>) {
         let status = self.state.uplink.status.borrow();
-        (status.state.word(), status.last_error.as_ref().map(|error| error.answer.code()))
+        let open = |error: &&Trouble| error.time.is_none() || error.time > status.last_success;
+        (status.state.word(), status.last_error.as_ref().filter(open).map(|error| error.answer.code()))
     }
 }
 
