@@ -157,6 +157,21 @@ fn starts_that_never_learn_the_time_stay_marked_and_are_never_among_the_others()
 }
 
 #[test]
+fn a_long_start_without_a_time_is_read_from_the_means_and_then_row_by_row() {
+    let (mut flash, _) = start(whole_log(), 1, async |history| {
+        for index in 1..=5 * 8640 {
+            history.append(row(index, None, f64::from(index * 10), 10)).await.unwrap();
+        }
+    });
+    let rows = look(&mut flash, async |history| unplaced_rows(history, 1).await);
+    let border = rows.iter().position(|row| row.interval_s == 10).unwrap();
+    assert!((500..700).contains(&border) && rows.len() - border > 3 * 8640);
+    let joined =
+        rows.windows(2).all(|pair| pair[1].uptime_s - pair[0].uptime_s == f64::from(pair[1].interval_s));
+    assert!(joined && rows[0].uptime_s == 300.0 && rows.last().unwrap().uptime_s == 432_000.0);
+}
+
+#[test]
 fn where_the_clock_was_put_back_what_was_written_later_counts() {
     let (mut flash, _) = start(whole_log(), 1, async |history| {
         append_10s(history, NOON, NOON + 7200).await;
