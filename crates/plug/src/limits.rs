@@ -182,8 +182,9 @@ pub const HISTORY_STEPS: u32 = 300_000;
 pub const LEDGER_DESTINATIONS: usize = 16;
 /// Hours of each of them: a week.
 pub const LEDGER_HOURS: u16 = 7 * 24;
-/// Hours of all of them together, 14 bytes each (7 KB): three destinations that are contacted in every hour of a week.
-pub const LEDGER_ALL_HOURS: usize = 3 * LEDGER_HOURS as usize;
+/// Hours of all of them together, 14 bytes each (9.4 KB after a week): Emoncms and a time server, each with the lookup of its
+/// name, in every hour of it.
+pub const LEDGER_ALL_HOURS: usize = 4 * LEDGER_HOURS as usize;
 /// Connections in the ledger: 17 minutes of posts every 10 s; 28 bytes each on the chip (2.8 KB).
 pub const LEDGER_CONNECTIONS: usize = 100;
 /// Bodies in the ledger: enough to see that they are all of a kind.

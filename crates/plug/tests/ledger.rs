@@ -167,7 +167,7 @@ fn all_hours_together_are_bounded_and_the_oldest_go() {
     for (place, hours) in &all {
         let (first, last) = (hours.keys().next().unwrap(), hours.keys().next_back().unwrap());
         assert_eq!(*last, WEEK_H - 1, "{place:?}");
-        assert!(*first >= WEEK_H - 33, "{place:?} from {first}");
+        assert!(*first >= WEEK_H - limits::LEDGER_ALL_HOURS as u64 / 16 - 1, "{place:?} from {first}");
         assert_eq!(hours.len() as u64, last - first + 1, "without a hole");
     }
 }
