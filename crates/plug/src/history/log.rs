@@ -248,9 +248,10 @@ impl<F: NorFlash> Rings<F> {
         Ok(!rows.is_empty())
     }
 
-    /// Ends the window that a start before this one left undone.
+    /// Ends the window that a start before this one left undone, where its rows end: those of this start that lie in the
+    /// same window must come behind it.
     async fn finish(&mut self) -> Result<(), HistoryError> {
-        match self.merge.finish() {
+        match self.merge.cut() {
             Some(row) => self.coarse.append(&row).await,
             None => Ok(()),
         }
