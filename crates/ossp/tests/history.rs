@@ -4,12 +4,14 @@
 
 mod history_support;
 
+use futures_lite::future::block_on;
 use history_support::{
     NOON, look, number, read_all, read_coarse, row, start, unplaced, unplaced_rows, whole_log,
 };
 use ossp::sim::flash::SimFlash;
 use plug::history::{Chunk, Dropped, History, HistoryError, Row, Rows};
 use plug::storage::archive::{Found, Query};
+use plug::storage::reset::{begin_reset, erase_log_if_begun, finish_if_begun};
 
 const DAY: u32 = 86_400;
 
@@ -234,6 +236,21 @@ fn starts_that_never_learn_the_time_stay_marked_and_are_never_among_the_others()
 }
 
 #[test]
+fn a_long_start_without_a_time_is_read_from_the_means_and_then_row_by_row() {
+    let (mut flash, _) = start(whole_log(), 1, async |history| {
+        for index in 1..=5 * 8640 {
+            history.append(row(index, None, f64::from(index * 10), 10)).await.unwrap();
+        }
+    });
+    let rows = look(&mut flash, async |history| unplaced_rows(history, 1).await);
+    let border = rows.iter().position(|row| row.interval_s == 10).unwrap();
+    assert!((500..700).contains(&border) && rows.len() - border > 3 * 8640);
+    let joined =
+        rows.windows(2).all(|pair| pair[1].uptime_s - pair[0].uptime_s == f64::from(pair[1].interval_s));
+    assert!(joined && rows[0].uptime_s == 300.0 && rows.last().unwrap().uptime_s == 432_000.0);
+}
+
+#[test]
 fn where_the_clock_was_put_back_what_was_written_later_counts() {
     let (mut flash, _) = start(whole_log(), 1, async |history| {
         append_10s(history, NOON, NOON + 7200).await;
@@ -303,10 +320,12 @@ fn a_window_that_a_restart_cut_in_two_is_one_row() {
         }
         // The means too: the start made up for the window of the power cut.
         let means = read_coarse(history, 0).await;
-        assert_eq!(times(&means), [NOON + 300, NOON + 600, NOON + 900, NOON + 1200, NOON + 1500]);
-        assert_eq!((means[1].boot, number(&means[1])), (2, 60));
+        // It ends where its rows do.
+        let ends = [300, 330, 600, 900, 1200, 1500].map(|seconds| NOON + seconds);
+        assert_eq!(times(&means)[..5], ends[..5]);
+        assert_eq!((means[1].boot, number(&means[1]), means[2].boot, number(&means[2])), (1, 33, 2, 60));
         let measured: f64 = all[30..60].iter().map(|row| row.measured / 30.0).sum();
-        assert!((means[1].measured - measured).abs() < 0.005, "{} {measured}", means[1].measured);
+        assert!((means[1].measured + means[2].measured - measured).abs() < 0.01, "{measured}");
     });
 }
 
@@ -439,4 +458,42 @@ fn whoever_reads_on_is_not_sent_back_by_others_or_by_what_is_written() {
         assert_eq!([times(&seen[0]), times(&seen[1])], expected);
         assert!(seen[0].len() >= 3200 && seen[1].len() >= 3200);
     });
+}
+
+#[test]
+fn a_factory_reset_leaves_nothing_of_the_log_and_nothing_else_touches_it() {
+    let (mut log, _) = start(whole_log(), 1, async |history| append_10s(history, NOON, NOON + DAY).await);
+    let (mut data, before, erases) = (SimFlash::new(112, 1), log.bytes().to_vec(), log.erases());
+    block_on(erase_log_if_begun(&mut data, &mut log)).unwrap();
+    assert!(log.bytes() == before, "no reset was begun");
+    block_on(begin_reset(&mut data)).unwrap();
+    // The power goes in the middle of it, and the next start does the rest.
+    log.cut_power_after(101);
+    assert!(block_on(erase_log_if_begun(&mut data, &mut log)).is_err());
+    log.restore_power();
+    block_on(erase_log_if_begun(&mut data, &mut log)).unwrap();
+    assert!(log.bytes().iter().all(|byte| *byte == 0xff));
+    assert!(log.erases() - erases < 80, "blank sectors are passed over");
+    assert_eq!(block_on(finish_if_begun(&mut data)), Ok(true));
+}
+
+#[test]
+fn a_mean_of_a_start_that_was_cut_hides_no_rows_of_the_next_one() {
+    // The rows of the first start, a sector, make room. The second one begins in the same five minutes, without the time.
+    let (flash, _) = start(whole_log(), 1, async |history| append_10s(history, NOON, NOON + 1270).await);
+    let (mut flash, _) = start(flash, 2, async |history| {
+        for index in 1..=31 {
+            history.append(row(127 + index, None, f64::from(index * 10), 10)).await.unwrap();
+        }
+        for index in 32..=205 * 127 {
+            let uptime_s = f64::from(index * 10) - 5.0;
+            history.append(row(127 + index, Some(NOON + 1280 + index * 10), uptime_s, 10)).await.unwrap();
+        }
+    });
+    let all = look(&mut flash, async |history| read_all(history, 0, u32::MAX).await.unwrap());
+    let means = all.iter().take_while(|row| row.interval_s == 300).count();
+    assert_eq!((means, all[means - 1].boot, all[means - 1].time), (5, 1, Some(NOON + 1270)));
+    assert_eq!(all[means].time, Some(NOON + 1295));
+    let expected: Vec<u32> = (127..=127 + 205 * 127).collect();
+    assert_eq!(all[means - 1..].iter().map(number).collect::<Vec<_>>(), expected, "no row is left out");
 }

@@ -187,12 +187,17 @@ impl<'a, F: NorFlash> History<'a, F> {
         let Rings { fine, coarse, .. } = rings.as_mut().ok_or(HistoryError::Missing)?;
         let after = (boot, after_ds);
         let first = fine.oldest_key().await?;
+        let lost = fine.has_lost().await?;
         let rows = page.rows();
         if first.is_none_or(|first| after < first) {
             coarse.read(After::Key(after), u32::MAX, rows).await?;
-            rows.retain(|row| {
-                row.boot == boot && row.time.is_none() && first.is_none_or(|first| key_of(row) < first)
-            });
+            // As with times: what the fine ring has lost, and the window of which it has lost a part.
+            let before = |row: &Row| {
+                let (boot, end_ds) = key_of(row);
+                let begins = (boot, end_ds.saturating_sub(row.interval_s.saturating_mul(10)));
+                first.is_none_or(|first| if lost { begins < first } else { (boot, end_ds) < first })
+            };
+            rows.retain(|row| row.boot == boot && row.time.is_none() && before(row));
         }
         if rows.is_empty() {
             fine.read(After::Key(after), u32::MAX, rows).await?;
@@ -243,9 +248,10 @@ impl<F: NorFlash> Rings<F> {
         Ok(!rows.is_empty())
     }
 
-    /// Ends the window that a start before this one left undone.
+    /// Ends the window that a start before this one left undone, where its rows end: those of this start that lie in the
+    /// same window must come behind it.
     async fn finish(&mut self) -> Result<(), HistoryError> {
-        match self.merge.finish() {
+        match self.merge.cut() {
             Some(row) => self.coarse.append(&row).await,
             None => Ok(()),
         }

@@ -131,6 +131,13 @@ impl Merge {
         self.end_before(None)
     }
 
+    /// As [`Self::finish`], but ending with the last row: what comes next may lie in the same window.
+    pub(super) fn cut(&mut self) -> Option<Row> {
+        let gathered = core::mem::take(&mut self.gathered);
+        let last_s = gathered.last()?.interval_s;
+        gathered.row(self.step_s.max(last_s))
+    }
+
     fn end_before(&mut self, next: Option<&Row>) -> Option<Row> {
         let gathered = core::mem::take(&mut self.gathered);
         let last = *gathered.last()?;
