@@ -4,14 +4,12 @@
 
 mod history_support;
 
-use futures_lite::future::block_on;
 use history_support::{
     NOON, look, number, read_all, read_coarse, row, start, unplaced, unplaced_rows, whole_log,
 };
 use ossp::sim::flash::SimFlash;
 use plug::history::{Chunk, Dropped, History, HistoryError, Row, Rows};
 use plug::storage::archive::{Found, Query};
-use plug::storage::reset::{begin_reset, erase_log_if_begun, finish_if_begun};
 
 const DAY: u32 = 86_400;
 
@@ -458,23 +456,6 @@ fn whoever_reads_on_is_not_sent_back_by_others_or_by_what_is_written() {
         assert_eq!([times(&seen[0]), times(&seen[1])], expected);
         assert!(seen[0].len() >= 3200 && seen[1].len() >= 3200);
     });
-}
-
-#[test]
-fn a_factory_reset_leaves_nothing_of_the_log_and_nothing_else_touches_it() {
-    let (mut log, _) = start(whole_log(), 1, async |history| append_10s(history, NOON, NOON + DAY).await);
-    let (mut data, before, erases) = (SimFlash::new(112, 1), log.bytes().to_vec(), log.erases());
-    block_on(erase_log_if_begun(&mut data, &mut log)).unwrap();
-    assert!(log.bytes() == before, "no reset was begun");
-    block_on(begin_reset(&mut data)).unwrap();
-    // The power goes in the middle of it, and the next start does the rest.
-    log.cut_power_after(101);
-    assert!(block_on(erase_log_if_begun(&mut data, &mut log)).is_err());
-    log.restore_power();
-    block_on(erase_log_if_begun(&mut data, &mut log)).unwrap();
-    assert!(log.bytes().iter().all(|byte| *byte == 0xff));
-    assert!(log.erases() - erases < 80, "blank sectors are passed over");
-    assert_eq!(block_on(finish_if_begun(&mut data)), Ok(true));
 }
 
 #[test]
