@@ -46,6 +46,8 @@ const BACK_S: f64 = 60.0;
 const STEADY: Duration = Duration::from_secs(600);
 /// Answers in doubt that are kept before the time is known: one server of three may be wrong, and is asked first.
 const DOUBTS: usize = 6;
+/// How many times better an answer must be known than the clock that it goes with, to be worth a step.
+const BETTER: f64 = 2.0;
 /// How fast a plug's crystal may run away, with tolerance, temperature and age: 50 ppm.
 const DRIFT: f64 = 50e-6;
 /// How long a source that was heard keeps lesser ones out: three polls that failed, and the next is due.
@@ -292,15 +294,16 @@ impl Timekeeper {
         }
     }
 
-    /// Takes a small step at once, unless it would trade what is known well for what is known less well.
+    /// Takes a small step at once, unless the two may well mean the same and the answer does not know it far better: a
+    /// server's `Date`, half a second vague, would else move the clock to and fro with every post.
     fn follow(&mut self, mut held: Held, answer: Answer, by_s: f64) -> Verdict {
         if !self.doubted.is_empty() {
             self.doubted.remove(0);
         }
         self.unsteady = false;
         let held_uncertainty_s = held.uncertainty_s(answer.at);
-        let worse = answer.uncertainty_s >= held_uncertainty_s;
-        if worse && by_s.abs() <= answer.uncertainty_s + held_uncertainty_s {
+        let far_better = BETTER * answer.uncertainty_s < held_uncertainty_s;
+        if !far_better && by_s.abs() <= answer.uncertainty_s + held_uncertainty_s {
             if answer.source.rank() >= held.answer.source.rank() {
                 held.heard = Some(answer.at);
             }
