@@ -12,11 +12,13 @@ mkdir -p images
 
 # The application alone (what an update over the air sends), and all of the flash (what a cable writes).
 images() {
-  local chip=$1 program=$2
+  local chip=$1 program=$2 flash=4mb table=partitions.csv
+  # Its radio's library is larger; the board has 8 MB.
+  [ "$chip" != esp32c6 ] || { flash=8mb && table=partitions-8mb.csv; }
   for kind in application merged; do
     local options=()
     [ $kind = merged ] && options=(--merge --skip-padding)
-    espflash save-image --skip-update-check --chip "$chip" --flash-size 4mb --partition-table partitions.csv \
+    espflash save-image --skip-update-check --chip "$chip" --flash-size "$flash" --partition-table "$table" \
       "${options[@]}" "$program" "images/ossp-$chip-$kind.bin" >/dev/null
   done
 }

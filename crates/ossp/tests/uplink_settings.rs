@@ -153,7 +153,8 @@ fn a_power_cut_while_it_catches_up() {
             assert!(slots.len() > 3550);
             assert_slots(server, &slots);
             let repeated = assert_repeats_are_equal(server);
-            assert!(repeated <= 1000, "one batch at the most: {repeated}");
+            // The cursor is kept every 10 s at the most, in which all of this goes out.
+            assert!(repeated <= 3000, "not more than was sent before: {repeated}");
             assert!(transport == "encrypted" || repeated == 0, "it asked: {repeated}");
             assert_ends_with_the_newest(server);
         });
