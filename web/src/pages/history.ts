@@ -129,7 +129,7 @@ function pointReader(pick: (n: number) => void): Reader {
       facts.replaceChildren(...list.map(([term, text]) => h("div", {}, h("dt", {}, term), h("dd", {}, text))));
       setText(
         origin,
-        `Each point stands for the ${duration(past.step)} before it. Power is what the energy counters counted in that time, divided by the time measured; the band reaches from the smallest to the largest window. Voltage, current and frequency are means.`,
+        `Each point stands for the ${duration(past.step)} before it. Power, voltage, current and frequency are means over the time measured; the band reaches from the smallest to the largest window. The counters are read at the ends of windows.`,
       );
     },
   };
