@@ -125,7 +125,7 @@ fn a_history_that_cannot_be_erased_keeps_neither_the_keys_nor_its_other_sectors(
     assert_eq!(finish(&mut flash, &mut log), Reset::StillLog);
     assert!(flash.part(SETTINGS).iter().all(|byte| *byte == NEW));
     log.refuses = None;
-    assert_eq!(finish(&mut flash, &mut log), Reset::Done);
+    assert_eq!(finish(&mut flash, &mut log), Reset::LogGone);
     assert!(log.full().is_empty());
     assert!(flash.part(SETTINGS).iter().all(|byte| *byte == NEW));
     assert!(flash.part(MARK).iter().all(|byte| *byte == 0xff));
@@ -160,7 +160,7 @@ fn a_cut_while_the_note_is_written_only_begins_anew() {
         }
         assert_eq!(finish(&mut flash, &mut log), Reset::ButLog, "{steps}");
         log.refuses = None;
-        assert_eq!(finish(&mut flash, &mut log), Reset::Done, "{steps}");
+        assert_eq!(finish(&mut flash, &mut log), Reset::LogGone, "{steps}");
         assert_only_what_stays(&mut flash);
     }
     panic!("it never became whole");

@@ -237,6 +237,8 @@ pub const UPLINK_SLOT_LAG: Duration = Duration::from_millis(400);
 pub const UPLINK_SLOT_SPREAD: Duration = Duration::from_millis(600);
 /// How often a row that is due is looked for.
 pub const UPLINK_LOOK: Duration = Duration::from_millis(500);
+/// How old the newest row may be to be of now: a look comes later than that only after a gap.
+pub const UPLINK_RECENT_S: u32 = 60;
 /// Longest time without a look at clock, log and network.
 pub const UPLINK_LOOK_LONGEST: Duration = Duration::from_secs(10);
 /// Single rows that are refused one after the other without a success between: from then on it is not the rows.

@@ -44,6 +44,8 @@ pub enum Reset {
     ButLog,
     /// The same at a later start: the plug may have been used since.
     StillLog,
+    /// The history is gone at last, at a later start.
+    LogGone,
 }
 
 impl Reset {
@@ -52,6 +54,7 @@ impl Reset {
     pub const fn words(self) -> Option<&'static str> {
         match self {
             Self::None => None,
+            Self::LogGone => Some("factory reset: the history is gone now, too"),
             Self::Done => Some("factory reset: settings, logs and energy are gone"),
             Self::ButLog | Self::StillLog => {
                 Some("factory reset: the history could not be erased; the next start tries again")
@@ -104,7 +107,7 @@ pub async fn finish_if_begun<F: NorFlash>(flash: &mut F, log: Option<&mut F>) ->
     };
     if log_is_gone {
         erase(flash, MARK).await?;
-        return Ok(Reset::Done);
+        return Ok(if goes_on { Reset::LogGone } else { Reset::Done });
     }
     if goes_on {
         return Ok(Reset::StillLog);

@@ -243,6 +243,7 @@ impl Timekeeper {
 
     /// The settings name another source: what the one before said holds until the new one, whichever that is, says more.
     pub fn source_changed(&mut self) {
+        self.doubted.clear();
         if let Some(held) = &mut self.held {
             held.heard = None;
         }

@@ -198,7 +198,8 @@ impl Reader {
     /// Overwrites a secret wherever the server said it, so that it can be kept and shown.
     pub fn hide(&mut self, secret: &str) {
         let secret = secret.as_bytes();
-        let cut = self.cut;
+        // More was to come: a secret may have begun.
+        let cut = self.cut || self.part != Part::Done;
         mask(&mut self.body, cut, secret);
         for text in [Some(&mut self.location), self.head.as_mut()].into_iter().flatten() {
             let mut bytes = core::mem::take(text).into_bytes();

@@ -239,12 +239,10 @@ impl Machine {
         }
         if let Some(unix) = sight.unix
             && self.begins_now
+            && !self.begin_now(&job, unix, sight.newest)
         {
-            // What was measured before is not wanted. That is settled here, whether anybody can be reached or not.
-            self.begins_now = false;
-            let newest = sight.newest.unwrap_or(unix as u32);
-            self.put_cursor(no_later(newest, unix, job.interval_s.into()));
-            self.hurry = true;
+            self.state = State::UpToDate;
+            return Action::Wait(limits::UPLINK_LOOK);
         }
         let was_online = core::mem::replace(&mut self.online, sight.online);
         if !sight.online {
@@ -269,6 +267,20 @@ impl Machine {
         // A row from the future was written by a clock that was put back since.
         let newest = sight.newest.map(|newest| no_later(newest, unix, job.interval_s.into()));
         self.next(&job, unix, newest)
+    }
+
+    /// What was measured before is not wanted: that is settled, whether anybody can be reached or not, as soon as the log has
+    /// a row of these minutes. An older one is of before a start whose rows may only just get their times. `false`: not yet.
+    fn begin_now(&mut self, job: &Job, unix: f64, newest: Option<u32>) -> bool {
+        let interval = u32::from(job.interval_s);
+        let recent = f64::from(limits::UPLINK_RECENT_S.max(2 * interval));
+        let newest = newest.unwrap_or(unix as u32);
+        self.begins_now = f64::from(newest) + recent < unix;
+        if !self.begins_now {
+            self.put_cursor(no_later(newest, unix, interval));
+            self.hurry = true;
+        }
+        !self.begins_now
     }
 
     /// A clock that was put back: what was sent before is newer than everything that comes now. What the log shows counts,
@@ -304,7 +316,8 @@ impl Machine {
         }
         // A post has the rows of one step, and those of the next if it was late.
         let few = 2 * step + u32::from(job.interval_s);
-        self.state = if batch.until - batch.after > few { State::CatchingUp } else { State::Sending };
+        self.state =
+            if batch.until.saturating_sub(batch.after) > few { State::CatchingUp } else { State::Sending };
         Action::Send(batch)
     }
 

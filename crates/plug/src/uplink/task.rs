@@ -234,7 +234,10 @@ where
             Ok(true) => self.machine.time_asked(now, true),
             Ok(false) => {
                 self.machine.time_asked(now, false);
-                self.note(Answer::Unexpected, String::new());
+                // Whom nobody believes yet is not at fault.
+                if !self.client.state.time_is_doubted(self.client.clock.now()) {
+                    self.note(Answer::Unexpected, String::new());
+                }
             }
             Err(answer) => {
                 self.machine.time_asked(now, false);

@@ -39,7 +39,7 @@ impl Machine {
     /// There was nothing in that batch up to `end`: the log has a gap there.
     pub fn nothing_to_send(&mut self, end: u32) {
         match self.doubt {
-            Some(Doubt { proof: Some(proof), .. }) => {
+            Some(Doubt { proof: Some(proof), last, .. }) if end >= last => {
                 self.doubt = None;
                 self.put_cursor(proof);
             }
@@ -83,7 +83,11 @@ impl Machine {
                 self.hurry |= self.state == State::CatchingUp;
                 self.put_cursor(sent.end);
             }
-            Some(doubt) if doubt.proof.is_none() => doubt.proof = Some(sent.end),
+            Some(doubt) if doubt.proof.is_none() => {
+                doubt.proof = Some(sent.end);
+                // From the cursor on, again.
+                self.empty_until = 0;
+            }
             Some(_) => self.second_time(sent.end),
         }
     }
@@ -144,7 +148,7 @@ impl Machine {
     pub fn asked(&mut self, now: Instant, outcome: Result<Standing, Answer>) {
         match outcome {
             Ok(standing) => {
-                (self.ask, self.asked, self.failures, self.limit) = (false, 0, 0, None);
+                (self.ask, self.asked, self.limit) = (false, 0, None);
                 match standing {
                     Standing::From(time) => self.stands_at(time),
                     Standing::Back(time) => {
@@ -178,7 +182,10 @@ impl Machine {
     fn stands_at(&mut self, time: u32) {
         match &mut self.doubt {
             Some(Doubt { proof: Some(_), .. }) => {}
-            Some(Doubt { proof: proof @ None, last, .. }) if *last < time => *proof = Some(time),
+            Some(Doubt { proof: proof @ None, last, .. }) if *last < time => {
+                *proof = Some(time);
+                self.empty_until = 0;
+            }
             _ => {
                 if time > self.kept.cursor {
                     // Some of it was stored, so it was not too much: as many as before, and twice that.

@@ -29,6 +29,8 @@ struct World {
     has: BTreeSet<u32>,
     /// Rows that the server refuses.
     bad: BTreeSet<u32>,
+    /// Rows of the log that have nothing of what is to be sent.
+    empty: BTreeSet<u32>,
     /// What it says to everything.
     says: Option<Answer>,
     /// It takes no more rows at once, and says this to more.
@@ -48,6 +50,7 @@ impl World {
             newest: T,
             has: BTreeSet::new(),
             bad: BTreeSet::new(),
+            empty: BTreeSet::new(),
             says: None,
             most: u32::MAX,
             above: Answer::Empty,
@@ -81,8 +84,12 @@ impl World {
 
     fn post(&mut self, batch: Batch) {
         let first = ((batch.after / 10 + 1) * 10).max(OLDEST);
-        let rows: Vec<u32> = (first..=batch.until).step_by(10).take(batch.most as usize).collect();
-        let Some(last) = rows.last().copied() else { return self.machine.nothing_to_send(batch.until) };
+        let mut rows: Vec<u32> = (first..=batch.until).step_by(10).take(batch.most as usize).collect();
+        let last = rows.last().copied().unwrap_or(batch.until);
+        rows.retain(|row| !self.empty.contains(row));
+        if rows.is_empty() {
+            return self.machine.nothing_to_send(last);
+        }
         let (answer, kept) = self.judge(&rows);
         self.has.extend(&rows[..kept]);
         self.posts.push((rows[0], rows.len() as u32));
@@ -361,6 +368,20 @@ fn from_now_on_is_settled_without_a_network_and_kept() {
     assert_eq!(machine.cursor(), T);
     machine.set_job(None);
     assert_eq!(machine.wanted_after(), None);
+}
+
+#[test]
+fn from_now_on_waits_for_a_row_of_now() {
+    let mut machine = Machine::new(None, [3; SEED]);
+    machine.set_job(Some(JOB));
+    let (now, unix) = (Instant::from_start(Duration::from_secs(100)), f64::from(T) + 86_400.0);
+    // The log's newest row with a time is of before the start; the rows since then have none yet.
+    let sight = Sight { unix: Some(unix), newest: Some(T), online: true };
+    assert_eq!(machine.act(now, &sight), Action::Wait(limits::UPLINK_LOOK));
+    assert_eq!(machine.cursor(), 0);
+    let sight = Sight { newest: Some(T + 86_400), ..sight };
+    assert!(matches!(machine.act(now, &sight), Action::Wait(_)));
+    assert_eq!(machine.cursor(), T + 86_400);
 }
 
 #[test]

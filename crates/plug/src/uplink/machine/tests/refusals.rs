@@ -31,6 +31,23 @@ fn a_bad_newest_row_waits_for_a_proof() {
 }
 
 #[test]
+fn rows_with_nothing_to_say_among_bad_ones_hide_none_of_them() {
+    for (bad, empty) in [(&[40_u32][..], &[50_u32][..]), (&[40, 60], &[50]), (&[50], &[40, 60, 70])] {
+        let [bad, empty] = [bad, empty].map(|rows| rows.iter().map(|row| T + row).collect::<BTreeSet<u32>>());
+        let kept = Kept { fingerprint: JOB.fingerprint, cursor: T, out_of_turn: None };
+        let mut world = World::new(Some(kept), Job { asks: false, ..JOB });
+        world.has.insert(T);
+        world.newest = T + 200;
+        world.bad.extend(&bad);
+        world.empty.extend(&empty);
+        world.settle_in_the_end();
+        let missing: Vec<u32> = bad.union(&empty).copied().collect();
+        world.has_all_but(T, &missing);
+        assert_eq!(world.machine.set_aside(), (bad.len() as u32, bad.last().copied()), "{missing:?}");
+    }
+}
+
+#[test]
 fn a_server_that_refuses_every_row_sets_nothing_aside() {
     let mut world = World::new(None, JOB);
     world.live(3);
