@@ -9,7 +9,7 @@ use crate::uplink::resume::Standing;
 use crate::uplink::status::{Conflict, State};
 
 impl Machine {
-    /// Takes what came of [`Action::Send`].
+    /// Takes what came of [`Action::Send`](super::Action::Send).
     pub fn sent(&mut self, now: Instant, sent: &Sent) {
         let Some(job) = self.job else { return };
         if job.asks && sent.whole && sent.rows > 1 && sent.answer.may_have_stored()
@@ -144,7 +144,7 @@ impl Machine {
         self.phase = Phase::Resting { until: now.after(pause), stopped: false };
     }
 
-    /// Takes what came of [`Action::Ask`].
+    /// Takes what came of [`Action::Ask`](super::Action::Ask).
     pub fn asked(&mut self, now: Instant, outcome: Result<Standing, Answer>) {
         match outcome {
             Ok(standing) => {
@@ -188,7 +188,8 @@ impl Machine {
             }
             _ => {
                 if time > self.kept.cursor {
-                    // Some of it was stored, so it was not too much: as many as before, and twice that.
+                    // Some of it was stored: it goes on, and was not too much. As many as before, and twice that.
+                    self.failures = 0;
                     self.most = self.most.saturating_mul(4).min(self.ceiling);
                 }
                 self.put_cursor(time);
@@ -196,7 +197,7 @@ impl Machine {
         }
     }
 
-    /// Takes what came of [`Action::AskTime`].
+    /// Takes what came of [`Action::AskTime`](super::Action::AskTime).
     pub fn time_asked(&mut self, now: Instant, told: bool) {
         if told {
             self.failures = 0;

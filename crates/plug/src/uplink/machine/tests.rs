@@ -334,6 +334,29 @@ fn what_passes_is_tried_again_with_growing_pauses() {
 }
 
 #[test]
+fn pauses_grow_although_questions_are_answered() {
+    let mut world = World::new(None, JOB);
+    world.live(1);
+    let mut pauses = Vec::new();
+    while pauses.len() < 9 {
+        world.newest += 10;
+        match world.machine.act(world.now, &world.sight()) {
+            Action::Ask { .. } => world.ask(),
+            Action::Send(batch) => {
+                let (end, took) = (batch.until, Duration::ZERO);
+                let sent = Sent { batch, answer: Answer::NoAnswer, whole: true, rows: 1, end, took };
+                world.machine.sent(world.now, &sent);
+                let until = world.machine.next_attempt().unwrap();
+                pauses.push(until.since(world.now).as_secs_f64());
+                world.now = until;
+            }
+            action => panic!("{action:?}"),
+        }
+    }
+    assert!(pauses[8] > 300.0, "{pauses:?}");
+}
+
+#[test]
 fn a_network_that_comes_back_ends_a_pause() {
     let mut world = World::new(None, JOB);
     world.live(1);
