@@ -164,7 +164,8 @@ export function entriesControl(): Control {
   const list = h("div", { class: "entries" });
   const none = h("p", { class: "hint" }, "There are no entries yet.");
   const error = h("p", { class: "field-error", role: "alert" });
-  const add = h("button", { type: "button", class: "small" }, "Add an entry");
+  // Not before the settings are there, which would take it away again.
+  const add = h("button", { type: "button", class: "small", disabled: true }, "Add an entry");
   const picture = h("figure", { class: "week" });
   const node = h(
     "div",
