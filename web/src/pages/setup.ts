@@ -235,7 +235,8 @@ function waitForButton(
       clearInterval(timer);
       finish();
     } else if (waiting) until = Date.now() + waiting.expires_in_s * 1000;
-    else back("Nobody pressed the button in time. Send it again, and press it then.");
+    // Before that, it was pressed and is being stored.
+    else if (Date.now() >= until) back("Nobody pressed the button in time. Send it again, and press it then.");
   };
   const timer = setInterval(() => {
     setText(count, `${duration(Math.max(0, Math.ceil((until - Date.now()) / 1000)))} left`);
