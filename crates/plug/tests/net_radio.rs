@@ -2,18 +2,21 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests may fail loudly")]
 
-use std::cell::{Cell, RefCell};
-use std::future::{Future, pending, poll_fn};
+mod idle_clock;
+
+use std::cell::RefCell;
+use std::future::{Future, pending};
 use std::pin::pin;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Waker};
 use std::time::Duration;
 
+use idle_clock::IdleClock;
 use metering::calibration::Calibration;
 use plug::access::{Ha1, Kept};
 use plug::core::{Core, Moment};
 use plug::limits;
 use plug::net::{Birth, LinkState, WifiStatus, factory_access_point, run};
-use plug::platform::{Address, Clock, Credentials, Instant, LinkError, Network, Security, Wifi};
+use plug::platform::{Address, Clock, Credentials, LinkError, Network, Security, Wifi};
 use plug::settings::Hardware;
 use plug::settings::schema::AccessPointWhen;
 use plug::state::State;
@@ -30,35 +33,6 @@ const HARDWARE: Hardware = Hardware {
 type Happening = (u64, fn(&State));
 
 const ID: &str = "a1b2c3d4e5f6";
-
-/// Time that goes on when everybody waits.
-#[derive(Default)]
-struct IdleClock {
-    now: Cell<Duration>,
-    next: Cell<Option<Duration>>,
-}
-
-impl Clock for IdleClock {
-    fn now(&self) -> Instant {
-        Instant::from_start(self.now.get())
-    }
-
-    async fn sleep_until(&self, moment: Instant) {
-        let due = moment.since_start();
-        poll_fn(|_| {
-            if due <= self.now.get() {
-                return Poll::Ready(());
-            }
-            self.next.set(Some(self.next.get().map_or(due, |next| next.min(due))));
-            Poll::Pending
-        })
-        .await;
-    }
-
-    fn time_of_day(&self) -> Option<f64> {
-        None
-    }
-}
 
 /// What the radio does at a second.
 #[derive(Clone, Copy, PartialEq)]

@@ -1,11 +1,14 @@
 //! A network of time servers that fail in every way, in simulated time.
 
-use std::cell::{Cell, RefCell};
+#[path = "../idle_clock/mod.rs"]
+mod idle_clock;
+
+use std::cell::RefCell;
 use std::convert::Infallible;
-use std::future::{pending, poll_fn};
+use std::future::pending;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::pin::pin;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Waker};
 use std::time::Duration;
 
 use edge_nal::{
@@ -23,6 +26,8 @@ use plug::settings::schema::TimeSource;
 use plug::state::State;
 use plug::timekeeping::{Offset, WallClock, ask, publish};
 
+pub(crate) use idle_clock::IdleClock;
+
 /// 2026-11-30, when the plug is started.
 pub(crate) const START_S: f64 = 1_795_996_800.0;
 
@@ -33,41 +38,6 @@ const HARDWARE: Hardware = Hardware {
     has_led: false,
     can_hold: false,
 };
-
-/// Time that goes on when everybody waits.
-#[derive(Default)]
-pub(crate) struct IdleClock {
-    now: Cell<Duration>,
-    next: Cell<Option<Duration>>,
-}
-
-impl IdleClock {
-    pub(crate) fn seconds(&self) -> f64 {
-        self.now.get().as_secs_f64()
-    }
-}
-
-impl Clock for IdleClock {
-    fn now(&self) -> Instant {
-        Instant::from_start(self.now.get())
-    }
-
-    async fn sleep_until(&self, moment: Instant) {
-        let due = moment.since_start();
-        poll_fn(|_| {
-            if due <= self.now.get() {
-                return Poll::Ready(());
-            }
-            self.next.set(Some(self.next.get().map_or(due, |next| next.min(due))));
-            Poll::Pending
-        })
-        .await;
-    }
-
-    fn time_of_day(&self) -> Option<f64> {
-        None
-    }
-}
 
 /// What a server does with a question.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -3,15 +3,17 @@
 #![allow(dead_code, reason = "each test uses a part of it")]
 
 pub(crate) mod emoncms;
+#[path = "../idle_clock/mod.rs"]
+mod idle_clock;
 pub(crate) mod net;
 
 use std::cell::{Cell, RefCell};
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::{Context, Wake, Waker};
 use std::time::Duration;
 
 use embedded_storage_async::nor_flash::{ErrorType, NorFlash, NorFlashErrorKind, ReadNorFlash};
@@ -21,7 +23,7 @@ use metering::quality::Quality;
 use plug::core::{Core, Moment};
 use plug::history::{CHUNK, Chunk, HistoryError, Row, Rows};
 use plug::ledger::Outside;
-use plug::platform::{Clock, Instant};
+use plug::platform::Clock;
 use plug::settings::{Basis, Hardware, patch};
 use plug::state::State;
 use plug::timekeeping::{Offset, WallClock, publish};
@@ -30,6 +32,7 @@ use plug::uplink::{CursorStore, Way, run};
 
 use embassy_sync::blocking_mutex::raw::NoopRawMutex;
 use emoncms::Emoncms;
+pub(crate) use idle_clock::IdleClock;
 use net::Net;
 
 /// A slot's end, at which the log begins.
@@ -56,41 +59,9 @@ pub(crate) fn settings(transport: &str) -> String {
     )
 }
 
-/// Time that goes on when everybody waits.
-#[derive(Default)]
-pub(crate) struct IdleClock {
-    pub(crate) now: Cell<Duration>,
-    next: Cell<Option<Duration>>,
-    /// Unix time at the start, for whoever knows it.
-    pub(crate) unix_at_start: Cell<Option<f64>>,
-}
-
-impl IdleClock {
-    pub(crate) fn unix(&self) -> f64 {
-        f64::from(T) + 0.5 + self.now.get().as_secs_f64()
-    }
-}
-
-impl Clock for IdleClock {
-    fn now(&self) -> Instant {
-        Instant::from_start(self.now.get())
-    }
-
-    async fn sleep_until(&self, moment: Instant) {
-        let due = moment.since_start();
-        poll_fn(|_| {
-            if due <= self.now.get() {
-                return Poll::Ready(());
-            }
-            self.next.set(Some(self.next.get().map_or(due, |next| next.min(due))));
-            Poll::Pending
-        })
-        .await;
-    }
-
-    fn time_of_day(&self) -> Option<f64> {
-        Some(self.unix_at_start.get()? + self.now.get().as_secs_f64())
-    }
+/// Unix time as it really is.
+pub(crate) fn unix(clock: &IdleClock) -> f64 {
+    f64::from(T) + 0.5 + clock.seconds()
 }
 
 /// A flash in memory, which a restart leaves as it is.
@@ -173,7 +144,7 @@ pub(crate) struct Log<'a> {
 
 impl Log<'_> {
     fn newest_time(&self) -> u32 {
-        self.clock.unix() as u32 / 10 * 10
+        unix(self.clock) as u32 / 10 * 10
     }
 }
 
@@ -326,7 +297,7 @@ impl World {
 
 /// Every row from `from` until now is there, with the values that were measured; and how often one was stored at the most.
 pub(crate) fn has_all(world: &World, from: u32) -> u32 {
-    let until = world.clock.unix() as u32 / 10 * 10;
+    let until = unix(&world.clock) as u32 / 10 * 10;
     let rows = world.emoncms.rows.borrow();
     let missing: Vec<u32> =
         (from..until).step_by(10).filter(|time| !rows.contains_key(time)).map(|time| time - T).collect();

@@ -6,8 +6,8 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use edge_nal::{AddrType, Close, Dns, NoopNet, Readable, TcpConnect, TcpShutdown, TcpSplit, UdpBind};
 use embedded_io_async::{ErrorKind, ErrorType, Read, Write};
 
-use super::IdleClock;
 use super::emoncms::{Emoncms, Mood};
+use super::{IdleClock, unix};
 
 /// Time that a request takes at least.
 const ROUND_TRIP_S: f64 = 0.05;
@@ -119,7 +119,7 @@ impl Read for Socket<'_> {
         if self.answer.is_none() {
             let clock = self.net.clock;
             clock.sleep_until(clock.now().after(std::time::Duration::from_secs_f64(ROUND_TRIP_S))).await;
-            self.answer = self.net.emoncms.answer(&self.request, clock.unix());
+            self.answer = self.net.emoncms.answer(&self.request, unix(clock));
         }
         let Some(answer) = &self.answer else { pending().await };
         // In pieces that end anywhere.
