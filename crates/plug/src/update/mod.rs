@@ -1,7 +1,12 @@
 //! Images and their slots; writing one comes with the step that updates over the air.
 
 pub mod confirm;
+pub mod desk;
+pub mod fault;
+pub mod writer;
 
+pub use desk::Desk;
+pub use fault::Fault;
 use serde::Serialize;
 
 use crate::platform::{ImageState, UpdateSlots};
