@@ -7,7 +7,7 @@
 //!         <------------------------- Ok or why not <-----------  answer
 //!   put(piece) -------------------> Piece(bytes) ------------->  judged, erased, written
 //!         <------------------------- the memory, or why not <--  answer
-//!   finish -----------------------> End ---------------------->  read back, activated
+//!   finish(memory) ---------------> End(memory) -------------->  read back, activated
 //!         <------------------------- Activated or why not <----  answer
 //!   dropped ----------------------> Gone --------------------->  forgets the writer
 //! ```
@@ -20,15 +20,16 @@ use embassy_sync::signal::Signal;
 use heapless::String;
 
 use super::fault::Fault;
+use super::version::VERSION_MOST;
 
-/// Longest text of a version that is told.
-pub const VERSION: usize = 32;
 
 /// What is wanted of an upload.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Order {
-    /// Bytes that come, at the most.
+    /// Bytes that come.
     pub length: u32,
+    /// Whether exactly so many come, or at the most.
+    pub exact: bool,
     /// An older version is meant.
     pub allow_downgrade: bool,
 }
@@ -37,7 +38,7 @@ pub struct Order {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Activated {
     /// Its version.
-    pub version: String<VERSION>,
+    pub version: String<VERSION_MOST>,
     /// SHA-256 of the bare image, as it was read back.
     pub image_sha256: [u8; 32],
 }
@@ -101,7 +102,7 @@ pub struct Last {
     /// How.
     pub outcome: Outcome,
     /// Which version it brought; empty where nobody got to know.
-    pub version: String<VERSION>,
+    pub version: String<VERSION_MOST>,
     /// When, Unix seconds; `None` before the clock is trusted.
     pub time: Option<f64>,
     /// When, seconds after start.
@@ -113,7 +114,8 @@ pub struct Last {
 pub(super) enum Work {
     Begin(Order),
     Piece(Vec<u8>),
-    End,
+    /// All were handed over; memory to read back with.
+    End(Vec<u8>),
     /// Whoever sent it is gone.
     Gone,
 }
@@ -261,14 +263,14 @@ impl Upload<'_> {
         }
     }
 
-    /// All bytes were handed over: the image is read back, checked and activated. The plug restarts soon after. Dropping
-    /// the future does not undo it.
+    /// All bytes were handed over, and here is their memory: the image is read back, checked and activated. The plug
+    /// restarts soon after. Dropping the future does not undo it.
     ///
     /// # Errors
     /// Why it is not activated.
-    pub async fn finish(self) -> Result<Activated, Fault> {
+    pub async fn finish(self, memory: Vec<u8>) -> Result<Activated, Fault> {
         self.desk.progress.set(Progress::Checking);
-        match self.desk.ask(Work::End).await {
+        match self.desk.ask(Work::End(memory)).await {
             Done::All(activated) => Ok(activated),
             Done::Refused(why) => Err(why),
             Done::More(_) => Err(Fault::Busy),

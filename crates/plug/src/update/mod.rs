@@ -3,11 +3,18 @@
 pub mod confirm;
 pub mod desk;
 pub mod fault;
+pub mod image;
+pub mod judge;
+pub mod keys;
+pub mod package;
+pub mod version;
 pub mod writer;
+
+use serde::Serialize;
 
 pub use desk::Desk;
 pub use fault::Fault;
-use serde::Serialize;
+pub use judge::{Candidate, Judged, Refused, Running, judge};
 
 use crate::platform::{ImageState, UpdateSlots};
 
