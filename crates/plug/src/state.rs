@@ -29,7 +29,7 @@ use crate::storage::archive::Archive;
 use crate::storage::meter_id::MeterId;
 use crate::storage::totals::Totals;
 use crate::timekeeping::Timekeeping;
-use crate::update::Image;
+use crate::update::{Firmware, Image};
 use crate::uplink::Uplink;
 
 /// Lives in `run_rest`, on one executor: no locks, borrows never cross an `await`.
@@ -58,6 +58,12 @@ pub struct State {
     pub wifi: RefCell<Option<WifiStatus>>,
     /// The image that runs; `None` where there are no slots, or nobody has looked yet.
     pub image: Cell<Option<Image>>,
+    /// What is known of both images.
+    pub firmware: RefCell<Firmware>,
+    /// The plug crashed again and again: only network, sign-in and update run.
+    pub safe_mode: Cell<bool>,
+    /// Which of the stores were opened and understood: what a new image has to show.
+    pub stores: Cell<Stores>,
     /// The settings as they are stored; defaults until [`State::settings_desk`] is open.
     pub settings: RefCell<Settings>,
     /// Where they say that the plug is: read once, asked for with each window.
@@ -98,6 +104,15 @@ pub struct State {
     pub uplink: Uplink,
 }
 
+/// Stores that were opened and understood.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stores {
+    /// The settings.
+    pub settings: bool,
+    /// The energy's journal.
+    pub journal: bool,
+}
+
 /// What a window leaves on the meter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Metered {
@@ -114,6 +129,8 @@ pub enum Restarting {
     Plain,
     /// Settings, logs, keys and energy are to be erased.
     FactoryReset,
+    /// The other image runs from then on. The relay opens: what starts it has not shown that it can.
+    OtherImage,
 }
 
 /// One line of the plug's log: what a person should know that no number says.
@@ -146,6 +163,9 @@ impl State {
             lost_samples: Cell::new(0),
             wifi: RefCell::new(None),
             image: Cell::new(None),
+            firmware: RefCell::default(),
+            safe_mode: Cell::new(false),
+            stores: Cell::default(),
             settings: RefCell::default(),
             zone: Cell::new(Zone::UTC),
             settings_tag: Cell::new(0),
