@@ -15,6 +15,7 @@ use plug::timekeeping::WallClock;
 use static_cell::ConstStaticCell;
 
 use crate::analog;
+use crate::boards::BOARD;
 use crate::button::EspButton;
 use crate::core_thread::Shared;
 use crate::defaults;
@@ -96,6 +97,7 @@ pub async fn rest(rest: Rest) -> ! {
         own: &own,
         access_point_udp: Some(&udp),
         net: Some(&out),
+        measures: BOARD.analog.is_some(),
         slots: slots.as_mut(),
         button: EspButton::of_board(),
         led: EspLed::of_board(),

@@ -247,6 +247,7 @@ impl Plug {
             own: &factory_access_point(),
             access_point_udp: None,
             net: Some(&self.link),
+            measures: true,
             slots: None,
             button: NoButton,
             led: NoLed,

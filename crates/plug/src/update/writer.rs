@@ -86,7 +86,7 @@ pub async fn serve<S: UpdateSlots, C: Clock>(
             desk.set_last(Last { outcome, version, time: clock.time_of_day(), uptime_s });
         }
         if outcome == Some(Outcome::Activated) {
-            state.restart.signal(Restarting::Update);
+            state.restart.signal(Restarting::OtherImage);
         }
         desk.answer(result.unwrap_or_else(Done::Refused));
         state.touch();
@@ -300,7 +300,7 @@ impl Writer {
         if first != self.first {
             return Err(Fault::Flash);
         }
-        slots.activate().await.map_err(flash)?;
+        super::activate(slots, state).await.map_err(flash)?;
         self.taken = Some(taken);
         Ok(Activated { version, image_sha256: sent })
     }

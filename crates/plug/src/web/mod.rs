@@ -36,6 +36,7 @@ mod time;
 mod tokens;
 mod trips;
 mod update;
+mod upload;
 mod uplink;
 mod waveform;
 mod wifi;

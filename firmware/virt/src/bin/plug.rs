@@ -224,6 +224,7 @@ async fn application(stack: Stack<'static>) -> ! {
         own: &own,
         access_point_udp: None,
         net: Some(&WayOut::new(stack, OUT.take())),
+        measures: true,
         slots: None,
         button: NoButton,
         led: NoLed,
