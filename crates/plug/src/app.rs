@@ -127,7 +127,8 @@ where
     let say = |text: &str| state.put_log(clock.time_of_day(), clock.now().since_start().as_secs_f64(), text);
     starts::tell(web.starts, clock, state);
     let (flash, log): (Shared<P::Flash>, Shared<P::Flash>) = (Mutex::new(rest.flash), Mutex::new(rest.log));
-    let (mut settling, was_reset) = apart(|| open_settings(&flash, &log, state, basis, say)).await;
+    let (mut settling, was_reset) =
+        apart(|| open_settings(&flash, &log, state, basis, web.defaults, say)).await;
     let history = History::new(&log).await;
     let time = clock.time_of_day();
     let (keeper, mut before) =
