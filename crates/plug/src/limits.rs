@@ -80,8 +80,10 @@ pub const ACCESS_POINT_POOL: usize = 8;
 pub const ACCESS_POINT_LEASE: Duration = Duration::from_secs(600);
 /// Longest DHCP packet that is read or sent: what every client has to take (RFC 2131 §2: 576 bytes with IP and UDP).
 pub const DHCP_PACKET: usize = 548;
-/// How long the DHCP server rests after an error of its socket: the access point may just be opening.
-pub const DHCP_PAUSE: Duration = Duration::from_secs(1);
+/// Longest question for a name that is read, and longest answer: what every resolver takes (RFC 1035 §4.2.1).
+pub const NAMES_PACKET: usize = 512;
+/// How long the access point's servers rest after an error of their sockets: it may just be opening.
+pub const ACCESS_POINT_PAUSE: Duration = Duration::from_secs(1);
 /// How long a scan may take: 13 channels of at most 0.3 s passively, and half as much again beside an access point.
 pub const SCAN_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long the shell waits for an address after joining: four attempts of a DHCP client (RFC 2131 §4.1).

@@ -1,7 +1,9 @@
-//! The network side of the plug: joining a network, the access point, and addresses for whoever comes to it.
+//! The network side of the plug: joining a network, the access point, and addresses and names for whoever comes to it.
 
 pub mod addresses;
 pub mod choose;
+mod datagrams;
+pub mod names;
 pub mod station;
 mod words;
 
