@@ -1,8 +1,15 @@
 //! Images and their slots; writing one comes with the step that updates over the air.
 
 pub mod confirm;
+pub mod image;
+pub mod judge;
+pub mod keys;
+pub mod package;
+pub mod version;
 
 use serde::Serialize;
+
+pub use judge::{Candidate, Judged, Refused, Running, judge};
 
 use crate::platform::{ImageState, UpdateSlots};
 
