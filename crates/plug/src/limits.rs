@@ -268,3 +268,19 @@ pub const TIME_SLOWEST: Duration = Duration::from_secs(86_400);
 pub const TIME_LOOK: Duration = Duration::from_secs(2);
 /// How often a restart looks whether the history has taken its last row: writing it takes a few milliseconds.
 pub const HISTORY_LOOK: Duration = Duration::from_millis(20);
+/// What of an upload goes to the flash at once: a sector, which also holds all that is judged before the first erase.
+pub const UPDATE_PIECE: usize = 4096;
+/// How long an upload may stand still.
+pub const UPDATE_STALL: Duration = Duration::from_secs(15);
+/// How long an upload may take as a whole: 1.3 MB at 2 KB a second. Whoever sends a byte now and then keeps nobody out.
+pub const UPDATE_TIMEOUT: Duration = Duration::from_secs(600);
+/// How long a place that ElegantOTA's client asked for is kept for it: it uploads at once.
+pub const UPDATE_HOLD: Duration = Duration::from_secs(60);
+/// No sector is erased while the greatest half cycle is nearer to the instant limit than that part of it.
+pub const UPDATE_MARGIN: f64 = 0.2;
+/// How long an upload waits for the current to fall: an inrush is over by then.
+pub const UPDATE_CALM: Duration = Duration::from_secs(10);
+/// How often it looks: a window takes 0.2 s.
+pub const UPDATE_CALM_LOOK: Duration = Duration::from_millis(100);
+/// How often it looks whether the keys of a package are stored.
+pub const UPDATE_KEYS_LOOK: Duration = Duration::from_millis(20);
