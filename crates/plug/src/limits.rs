@@ -80,6 +80,8 @@ pub const ACCESS_POINT_POOL: usize = 8;
 pub const ACCESS_POINT_LEASE: Duration = Duration::from_secs(600);
 /// Longest DHCP packet that is read or sent: what every client has to take (RFC 2131 §2: 576 bytes with IP and UDP).
 pub const DHCP_PACKET: usize = 548;
+/// Longest name of the plug on its network: a label of 32, a number behind it, `.local`.
+pub const MDNS_NAME: usize = 32 + 3 + 6;
 /// How long the DHCP server rests after an error of its socket: the access point may just be opening.
 pub const DHCP_PAUSE: Duration = Duration::from_secs(1);
 /// How long a scan may take: 13 channels of at most 0.3 s passively, and half as much again beside an access point.

@@ -2,6 +2,7 @@
 
 pub mod addresses;
 pub mod choose;
+pub mod mdns;
 pub mod station;
 mod words;
 
