@@ -84,6 +84,8 @@ pub const DHCP_PACKET: usize = 548;
 pub const NAMES_PACKET: usize = 512;
 /// How long the access point's servers rest after an error of their sockets: it may just be opening.
 pub const ACCESS_POINT_PAUSE: Duration = Duration::from_secs(1);
+/// Longest name of the plug on its network: a label of 32, a number behind it, `.local`.
+pub const MDNS_NAME: usize = 32 + 3 + 6;
 /// How long a scan may take: 13 channels of at most 0.3 s passively, and half as much again beside an access point.
 pub const SCAN_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long the shell waits for an address after joining: four attempts of a DHCP client (RFC 2131 §4.1).
