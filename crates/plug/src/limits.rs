@@ -286,3 +286,5 @@ pub const UPDATE_CALM: Duration = Duration::from_secs(10);
 pub const UPDATE_CALM_LOOK: Duration = Duration::from_millis(100);
 /// How often it looks whether the keys of a package are stored.
 pub const UPDATE_KEYS_LOOK: Duration = Duration::from_millis(20);
+/// What an upload has around its image at the most: a package's head, and a form's parts.
+pub const UPDATE_AROUND: u32 = 4096;

@@ -57,7 +57,8 @@ pub async fn serve<S: UpdateSlots, C: Clock>(
         let result = match (desk.take().await, writer.as_mut()) {
             (Work::Begin(order), _) => {
                 writer = Some(Box::new(Writer::new(order)));
-                Ok(Done::More(Vec::new()))
+                let too_large = order.length > slots.capacity().saturating_add(limits::UPDATE_AROUND);
+                if too_large { Err(refused(Refused::ImageTooLarge)) } else { Ok(Done::More(Vec::new())) }
             }
             (Work::Piece(bytes), Some(writer)) => {
                 let calm = Calm { clock, state };
