@@ -239,6 +239,7 @@ impl<'a> Parts for PcParts<'a> {
     type Wifi = NoWifi;
     type Udp = NoopNet;
     type Net = PcNetwork;
+    type Multicast = NoopNet;
     type Slots = FileSlots;
     type Button = SimButton;
     type Led = SimLed;
@@ -294,6 +295,7 @@ impl Run<'_> {
             access_point_udp: None,
             net: Some(&PcNetwork::default()),
             measures: true,
+            multicast: None,
             slots: slots.as_mut(),
             button: SimButton::new(simulated.clone(), clock.clone()),
             led: SimLed::default(),

@@ -22,7 +22,7 @@ use crate::desk::Desk;
 use crate::history::Intake;
 use crate::ledger::Ledger;
 use crate::limits;
-use crate::net::WifiStatus;
+use crate::net::{WifiStatus, mdns::Mdns};
 use crate::panel::Panel;
 use crate::settings::{self, Basis, Settings};
 use crate::storage::archive::Archive;
@@ -56,6 +56,8 @@ pub struct State {
     pub lost_samples: Cell<u64>,
     /// The radio; `None` where there is none.
     pub wifi: RefCell<Option<WifiStatus>>,
+    /// The name by which the plug is found on its network.
+    pub mdns: Mdns,
     /// The image that runs; `None` where there are no slots, or nobody has looked yet.
     pub image: Cell<Option<Image>>,
     /// Where uploads of an image wait.
@@ -164,6 +166,7 @@ impl State {
             downloads: Cell::new(0),
             lost_samples: Cell::new(0),
             wifi: RefCell::new(None),
+            mdns: Mdns::new(),
             image: Cell::new(None),
             update: update::Desk::new(),
             firmware: RefCell::default(),

@@ -5,6 +5,7 @@
 
 mod api;
 mod assets;
+mod captive;
 mod control;
 mod core_desk;
 mod crowd;
@@ -36,8 +37,8 @@ mod time;
 mod tokens;
 mod trips;
 mod update;
-mod upload;
 mod uplink;
+mod upload;
 mod waveform;
 mod wifi;
 

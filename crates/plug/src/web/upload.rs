@@ -85,9 +85,10 @@ pub(super) fn start<'a, C: Clock, N: Clock, M: RawMutex>(
     }
 }
 
-/// `POST /ota/upload` and `POST /update`.
+/// `POST /ota/upload`, which must have been announced, and `POST /update`, where the form may bring the MD5.
 pub(super) async fn elegant<'a, C: Clock, N: Clock, M: RawMutex, R: Read>(
     site: &Site<'a, C, N, M>,
+    must_be_announced: bool,
     parts: &RequestParts<'_>,
     body: &mut RequestBodyConnection<'_, R>,
 ) -> Result<Reply<'a>, Problem> {
@@ -97,6 +98,10 @@ pub(super) async fn elegant<'a, C: Clock, N: Clock, M: RawMutex, R: Read>(
         return text(site, 400, &"Send a form: multipart/form-data with the firmware as its file.");
     };
     let md5 = site.plug.state.update.held_md5(site.peer.address, site.plug.network_clock.now());
+    if must_be_announced && md5.is_none() {
+        site.exchange.end();
+        return text(site, 400, &Fault::NotAnnounced);
+    }
     let intake = Intake {
         site,
         form: Some(Box::new(form)),
@@ -146,7 +151,7 @@ struct Intake<'s, 'a, C, N, M: RawMutex> {
     allow_downgrade: bool,
 }
 
-impl<C: Clock, N: Clock, M: RawMutex> Intake<'_, '_, C, N, M> {
+impl<'a, C: Clock, N: Clock, M: RawMutex> Intake<'_, 'a, C, N, M> {
     /// Takes the whole body, whatever becomes of it: clients that are answered in the middle of what they send do not
     /// see the answer.
     async fn run<R: Read>(
@@ -178,7 +183,7 @@ impl<C: Clock, N: Clock, M: RawMutex> Intake<'_, '_, C, N, M> {
     /// Remembers what the desk's other side does not see.
     fn note(&self, why: Fault) {
         let (clock, state) = (self.site.plug.clock, self.site.plug.state);
-        if matches!(why, Fault::Stalled | Fault::WrongMd5 | Fault::NotAForm) {
+        if matches!(why, Fault::Stalled | Fault::WrongMd5 | Fault::NotAForm | Fault::Incomplete) {
             state.update.set_last(Last {
                 outcome: Outcome::Refused(why),
                 version: heapless::String::new(),
@@ -197,7 +202,7 @@ impl<C: Clock, N: Clock, M: RawMutex> Intake<'_, '_, C, N, M> {
             piece = self.put(&upload, piece).await?;
         }
         let sent: [u8; 16] = self.hash.finalize_reset().into();
-        if self.md5.iter().any(|md5| sent != *md5) {
+        if self.md5.iter().flatten().any(|md5| sent != *md5) {
             return Err(Fault::WrongMd5);
         }
         upload.finish(piece).await

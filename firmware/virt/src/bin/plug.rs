@@ -155,6 +155,7 @@ impl Parts for VirtParts {
     type Wifi = NoWifi;
     type Udp = NoopNet;
     type Net = WayOut;
+    type Multicast = NoopNet;
     type Slots = NoSlots;
     type Button = NoButton;
     type Led = NoLed;
@@ -225,6 +226,7 @@ async fn application(stack: Stack<'static>) -> ! {
         access_point_udp: None,
         net: Some(&WayOut::new(stack, OUT.take())),
         measures: true,
+        multicast: None,
         slots: None,
         button: NoButton,
         led: NoLed,
