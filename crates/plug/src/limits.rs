@@ -298,3 +298,5 @@ pub const UPDATE_AROUND: u32 = 4096;
 /// How long a body that is not wanted is read all the same, so that its sender sees the answer: a whole flash of 4 MB at
 /// 70 KB a second.
 pub const UPDATE_DRAIN: Duration = Duration::from_secs(60);
+/// And how long it may stand still meanwhile.
+pub const UPDATE_DRAIN_SILENCE: Duration = Duration::from_secs(2);

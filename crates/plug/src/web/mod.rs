@@ -36,6 +36,7 @@ mod socket;
 mod time;
 mod tokens;
 mod trips;
+mod update;
 mod uplink;
 mod upload;
 mod waveform;

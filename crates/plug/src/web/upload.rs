@@ -6,6 +6,7 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::fmt::Display;
 use core::fmt::Write as _;
+use core::time::Duration;
 
 use embassy_sync::blocking_mutex::raw::RawMutex;
 use md5::{Digest, Md5};
@@ -284,8 +285,17 @@ struct Source<R> {
 
 impl<R: Read> Source<R> {
     async fn read<C: Clock>(&mut self, clock: &C, end: Instant, room: &mut [u8]) -> Result<usize, Fault> {
-        let left = end.since(clock.now()).min(limits::UPDATE_STALL);
-        match within(clock, left, self.reader.read(room)).await {
+        let patience = end.since(clock.now()).min(limits::UPDATE_STALL);
+        self.read_within(clock, patience, room).await
+    }
+
+    async fn read_within<C: Clock>(
+        &mut self,
+        clock: &C,
+        patience: Duration,
+        room: &mut [u8],
+    ) -> Result<usize, Fault> {
+        match within(clock, patience, self.reader.read(room)).await {
             Some(Ok(read @ 1..)) => {
                 self.left = self.left.saturating_sub(read);
                 Ok(read)
@@ -295,11 +305,11 @@ impl<R: Read> Source<R> {
         }
     }
 
-    /// Reads what is left, for nobody.
+    /// Reads what is left, for nobody, as long as it comes.
     async fn drain<C: Clock>(&mut self, clock: &C) {
-        let end = clock.now().after(limits::UPDATE_DRAIN);
         let mut nobody = [0; FORM_PIECE];
-        while self.left > 0 && self.read(clock, end, &mut nobody).await.is_ok() {}
+        let patience = limits::UPDATE_DRAIN_SILENCE;
+        while self.left > 0 && self.read_within(clock, patience, &mut nobody).await.is_ok() {}
     }
 }
 
