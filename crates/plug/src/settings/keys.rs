@@ -12,7 +12,7 @@ pub(super) const WANTED: &str =
     "a list of at most 4 different public keys, each 64 hexadecimal digits in small letters";
 
 /// The list that `value` is; `None` if it is none.
-pub(super) fn read(value: &str) -> Option<Vec<Key>> {
+pub(crate) fn read(value: &str) -> Option<Vec<Key>> {
     let (mut keys, mut good) = (Vec::new(), true);
     let whole = json::items(value, |item| match field::text(item).and_then(|text| Key::parse(&text)) {
         Some(key) if keys.len() < KEYS && !keys.contains(&key) => keys.push(key),
@@ -22,7 +22,7 @@ pub(super) fn read(value: &str) -> Option<Vec<Key>> {
 }
 
 /// Writes the list.
-pub(super) fn write(keys: &[Key], out: &mut dyn Write) -> Written {
+pub(crate) fn write(keys: &[Key], out: &mut dyn Write) -> Written {
     out.write_char('[')?;
     for (index, key) in keys.iter().enumerate() {
         write!(out, "{}\"{key}\"", if index > 0 { "," } else { "" })?;

@@ -34,6 +34,7 @@ mod wrong;
 pub(crate) use claim::read_password;
 pub use claim::{Claimed, PASSWORD_LEAST, claim, is_password};
 pub use field::Secrets;
+pub(crate) use keys::{read as read_keys, write as write_keys};
 pub use patch::{Refusal, patch};
 pub use schema::{Basis, Hardware, Settings, WifiSettings};
 pub use store::{STORED_MOST, SettingsStore, Trouble};

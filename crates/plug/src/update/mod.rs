@@ -2,6 +2,7 @@
 
 pub mod desk;
 pub mod fault;
+pub mod ed25519;
 pub mod image;
 pub mod judge;
 pub mod keys;
