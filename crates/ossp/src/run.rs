@@ -239,6 +239,7 @@ impl<'a> Parts for PcParts<'a> {
     type Wifi = NoWifi;
     type Udp = NoopNet;
     type Net = PcNetwork;
+    type Multicast = NoopNet;
     type Slots = FileSlots;
     type Button = SimButton;
     type Led = SimLed;
@@ -294,6 +295,7 @@ impl Run<'_> {
             access_point_udp: None,
             net: Some(&PcNetwork::default()),
             measures: true,
+            multicast: None,
             slots: slots.as_mut(),
             button: SimButton::new(simulated.clone(), clock.clone()),
             led: SimLed::default(),
@@ -377,6 +379,7 @@ fn identity(folder: &StateFolder, scenario: &Scenario, reset_reason: &'static st
         id: heapless::String::try_from(cut(folder.id(), 16).as_str()).unwrap_or_default(),
         board: "virtual",
         chip: "pc",
+        version: env!("CARGO_PKG_VERSION").try_into().unwrap_or_default(),
         git: env!("OSSP_GIT"),
         build: env!("OSSP_BUILD"),
         reset_reason,

@@ -4,14 +4,21 @@ use core::future::pending;
 
 use super::probation::{Look, Network, Probation, Verdict};
 use super::record::{self, Reached, Record, Standing, Why};
-use super::{Image, trial};
+use super::writer::{self, Standard};
+use super::{Fault, Image, trial};
 use crate::apart::apart;
 use crate::limits;
 use crate::platform::{Clock, ImageState, UpdateSlots};
 use crate::state::{Restarting, State};
 
 /// Runs for ever. Dropping the future leaves a new image on trial; an upload that is under way is broken off.
-pub async fn run<S: UpdateSlots, C: Clock>(slots: &mut S, clock: &C, state: &State, measures: bool) -> ! {
+pub async fn run<S: UpdateSlots, C: Clock>(
+    slots: &mut S,
+    clock: &C,
+    state: &State,
+    standard: &Standard<'_>,
+    measures: bool,
+) -> ! {
     let plug = Around { clock, state };
     let slot = slots.running();
     let Ok(record) = Record::read(slots).await else {
@@ -21,11 +28,11 @@ pub async fn run<S: UpdateSlots, C: Clock>(slots: &mut S, clock: &C, state: &Sta
     let standing = record.standing(slot);
     plug.tell(slot, standing);
     if let Standing::OnTrial { before, crashes } = standing {
+        state.update.close(Some(Fault::OnProbation));
         apart(|| plug.prove(slots, before, crashes, measures)).await;
         state.image.set(Some(Image { slot, state: ImageState::Confirmed }));
     }
-    // The writer's place.
-    pending().await
+    writer::serve(slots, clock, state, *standard).await
 }
 
 /// What the task looks at.
@@ -108,7 +115,7 @@ impl<C: Clock> Around<'_, C> {
         if trial::go_back(slots, Why::NotConfirmed).await {
             self.state.firmware.borrow_mut().other_is_next = true;
             self.say("the new firmware has not proved itself: back to the one before");
-            self.state.restart.signal(Restarting::OtherImage);
+            self.state.restart.signal(Restarting::Update);
             pending::<()>().await;
         }
         self.say("the flash does not take that the firmware before is to run again");

@@ -84,6 +84,7 @@ fn identity() -> Identity {
         id: heapless::String::try_from("525400123456").unwrap_or_default(),
         board: "qemu-virt",
         chip: "riscv32",
+        version: env!("CARGO_PKG_VERSION").try_into().unwrap_or_default(),
         git: "unknown",
         build: "release riscv32imc-unknown-none-elf",
         reset_reason: "power_on",
@@ -155,6 +156,7 @@ impl Parts for VirtParts {
     type Wifi = NoWifi;
     type Udp = NoopNet;
     type Net = WayOut;
+    type Multicast = NoopNet;
     type Slots = NoSlots;
     type Button = NoButton;
     type Led = NoLed;
@@ -225,6 +227,7 @@ async fn application(stack: Stack<'static>) -> ! {
         access_point_udp: None,
         net: Some(&WayOut::new(stack, OUT.take())),
         measures: true,
+        multicast: None,
         slots: None,
         button: NoButton,
         led: NoLed,
