@@ -147,7 +147,8 @@ where
     let say = |text: &str| state.put_log(clock.time_of_day(), clock.now().since_start().as_secs_f64(), text);
     starts::tell(web.starts, clock, state);
     let (flash, log): (Shared<P::Flash>, Shared<P::Flash>) = (Mutex::new(rest.flash), Mutex::new(rest.log));
-    let (mut settling, was_reset) = apart(|| open_settings(&flash, &log, state, basis, say)).await;
+    let (mut settling, was_reset) =
+        apart(|| open_settings(&flash, &log, state, basis, web.defaults, say)).await;
     let history = History::new(&log).await;
     let time = clock.time_of_day();
     let (keeper, mut before) =
@@ -179,7 +180,7 @@ where
             None => pending().await,
         }
     });
-    let standard = Standard::of(&web.identity);
+    let standard = Standard::of(web.identity, web.defaults.update_key);
     let probation = apart(|| async {
         match slots {
             Some(slots) => update::task::run(slots, clock, state, &standard, measures).await,

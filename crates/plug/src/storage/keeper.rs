@@ -27,6 +27,7 @@ use crate::app::{Command, Link, Piece, Tripped};
 use crate::core::civil::local_day;
 use crate::core::claims::{Cause, Class, Memory, RelayChange, Source};
 use crate::core::protection::Trip;
+use crate::defaults::Defaults;
 use crate::history::History;
 use crate::limits;
 use crate::platform::{Clock, Instant, Random};
@@ -65,6 +66,7 @@ pub async fn open_settings<'a, F: NorFlash>(
     log: &Shared<F>,
     state: &State,
     basis: &Basis,
+    defaults: &Defaults,
     mut say: impl FnMut(&str),
 ) -> (Settling<'a, F>, bool) {
     let finished = finish_reset(flash, log).await;
@@ -73,7 +75,7 @@ pub async fn open_settings<'a, F: NorFlash>(
     }
     let part = |place| Region::new(flash, place);
     let mut store = SettingsStore::new(part(layout::SETTINGS), part(layout::CALIBRATION));
-    let trouble = settings::begin(&mut store, state, basis).await;
+    let trouble = settings::begin(&mut store, state, basis, defaults).await;
     let understood = trouble.as_ref().is_none_or(|trouble| trouble.settings == settings::Found::Whole);
     state.stores.set(Stores { settings: understood, ..state.stores.get() });
     if let Some(trouble) = trouble {

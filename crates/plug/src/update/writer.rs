@@ -45,7 +45,7 @@ pub struct Standard<'a> {
 impl<'a> Standard<'a> {
     /// Of this plug; the slots' capacity is not known yet.
     #[must_use]
-    pub fn of(identity: &'a Identity) -> Self {
+    pub fn of(identity: &'a Identity, key: Option<Key>) -> Self {
         let running = Running {
             version: &identity.version,
             project: PROJECT,
@@ -53,7 +53,7 @@ impl<'a> Standard<'a> {
             board: identity.board,
             capacity: 0,
         };
-        Self { running, key: None }
+        Self { running, key }
     }
 }
 
