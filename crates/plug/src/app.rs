@@ -77,7 +77,7 @@ pub struct Rest<'a, P: Parts, C, N, M: RawMutex> {
     /// Name and password of the access point until the plug has an owner:
     /// [`factory_access_point`](crate::net::factory_access_point).
     pub own: &'a Credentials,
-    /// UDP sockets on the access point's side, for its addresses.
+    /// UDP sockets on the access point's side, for its addresses and its names: two at a time.
     pub access_point_udp: Option<&'a P::Udp>,
     /// The way out, on the network that was joined. Nothing leaves by it before the settings ask for it.
     pub net: Option<&'a P::Net>,
@@ -158,7 +158,10 @@ where
     });
     let addresses = apart(|| async {
         match access_point_udp {
-            Some(sockets) => net::addresses::serve(sockets, clock, net::addresses::PORT).await,
+            Some(sockets) => {
+                let addresses = net::addresses::serve(sockets, clock, net::addresses::PORT);
+                join(addresses, net::names::serve(sockets, clock, net::names::PORT)).await.0
+            }
             None => pending().await,
         }
     });

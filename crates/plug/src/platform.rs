@@ -348,6 +348,36 @@ impl core::fmt::Debug for Credentials {
     }
 }
 
+/// An address that is set instead of asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StaticAddress {
+    /// The plug's.
+    pub ip: Ipv4Addr,
+    /// Bits of the network part.
+    pub prefix: u8,
+    /// The way out, if there is one.
+    pub gateway: Option<Ipv4Addr>,
+    /// Who knows names, if anybody does.
+    pub dns: Option<Ipv4Addr>,
+}
+
+/// A network that is known, and how it is joined.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Known {
+    /// Name and password.
+    pub credentials: Credentials,
+    /// It does not say its name: it is joined without being found.
+    pub hidden: bool,
+    /// The plug's address there; `None`: the network hands one out.
+    pub address: Option<StaticAddress>,
+}
+
+impl From<Credentials> for Known {
+    fn from(credentials: Credentials) -> Self {
+        Self { credentials, hidden: false, address: None }
+    }
+}
+
 /// How a network is protected, as the radio reports it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -417,16 +447,19 @@ pub struct Address {
 /// The radio. One task owns it (see [`crate::net`]); each call takes as long as it takes, and the caller bounds it.
 /// Dropping a future leaves the radio in a state in which the next call works.
 pub trait Wifi {
-    /// Looks for networks; the strongest first where there is no room for all.
+    /// Looks for networks; the strongest first where there is no room for all. One that hides its name is found too,
+    /// without it.
     ///
     /// # Errors
     /// If the radio does not let it.
     async fn scan(&mut self) -> Result<Vec<Network, { limits::NETWORKS }>, LinkError>;
-    /// Joins a network and waits for an address of it. The access point, if it is open, stays open.
+    /// Joins a network and waits for an address of it, unless one is set; `host` is the name by which the plug asks for
+    /// it. The access point, if it is open, stays open. A hidden network is called by its name: it answers, or it is
+    /// [`LinkError::NotFound`].
     ///
     /// # Errors
     /// The step that failed.
-    async fn join(&mut self, network: &Credentials) -> Result<Address, LinkError>;
+    async fn join(&mut self, network: &Known, host: &str) -> Result<Address, LinkError>;
     /// Leaves the network. Nothing happens where none was joined.
     async fn leave(&mut self);
     /// Returns when the joined network is lost, with the reason; at once where none is joined.
@@ -443,6 +476,8 @@ pub trait Wifi {
     /// # Errors
     /// If the radio does not let it: it is still open then.
     async fn close_access_point(&mut self) -> Result<(), LinkError>;
+    /// How many phones and computers are on the access point.
+    fn associated(&self) -> u8;
 }
 
 /// What is known of an image in a slot.

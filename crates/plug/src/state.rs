@@ -29,7 +29,7 @@ use crate::storage::archive::Archive;
 use crate::storage::meter_id::MeterId;
 use crate::storage::totals::Totals;
 use crate::timekeeping::Timekeeping;
-use crate::update::Image;
+use crate::update::{self, Image};
 use crate::uplink::Uplink;
 
 /// Lives in `run_rest`, on one executor: no locks, borrows never cross an `await`.
@@ -60,6 +60,8 @@ pub struct State {
     pub mdns: Mdns,
     /// The image that runs; `None` where there are no slots, or nobody has looked yet.
     pub image: Cell<Option<Image>>,
+    /// Where uploads of an image wait.
+    pub update: update::Desk,
     /// The settings as they are stored; defaults until [`State::settings_desk`] is open.
     pub settings: RefCell<Settings>,
     /// Where they say that the plug is: read once, asked for with each window.
@@ -116,6 +118,8 @@ pub enum Restarting {
     Plain,
     /// Settings, logs, keys and energy are to be erased.
     FactoryReset,
+    /// Another image is chosen. The relay is not held: that image may do something else with its pin.
+    Update,
 }
 
 /// One line of the plug's log: what a person should know that no number says.
@@ -149,6 +153,7 @@ impl State {
             wifi: RefCell::new(None),
             mdns: Mdns::new(),
             image: Cell::new(None),
+            update: update::Desk::new(),
             settings: RefCell::default(),
             zone: Cell::new(Zone::UTC),
             settings_tag: Cell::new(0),

@@ -5,6 +5,7 @@
 
 mod api;
 mod assets;
+mod captive;
 mod control;
 mod core_desk;
 mod crowd;
