@@ -1,5 +1,6 @@
 //! One field of the settings: how it is read strictly, written, compared and copied.
 
+use alloc::vec::Vec;
 use core::fmt::{Result as Written, Write};
 use core::time::Duration;
 
@@ -7,9 +8,11 @@ use heapless::String;
 
 use super::entries;
 use super::hosts;
+use super::keys;
 use super::schema::{Basis, Hardware, Settings};
 use super::wrong::{Part, Wanted, Why, WrongField};
 use crate::json::{self, Number, Quoted};
+use crate::update::keys::Key;
 
 /// Longest text that a field takes, in bytes.
 pub(super) const TEXT: usize = 64;
@@ -106,6 +109,8 @@ pub(super) enum Kind {
     Entries,
     /// The list of host names.
     Hosts,
+    /// A list of public keys.
+    Keys(Place<Vec<Key>>),
 }
 
 /// Whether secrets are written.
@@ -146,6 +151,9 @@ impl Field {
             Kind::Hosts => hosts::read(value)
                 .map(|hosts| settings.access.hosts = hosts)
                 .ok_or(Wanted::Phrase(hosts::WANTED)),
+            Kind::Keys(place) => keys::read(value)
+                .map(|keys| *(place.of_mut)(settings) = keys)
+                .ok_or(Wanted::Phrase(keys::WANTED)),
             Kind::Text { set, check, wanted, .. } => {
                 let taken = text(value).is_some_and(|text| check(&text, basis) && set(settings, &text));
                 taken.then_some(()).ok_or(Wanted::Phrase(wanted))
@@ -206,7 +214,8 @@ impl Field {
                 let wanted = range.wanted("a number of seconds", true, hardware);
                 place.put(settings, Some(seconds(value, wanted)?));
             }
-            Kind::Choice { .. } | Kind::Text { .. } | Kind::Secret { .. } | Kind::Entries | Kind::Hosts => {}
+            Kind::Choice { .. } | Kind::Text { .. } | Kind::Secret { .. } => {}
+            Kind::Entries | Kind::Hosts | Kind::Keys(_) => {}
         }
         Ok(())
     }
@@ -245,6 +254,7 @@ impl Field {
             },
             Kind::Entries => entries::write(&settings.schedule.entries, secrets == Secrets::Hide, out),
             Kind::Hosts => hosts::write(&settings.access.hosts, out),
+            Kind::Keys(place) => keys::write((place.of)(settings), out),
         }
     }
 
@@ -264,6 +274,7 @@ impl Field {
             Kind::Secret { get, .. } => get(one) == get(other),
             Kind::Entries => one.schedule.entries == other.schedule.entries,
             Kind::Hosts => one.access.hosts == other.access.hosts,
+            Kind::Keys(place) => (place.of)(one) == (place.of)(other),
         }
     }
 
@@ -288,6 +299,7 @@ impl Field {
             }
             Kind::Entries => to.schedule.entries.clone_from(&from.schedule.entries),
             Kind::Hosts => to.access.hosts.clone_from(&from.access.hosts),
+            Kind::Keys(place) => (place.of_mut)(to).clone_from((place.of)(from)),
         }
     }
 

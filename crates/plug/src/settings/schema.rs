@@ -9,6 +9,7 @@ use metering::calibration::Calibration;
 
 use super::emoncms::EmoncmsSettings;
 use crate::platform::{Credentials, Ssid};
+use crate::update::keys::UpdateSettings;
 
 /// Version of the schema; a migration brings older ones here.
 pub const VERSION: u32 = 1;
@@ -50,6 +51,8 @@ pub struct Settings {
     pub history: HistorySettings,
     /// Where readings go.
     pub emoncms: EmoncmsSettings,
+    /// Which firmware is taken in.
+    pub update: UpdateSettings,
 }
 
 /// `device`.

@@ -14,6 +14,7 @@
 
 use alloc::vec::Vec;
 use core::cell::{Cell, RefCell};
+use core::net::IpAddr;
 
 use embassy_sync::blocking_mutex::raw::NoopRawMutex;
 use embassy_sync::signal::Signal;
@@ -21,6 +22,8 @@ use heapless::String;
 
 use super::fault::Fault;
 use super::version::VERSION_MOST;
+use crate::limits;
+use crate::platform::Instant;
 
 /// What is wanted of an upload.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -108,6 +111,14 @@ pub struct Last {
     pub uptime_s: f64,
 }
 
+/// Somebody said that an upload comes soon, and which MD5 it has.
+#[derive(Clone, Copy, Debug)]
+struct Hold {
+    peer: IpAddr,
+    md5: [u8; 16],
+    until: Instant,
+}
+
 /// What the task is to do next.
 #[derive(Debug)]
 pub(super) enum Work {
@@ -132,11 +143,14 @@ pub(super) enum Done {
 pub struct Desk {
     /// Why nothing is taken now; `None`: it is.
     closed: Cell<Option<Fault>>,
+    /// Bytes that a slot holds; `None` before somebody looks after them.
+    capacity: Cell<Option<u32>>,
     taken: Cell<bool>,
     progress: Cell<Progress>,
     size: Cell<u32>,
     received: Cell<u32>,
     last: RefCell<Option<Last>>,
+    hold: Cell<Option<Hold>>,
     work: Signal<NoopRawMutex, Work>,
     done: Signal<NoopRawMutex, Done>,
 }
@@ -147,25 +161,65 @@ impl Desk {
     pub const fn new() -> Self {
         Self {
             closed: Cell::new(Some(Fault::NoSlots)),
+            capacity: Cell::new(None),
             taken: Cell::new(false),
             progress: Cell::new(Progress::Idle),
             size: Cell::new(0),
             received: Cell::new(0),
             last: RefCell::new(None),
+            hold: Cell::new(None),
             work: Signal::new(),
             done: Signal::new(),
         }
     }
 
-    /// Says why no upload is taken from now on, or with `None` that they are.
-    pub fn close(&self, why: Option<Fault>) {
-        self.closed.set(why);
+    /// Uploads are taken from now on, for slots of so many bytes.
+    pub fn open(&self, capacity: u32) {
+        self.capacity.set(Some(capacity));
+        self.closed.set(None);
     }
 
-    /// Why no upload would be taken now.
+    /// None is, and why; the slots have so many bytes.
+    pub fn close(&self, why: Fault, capacity: u32) {
+        self.capacity.set(Some(capacity));
+        self.closed.set(Some(why));
+    }
+
+    /// Bytes that a slot holds, if there are slots.
     #[must_use]
-    pub fn closed(&self) -> Option<Fault> {
-        self.closed.get().or(self.taken.get().then_some(Fault::Busy))
+    pub fn capacity(&self) -> Option<u32> {
+        self.capacity.get()
+    }
+
+    /// Why no upload by `peer` would be taken now.
+    #[must_use]
+    pub fn closed(&self, peer: IpAddr, now: Instant) -> Option<Fault> {
+        let kept_for_others = self.held(now).is_some_and(|hold| hold.peer != peer);
+        self.closed.get().or((self.taken.get() || kept_for_others).then_some(Fault::Busy))
+    }
+
+    fn held(&self, now: Instant) -> Option<Hold> {
+        self.hold.get().filter(|hold| now < hold.until)
+    }
+
+    /// Keeps the place for an upload by `peer` for [`limits::UPDATE_HOLD`], or until its next one ends. Nothing is erased.
+    ///
+    /// # Errors
+    /// Why there is no place.
+    pub fn hold(&self, peer: IpAddr, md5: [u8; 16], now: Instant) -> Result<(), Fault> {
+        match self.closed(peer, now) {
+            Some(why) => Err(why),
+            None => {
+                self.hold.set(Some(Hold { peer, md5, until: now.after(limits::UPDATE_HOLD) }));
+                Ok(())
+            }
+        }
+    }
+
+    /// The MD5 that `peer` said, if its place is still kept.
+    #[must_use]
+    pub fn held_md5(&self, peer: IpAddr, now: Instant) -> Option<[u8; 16]> {
+        self.held(now).filter(|hold| hold.peer == peer).map(|hold| hold.md5)
     }
 
     /// How far the upload is, how many bytes it has, and how many of them came.
@@ -185,14 +239,15 @@ impl Desk {
         self.last.replace(Some(last));
     }
 
-    /// Begins an upload.
+    /// Begins an upload by `peer`.
     ///
     /// # Errors
     /// Another one is under way, or none is taken now.
-    pub async fn begin(&self, order: Order) -> Result<Upload<'_>, Fault> {
-        if let Some(why) = self.closed() {
+    pub async fn begin(&self, order: Order, peer: IpAddr, now: Instant) -> Result<Upload<'_>, Fault> {
+        if let Some(why) = self.closed(peer, now) {
             return Err(why);
         }
+        self.hold.set(None);
         self.taken.set(true);
         self.size.set(order.length);
         self.received.set(0);

@@ -12,13 +12,14 @@
 //! The names of the host and of its two services are one choice: `ossp-a1b2`, and where somebody has one of them,
 //! `ossp-a1b2-2` for all. Nothing is stored: after a restart the first choice is tried first.
 
-use core::fmt::Write;
 use core::net::{Ipv4Addr, SocketAddrV4};
 use core::time::Duration;
 
 use heapless::String;
 
-use super::records::{ALL, Facts, ITEMS, Item, Plain, Set, UNIQUE, Voice, Writer, chosen, of_use_with};
+use super::records::{
+    ALL, Facts, ITEMS, Item, Plain, Set, UNIQUE, Voice, Writer, chosen, of_use_with, those,
+};
 use super::wire::{A, ANY, Entry, GROUP, HEAD, IN, Message, NSEC, PORT, SRV, Section, TOP, TXT};
 use crate::limits;
 use crate::platform::Instant;
@@ -106,6 +107,17 @@ struct Waiting {
     rival: bool,
     /// Who asked, if it was one alone: only what this one knows need not be said.
     asked_by: Option<SocketAddrV4>,
+}
+
+/// How something is said.
+#[derive(Clone, Copy)]
+enum Manner<'a> {
+    /// As it is.
+    Plain,
+    /// It is taken back.
+    Gone,
+    /// To somebody who knows nothing of the group and asked this, as a name server would (RFC 6762 §6.7).
+    Stranger(Message<'a>),
 }
 
 /// The machine.
@@ -204,17 +216,22 @@ impl<'a> Responder<'a> {
     fn part(&mut self, out: &mut [u8]) -> Option<Sending> {
         let said = self.label().is_some();
         self.fall_silent();
-        said.then(|| self.say(out, ALL, 0, Some(0))).flatten()
+        said.then(|| self.say(out, EVERYBODY, ALL, Manner::Gone)).flatten()
     }
 
     /// The name with its number.
     fn choose(&mut self) {
         self.label.clear();
         // There is room for it.
-        let _ = match self.number {
-            1 => self.label.push_str(&self.first).map_err(|_| core::fmt::Error),
-            number => write!(self.label, "{}-{number}", self.first),
-        };
+        let _ = self.label.push_str(&self.first);
+        if self.number > 1 {
+            let digit = |value: u8| char::from(b'0' + value % 10);
+            let _ = self.label.push('-');
+            if self.number > 9 {
+                let _ = self.label.push(digit(self.number / 10));
+            }
+            let _ = self.label.push(digit(self.number));
+        }
     }
 
     /// Asks from now on whether the name is taken; a moment later, since a whole house starts at once after an outage.
@@ -242,7 +259,7 @@ impl<'a> Responder<'a> {
                     Phase::Announcing { sent: sent + 1, due: now.after(ANNOUNCE_INTERVAL) }
                 };
                 self.mark(now, ALL);
-                self.say(out, ALL, 0, None)
+                self.say(out, EVERYBODY, ALL, Manner::Plain)
             }
             _ => self.answer(now, out),
         }
@@ -252,13 +269,12 @@ impl<'a> Responder<'a> {
     fn answer(&mut self, now: Instant, out: &mut [u8]) -> Option<Sending> {
         let waiting = self.waiting.take_if(|waiting| waiting.due <= now)?;
         let pause = if waiting.rival { AGAIN_TO_RIVAL } else { AGAIN };
-        let items = waiting.items & !self.said_since(now, |_| pause);
+        let items = waiting.items & !self.said_since(now, &|_| pause);
         if items == 0 {
             return None;
         }
-        let more = of_use_with(items);
-        self.mark(now, items | more);
-        self.say(out, items, more, None)
+        self.mark(now, items | of_use_with(items));
+        self.say(out, EVERYBODY, items, Manner::Plain)
     }
 
     fn mark(&mut self, now: Instant, items: Set) {
@@ -270,11 +286,11 @@ impl<'a> Responder<'a> {
     }
 
     /// What was said within a time.
-    fn said_since(&self, now: Instant, time: impl Fn(&Item) -> Duration) -> Set {
-        chosen(ALL)
-            .zip(&self.said)
-            .filter(|((_, item), said)| said.is_some_and(|said| now.since(said) < time(item)))
-            .fold(0, |set, ((index, _), _)| set | 1 << index)
+    fn said_since(&self, now: Instant, time: &dyn Fn(&Item) -> Duration) -> Set {
+        those(&|index, item| {
+            let said = self.said.get(index).copied().flatten();
+            said.is_some_and(|said| now.since(said) < time(item))
+        })
     }
 
     fn hear(&mut self, now: Instant, from: SocketAddrV4, bytes: &[u8], out: &mut [u8]) -> Option<Sending> {
@@ -385,7 +401,8 @@ impl<'a> Responder<'a> {
             }
         }
         if from.port() != PORT {
-            return (items != 0).then(|| self.tell_stranger(from, message, items, out)).flatten();
+            let manner = Manner::Stranger(message);
+            return (items != 0).then(|| self.say(out, from, items, manner)).flatten();
         }
         if !questions {
             // The rest of what somebody knows who asked before (RFC 6762 §7.2).
@@ -401,11 +418,10 @@ impl<'a> Responder<'a> {
             return None;
         }
         // Whoever means to take the name is answered so that all hear it: several may share a machine.
-        if !to_all && !rival && items & !self.said_since(now, |item| quarter(item.ttl())) == 0 {
-            let sending = self.say(out, items, of_use_with(items), None)?;
-            return Some(Sending { to: from, ..sending });
+        if !to_all && !rival && items & !self.said_since(now, &|item| quarter(item.ttl())) == 0 {
+            return self.say(out, from, items, Manner::Plain);
         }
-        let shared = chosen(items).any(|(_, item)| !item.name.is_unique());
+        let shared = items & those(&|_, item| !item.name.is_unique()) != 0;
         let pause = match (rival, message.is_truncated(), shared) {
             (true, ..) => Duration::ZERO,
             (_, true, _) => self.chance(400, 500),
@@ -430,16 +446,13 @@ impl<'a> Responder<'a> {
         if !matches!(question.class, IN | ANY) {
             return 0;
         }
-        let of_name = chosen(ALL)
-            .filter(|(_, item)| item.name.is(question.name, &self.label))
-            .fold(0, |set, (index, _)| set | 1 << index);
-        let of_kind = |kind: u16| {
-            chosen(of_name)
-                .filter(|(_, item)| item.kind == kind || (kind == ANY && item.kind != NSEC))
-                .fold(0, |set, (index, _)| set | 1 << index)
-        };
-        match of_kind(question.kind) {
-            0 => of_kind(NSEC),
+        let of_name = those(&|_, item| item.name.is(question.name, &self.label));
+        let of_kind = those(&|_, item| match question.kind {
+            ANY => item.kind != NSEC,
+            kind => item.kind == kind,
+        });
+        match of_name & of_kind {
+            0 => of_name & those(&|_, item| item.kind == NSEC),
             found => found,
         }
     }
@@ -447,14 +460,12 @@ impl<'a> Responder<'a> {
     /// What whoever asks knows already, and for long enough (RFC 6762 §7.1).
     fn knows(&self, record: &Entry<'_>) -> Set {
         let said = Plain::of(record);
-        chosen(ALL)
-            .filter(|(_, item)| {
-                record.ttl >= item.ttl() / 2
-                    && item.kind == record.kind
-                    && item.name.is(record.name, &self.label)
-                    && Plain::ours(item, &self.voice()) == said
-            })
-            .fold(0, |set, (index, _)| set | 1 << index)
+        those(&|_, item| {
+            record.ttl >= item.ttl() / 2
+                && item.kind == record.kind
+                && item.name.is(record.name, &self.label)
+                && Plain::ours(item, &self.voice()) == said
+        })
     }
 
     /// The questions of RFC 6762 §8.1. The first one would like to be answered directly, which gets through better where
@@ -479,44 +490,26 @@ impl<'a> Responder<'a> {
         Some(Sending { to: EVERYBODY, length: writer.written().len() })
     }
 
-    /// Records for everybody, with others that may be of use as far as there is room.
-    fn say(&self, out: &mut [u8], items: Set, more: Set, ttl: Option<u32>) -> Option<Sending> {
+    /// Records, with others that may be of use as far as there is room.
+    fn say(&self, out: &mut [u8], to: SocketAddrV4, items: Set, manner: Manner<'_>) -> Option<Sending> {
         let mut writer = Writer::new(out);
-        head(&mut writer, 0, RESPONSE)?;
-        self.list(&mut writer, items, more, |item| (ttl.unwrap_or(item.ttl()), item.name.is_unique()))?;
-        Some(Sending { to: EVERYBODY, length: writer.written().len() })
-    }
-
-    /// Answers somebody who knows nothing of the group, as a name server would (RFC 6762 §6.7).
-    fn tell_stranger(
-        &self,
-        from: SocketAddrV4,
-        message: Message<'_>,
-        items: Set,
-        out: &mut [u8],
-    ) -> Option<Sending> {
-        let mut writer = Writer::new(out);
-        head(&mut writer, message.id(), RESPONSE)?;
-        // At the same place, so that names in it lead where they did.
-        writer.bytes(message.questions())?;
-        let questions = message.all().filter(|entry| entry.section == Section::Question).count();
-        writer.amend(4, u16::try_from(questions).ok()?);
-        self.list(&mut writer, items, of_use_with(items), |item| (item.ttl().min(STRANGER_TTL), false))?;
-        Some(Sending { to: from, length: writer.written().len() })
-    }
-
-    fn list(
-        &self,
-        writer: &mut Writer<'_>,
-        items: Set,
-        more: Set,
-        how: impl Fn(&Item) -> (u32, bool),
-    ) -> Option<()> {
+        let (id, questions) = match manner {
+            Manner::Stranger(message) => (message.id(), message.questions()),
+            _ => (0, (0, &[][..])),
+        };
+        head(&mut writer, id, RESPONSE)?;
+        // At the same place, so that names in them lead where they did.
+        writer.amend(4, questions.0);
+        writer.bytes(questions.1)?;
         let voice = self.voice();
-        for (set, counter, needed) in [(items, 6, true), (more, 10, false)] {
+        for (set, counter, needed) in [(items, 6, true), (of_use_with(items), 10, false)] {
             let mut count = 0;
             for (_, item) in chosen(set) {
-                let (ttl, replaces) = how(item);
+                let (ttl, replaces) = match manner {
+                    Manner::Plain => (item.ttl(), item.name.is_unique()),
+                    Manner::Gone => (0, item.name.is_unique()),
+                    Manner::Stranger(_) => (item.ttl().min(STRANGER_TTL), false),
+                };
                 match writer.record(item, &voice, ttl, replaces) {
                     Some(()) => count += 1,
                     None if needed => return None,
@@ -525,7 +518,7 @@ impl<'a> Responder<'a> {
             }
             writer.amend(counter, count);
         }
-        Some(())
+        Some(Sending { to, length: writer.written().len() })
     }
 
     /// A random time, in milliseconds (Marsaglia 2003, Xorshift RNGs).

@@ -111,6 +111,11 @@ pub(super) fn chosen(set: Set) -> impl Iterator<Item = (usize, &'static Item)> {
     ITEMS.iter().enumerate().filter(move |(index, _)| set & (1 << index) != 0)
 }
 
+/// Those that pass a test of place and item.
+pub(super) fn those(test: &dyn Fn(usize, &Item) -> bool) -> Set {
+    chosen(ALL).fold(0, |set, (index, item)| if test(index, item) { set | 1 << index } else { set })
+}
+
 /// What goes with them, but for themselves.
 pub(super) fn of_use_with(set: Set) -> Set {
     chosen(set).fold(0, |with, (_, item)| with | item.with) & !set

@@ -117,16 +117,14 @@ impl<'a> Message<'a> {
         self.entries().flatten()
     }
 
-    /// What is asked, as it stands in the message.
-    pub(super) fn questions(self) -> &'a [u8] {
-        let mut end = HEAD;
-        for _ in 0..self.counts().map_or(0, |[questions, ..]| questions) {
-            match Name::read(self.0, end) {
-                Some((_, behind)) => end = behind + 4,
-                None => break,
-            }
+    /// How many things are asked, and how they stand in the message.
+    pub(super) fn questions(self) -> (u16, &'a [u8]) {
+        let (mut end, count) = (HEAD, self.counts().map_or(0, |[count, ..]| count));
+        for _ in 0..count {
+            // A message that was read holds together.
+            end = Name::read(self.0, end).map_or(end, |(_, behind)| behind + 4);
         }
-        self.0.get(HEAD..end).unwrap_or(&[])
+        (count, self.0.get(HEAD..end).unwrap_or(&[]))
     }
 
     fn counts(self) -> Option<[u16; 4]> {
