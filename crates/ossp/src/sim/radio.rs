@@ -74,11 +74,17 @@ impl Radio {
     }
 
     /// Joins the strongest access point of this name that lets the plug in, hidden or not.
-    pub(crate) fn join(&mut self, time_s: f64, ssid: &str, password: Option<&str>) -> Took<Result<Link, LinkError>> {
+    pub(crate) fn join(
+        &mut self,
+        time_s: f64,
+        ssid: &str,
+        password: Option<&str>,
+    ) -> Took<Result<Link, LinkError>> {
         let wanted = if password.is_some() { schema::Security::Wpa2 } else { schema::Security::Open };
         let named = |network: &schema::Network| network.ssid == ssid && network.when().is_on(time_s);
         let strongest = |fits: &dyn Fn(&schema::Network) -> bool| {
-            let heard = self.networks.iter().enumerate().filter(|(_, network)| named(network) && fits(network));
+            let heard =
+                self.networks.iter().enumerate().filter(|(_, network)| named(network) && fits(network));
             heard.max_by(|a, b| a.1.signal_dbm.total_cmp(&b.1.signal_dbm)).map(|(number, _)| number)
         };
         let Some(number) = strongest(&|network| network.security == wanted) else {
@@ -96,7 +102,11 @@ impl Radio {
     }
 
     /// The plug's address where it was let in.
-    pub(crate) fn address(&mut self, link: Link, set: Option<&StaticAddress>) -> Took<Result<Address, LinkError>> {
+    pub(crate) fn address(
+        &mut self,
+        link: Link,
+        set: Option<&StaticAddress>,
+    ) -> Took<Result<Address, LinkError>> {
         if let Some(StaticAddress { ip, prefix, gateway, .. }) = set {
             // Whether it fits the network nobody says.
             let address = Address { ip: *ip, prefix: *prefix, gateway: *gateway, time_server: None };
@@ -122,8 +132,10 @@ impl Radio {
     }
 
     /// How strongly it is received now.
-    pub(crate) fn signal_dbm(&mut self, link: Link) -> Option<i8> {
-        self.networks.get(link.0).map(|network| faded(network, &mut self.chance))
+    pub(crate) fn signal_dbm(&self, time_s: f64, link: Link) -> Option<i8> {
+        // Whoever looks changes nothing: the same fading at the same time.
+        let mut chance = Random::new(time_s.to_bits(), stream::RADIO);
+        self.networks.get(link.0).map(|network| faded(network, &mut chance))
     }
 
     /// Where it is.
