@@ -265,6 +265,7 @@ impl<'a> Parts for PcParts<'a> {
     type Wifi = SimWifi;
     type Udp = AccessPointUdp;
     type Net = PcNetwork;
+    type Multicast = NoopNet;
     type Slots = FileSlots;
     type Button = SimButton;
     type Led = SimLed;
@@ -323,6 +324,7 @@ impl Run<'_> {
             own: &factory_access_point(),
             access_point_udp: udp.as_ref(),
             net: Some(&net),
+            multicast: None,
             slots: slots.as_mut(),
             button: SimButton::new(simulated.clone(), clock.clone()),
             led: SimLed::default(),

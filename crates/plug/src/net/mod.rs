@@ -4,6 +4,7 @@ pub mod addresses;
 pub mod choose;
 mod datagrams;
 pub mod names;
+pub mod mdns;
 pub mod station;
 mod words;
 
