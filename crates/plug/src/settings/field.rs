@@ -7,6 +7,7 @@ use heapless::String;
 
 use super::entries;
 use super::hosts;
+use super::networks;
 use super::schema::{Basis, Hardware, Settings};
 use super::wrong::{Part, Wanted, Why, WrongField};
 use crate::json::{self, Number, Quoted};
@@ -106,6 +107,10 @@ pub(super) enum Kind {
     Entries,
     /// The list of host names.
     Hosts,
+    /// An address that is set.
+    Address,
+    /// The list of further networks.
+    Networks,
 }
 
 /// Whether secrets are written.
@@ -118,7 +123,7 @@ pub enum Secrets {
 }
 
 /// What a secret that is set reads as; given back, it stays.
-const SET: &str = "set";
+pub(super) const SET: &str = "set";
 
 /// Whether a value says that a secret is to stay what it is.
 pub(super) fn keeps(value: &str) -> bool {
@@ -146,6 +151,15 @@ impl Field {
             Kind::Hosts => hosts::read(value)
                 .map(|hosts| settings.access.hosts = hosts)
                 .ok_or(Wanted::Phrase(hosts::WANTED)),
+            Kind::Address => networks::address(value)
+                .map(|address| settings.wifi.address = Some(address))
+                .ok_or(Wanted::Phrase(networks::ADDRESS)),
+            Kind::Networks => {
+                if let Some(more) = networks::read(value, wrong) {
+                    settings.wifi.more = more;
+                }
+                return;
+            }
             Kind::Text { set, check, wanted, .. } => {
                 let taken = text(value).is_some_and(|text| check(&text, basis) && set(settings, &text));
                 taken.then_some(()).ok_or(Wanted::Phrase(wanted))
@@ -206,7 +220,8 @@ impl Field {
                 let wanted = range.wanted("a number of seconds", true, hardware);
                 place.put(settings, Some(seconds(value, wanted)?));
             }
-            Kind::Choice { .. } | Kind::Text { .. } | Kind::Secret { .. } | Kind::Entries | Kind::Hosts => {}
+            Kind::Choice { .. } | Kind::Text { .. } | Kind::Secret { .. } => {}
+            Kind::Entries | Kind::Hosts | Kind::Address | Kind::Networks => {}
         }
         Ok(())
     }
@@ -245,6 +260,8 @@ impl Field {
             },
             Kind::Entries => entries::write(&settings.schedule.entries, secrets == Secrets::Hide, out),
             Kind::Hosts => hosts::write(&settings.access.hosts, out),
+            Kind::Address => networks::write_address(settings.wifi.address.as_ref(), out),
+            Kind::Networks => networks::write(&settings.wifi.more, secrets, out),
         }
     }
 
@@ -264,6 +281,8 @@ impl Field {
             Kind::Secret { get, .. } => get(one) == get(other),
             Kind::Entries => one.schedule.entries == other.schedule.entries,
             Kind::Hosts => one.access.hosts == other.access.hosts,
+            Kind::Address => one.wifi.address == other.wifi.address,
+            Kind::Networks => one.wifi.more == other.wifi.more,
         }
     }
 
@@ -288,6 +307,8 @@ impl Field {
             }
             Kind::Entries => to.schedule.entries.clone_from(&from.schedule.entries),
             Kind::Hosts => to.access.hosts.clone_from(&from.access.hosts),
+            Kind::Address => to.wifi.address = from.wifi.address,
+            Kind::Networks => to.wifi.more.clone_from(&from.wifi.more),
         }
     }
 
