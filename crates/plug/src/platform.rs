@@ -6,7 +6,7 @@
 use core::net::Ipv4Addr;
 use core::time::Duration;
 
-use edge_nal::{Dns, NoopNet, TcpAccept, TcpConnect, UdpBind};
+use edge_nal::{Dns, NoopNet, TcpAccept, TcpConnect, UdpBind, UdpReceive, UdpSend};
 use heapless::{String, Vec};
 use metering::front_end::{FrontEnd, Pair};
 use serde::Serialize;
@@ -134,6 +134,44 @@ impl Acceptor for NoopNet {}
 pub trait Outbound: TcpConnect + UdpBind + Dns {}
 
 impl<N: TcpConnect + UdpBind + Dns> Outbound for N {}
+
+/// The group in which hosts without a name server ask each other (RFC 6762), on the network that was joined and on no
+/// other: not on the access point. Held by [`crate::net::mdns::serve`] alone.
+pub trait Multicast {
+    /// What can go wrong.
+    type Error: core::fmt::Debug;
+    /// Hears the group, and sends.
+    type Socket<'a>: UdpReceive + UdpSend
+    where
+        Self: 'a;
+    /// A socket at UDP port 5353, that others on the machine may share, in the group 224.0.0.251 on the interface with the address
+    /// `own`. It sends with a time to live of 255 (RFC 6762 §11) and hears datagrams that are sent to `own`, too. Leaves the group
+    /// when it is dropped, at the latest when it is asked for anew.
+    ///
+    /// # Errors
+    /// If the network does not let it: it is tried again.
+    async fn join(&self, own: Ipv4Addr) -> Result<Self::Socket<'_>, Self::Error>;
+    /// Where this machine is reached, with the bits of the network part, if that is not where the radio says.
+    fn place(&self) -> Option<(Ipv4Addr, u8)> {
+        None
+    }
+    /// Where its web is served.
+    fn web_port(&self) -> u16 {
+        80
+    }
+}
+
+impl Multicast for NoopNet {
+    type Error = core::convert::Infallible;
+    type Socket<'a>
+        = NoopNet
+    where
+        Self: 'a;
+
+    async fn join(&self, _own: Ipv4Addr) -> Result<NoopNet, core::convert::Infallible> {
+        core::future::pending().await
+    }
+}
 
 /// Random numbers fit for secrets.
 pub trait Random {

@@ -1,10 +1,13 @@
-//! The network side of the plug: joining a network, the access point, and addresses for whoever comes to it.
+//! The network side of the plug: joining a network, the access point, and addresses and names for whoever comes to it.
 
 mod access_point;
 pub mod addresses;
 pub mod choose;
+mod datagrams;
 pub mod desk;
 mod log;
+pub mod mdns;
+pub mod names;
 pub mod station;
 mod task;
 pub mod trial_join;
