@@ -3,14 +3,20 @@ import { createHash } from "node:crypto";
 
 const DEFAULTS = {
   schema: 1,
-  device: { name: "Workbench", button_locked: false, led_off: false },
+  device: { name: "Workbench", button_locked: false, led_off: false, host: "", mdns: true },
   wifi: {
     ssid: "home",
     password: "hidden",
+    hidden: false,
+    address: null,
+    more: [],
     access_point: "fallback",
     access_point_ssid: "",
     access_point_password: "hidden too",
+    access_point_after_loss_s: 300,
+    access_point_linger_s: 60,
   },
+  update: { accept: "default", keys: [], retired: [], warn_above_a: 1 },
   access: { reading: "closed", hosts: [] },
   relay: {
     power_on: "last",
@@ -115,6 +121,9 @@ const NUMBERS = {
   "protection.retry_pause_s": [1, 86400],
   "protection.retry_back_off": [1, 10],
   "history.interval_s": [1, 3600],
+  "update.warn_above_a": [0, 16],
+  "wifi.access_point_after_loss_s": [0, 86400],
+  "wifi.access_point_linger_s": [0, 86400],
   "emoncms.interval_s": [1, 3600],
   "emoncms.send_every_s": [1, 3600],
   "emoncms.user_id": [1, 4_294_967_295, true],
@@ -216,7 +225,12 @@ export class Settings {
       ...this.current,
       calibration,
       emoncms: { ...emoncms, write_key: told(emoncms.write_key), read_key: told(emoncms.read_key) },
-      wifi: { ...wifi, password: told(wifi.password), access_point_password: told(wifi.access_point_password) },
+      wifi: {
+        ...wifi,
+        password: told(wifi.password),
+        more: wifi.more.map((one) => ({ ...one, password: told(one.password) })),
+        access_point_password: told(wifi.access_point_password),
+      },
     };
   }
 

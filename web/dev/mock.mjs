@@ -5,7 +5,8 @@
 //
 // Without --password it has no owner yet; with --button whoever claims it must press it: GET /mock?press=1.
 // GET /mock?flags=clipped,lost_samples&locked=1&streams=0&null=1&welded=1 brings about what a kettle rarely does;
-// &clock=0 makes it forget the time, &uplink=catching_up|backing_off|stopped|... says how the sending to Emoncms stands.
+// &clock=0 makes it forget the time, &uplink=catching_up|backing_off|stopped|... says how the sending to Emoncms stands;
+// &safe=1 is safe mode. What it can join and run is in mock-net.mjs.
 import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { join } from "node:path";
@@ -14,6 +15,7 @@ import { ASSETS, bundle } from "../build.mjs";
 import { Access } from "./mock-access.mjs";
 import { Control, energyPage, tripWaveform } from "./mock-control.mjs";
 import { csv, History, Report, Time } from "./mock-report.mjs";
+import { Net, Slots } from "./mock-net.mjs";
 import { Settings } from "./mock-settings.mjs";
 
 const options = parse(process.argv.slice(2));
@@ -23,7 +25,7 @@ const WINDOW = RATE_HZ / 5;
 const FRONT_END = { voltage_lsb_v: 0.2, current_lsb_a: 0.0147, voltage_zero_raw: 2048, current_zero_raw: 2045 };
 const SKEW_S = 50e-6;
 const NOISE_A = 0.0125;
-const startedAt = Date.now();
+let startedAt = Date.now();
 const upSeconds = () => (Date.now() - startedAt) / 1000;
 
 let newest = null;
@@ -37,6 +39,8 @@ const listeners = new Set();
 const past = new History();
 const report = new Report(settings);
 const clock = new Time(settings);
+const net = new Net(ID, settings, options.password === undefined);
+const slots = new Slots(settings, restart);
 let sequence = 0;
 let samples = [];
 let seed = 7;
@@ -52,6 +56,13 @@ function parse(words) {
     button: words.includes("--button"),
     dev: words.includes("--dev"),
   };
+}
+
+/** As after a restart: who was connected is not, and sessions are over. */
+function restart() {
+  startedAt = Date.now();
+  access.sessions.clear();
+  for (const listener of listeners) listener.destroy();
 }
 
 function random() {
@@ -299,6 +310,18 @@ function reset(body, response) {
   json(response, {});
 }
 
+function takeUpdate(request, response, query) {
+  const parts = [];
+  request.on("data", (part) => parts.push(part));
+  request.on("end", () => {
+    const answer = slots.take(Buffer.concat(parts), query.get("allow_downgrade") === "true");
+    if (!Array.isArray(answer)) return json(response, answer);
+    const [status, code, message] = answer;
+    slots.refused(code, message);
+    refuse(response, status, code, message);
+  });
+}
+
 function events(request, response) {
   if (listeners.size >= state.streams) {
     refuse(response, 503, "too_many_streams", "All live streams are in use; ask for /api/v1/reading instead.");
@@ -311,15 +334,29 @@ function events(request, response) {
 
 function info(request, response) {
   const all = INFO();
-  const { id, name, version, git, build, board, chip, uptime_s, reset_reason, setup_complete, reading } = all;
-  const basics = { id, name, version, git, build, board, chip, uptime_s, reset_reason, setup_complete, reading };
+  const { id, name, version, git, build, board, chip, uptime_s, reset_reason, safe_mode, setup_complete, reading } =
+    all;
+  const basics = {
+    id,
+    name,
+    version,
+    git,
+    build,
+    board,
+    chip,
+    uptime_s,
+    reset_reason,
+    safe_mode,
+    setup_complete,
+    reading,
+  };
   json(response, access.open || access.judge(request).right ? all : basics);
 }
 
 const INFO = () => ({
   id: ID,
   name: settings.current.device.name || ID,
-  version: "0.1.0",
+  version: slots.version,
   git: "mock",
   build: "dev",
   board: "virtual",
@@ -327,6 +364,7 @@ const INFO = () => ({
   source: `simulated ${options.source}`,
   uptime_s: upSeconds(),
   reset_reason: "power_on",
+  safe_mode: slots.safe ?? false,
   setup_complete: access.ha1 !== null,
   reading: settings.current.access.reading,
   time: clock.now,
@@ -351,6 +389,15 @@ const CHANGES = {
     response.setHeader("Set-Cookie", access.signIn());
     json(response, { right: "admin", expires_in_s: 43_200 });
   },
+  "POST /api/v1/wifi/test": (body, response) => {
+    const [status, code, message, fields] = net.begin(body) ?? [];
+    if (status) refuse(response, status, code, message, { fields });
+    else json(response, net.test(), 202);
+  },
+  "POST /api/v1/wifi/confirm": (_, response) => {
+    if (net.confirm()) json(response, net.page());
+    else refuse(response, 409, "no_test", "No network waits to be kept.");
+  },
   "POST /api/v1/uplink/test": (_, response) => json(response, report.test()),
   "POST /api/v1/time": (body, response) => {
     const refusal = clock.tell(body);
@@ -366,6 +413,7 @@ const CHANGES = {
 
 const GETS = {
   "/": (_, response) => asset("index.html", response),
+  "/update": (_, response) => asset("index.html", response),
   "/app.js": (_, response) => asset("app.js", response),
   "/app.css": (_, response) => asset("app.css", response),
   "/pages.js": (_, response) => asset("pages.js", response),
@@ -378,6 +426,9 @@ const GETS = {
     response.setHeader("OSSP-Challenge", access.challenge());
     json(response, { right, by, expires_in_s: left });
   },
+  "/api/v1/wifi": (_, response) => json(response, net.page()),
+  "/api/v1/wifi/scan": (_, response) => setTimeout(() => json(response, net.scan()), 800),
+  "/api/v1/update": (_, response) => json(response, slots.page(newest?.current_a ?? null)),
   "/api/v1/tokens": (_, response) => json(response, access.listTokens()),
   "/api/v1/reading": (_, response) =>
     newest ? json(response, newest) : refuse(response, 503, "no_reading", "There is no reading yet."),
@@ -419,6 +470,7 @@ const GETS = {
     if (query.has("welded")) control.weld(query.get("welded") === "1");
     if (query.has("null")) state.nulls = query.get("null") === "1";
     if (query.has("streams")) state.streams = Number(query.get("streams"));
+    if (query.has("safe")) slots.safe = query.get("safe") === "1";
     if (query.has("clock")) clock.known = query.get("clock") !== "0";
     if (query.has("uplink")) report.state = query.get("uplink") || null;
     if (query.has("conflict")) report.conflict = query.get("conflict") || null;
@@ -448,9 +500,13 @@ const server = createServer((request, response) => {
   const change = CHANGES[`${method} ${pathname}`];
   const trip = pathname.match(/^\/api\/v1\/trips\/(\d+)\/waveform$/);
   const token = pathname.match(/^\/api\/v1\/tokens\/(\d+)$/);
-  if (change) withBody(request, response, (body) => change(body, response, request, who));
+  if (method === "POST" && pathname === "/api/v1/update") takeUpdate(request, response, searchParams);
+  else if (change) withBody(request, response, (body) => change(body, response, request, who));
   else if (method === "GET" && GETS[pathname]) GETS[pathname](request, response, searchParams);
-  else if (method === "DELETE" && pathname === "/api/v1/session") {
+  else if (method === "DELETE" && pathname === "/api/v1/wifi/test") {
+    net.revert();
+    json(response, net.test());
+  } else if (method === "DELETE" && pathname === "/api/v1/session") {
     response.setHeader("Set-Cookie", access.signOut(request));
     json(response, { signed_out: true });
   } else if (method === "DELETE" && access.revoke(Number(token?.[1]))) json(response, { revoked: Number(token[1]) });

@@ -67,7 +67,7 @@ export class NoAnswer extends Error {
   }
 }
 
-interface Answer {
+export interface Answer {
   status: number;
   headers: Headers;
   text: string;
@@ -87,8 +87,15 @@ export const signer = new Signer();
 /** Rises when something was refused because nobody is signed in. */
 export const denied = new Signal(0);
 
-/** Asks whoever sits there to sign in, true: done; and whether somebody is just becoming the owner. Pages set both. */
-export const desk: { ask: () => Promise<boolean>; claiming: boolean } = { ask: async () => false, claiming: false };
+/**
+ * Asks whoever sits there to sign in, true: done; and whether somebody is just becoming the owner. Pages set both.
+ * `cookieless`: this browser keeps no cookies, as that of a captive portal, so each request is signed.
+ */
+export const desk: { ask: () => Promise<boolean>; claiming: boolean; cookieless: boolean } = {
+  ask: async () => false,
+  claiming: false,
+  cookieless: false,
+};
 
 let asking: Promise<boolean> | undefined;
 
@@ -126,7 +133,7 @@ async function send({ method, path, body, headers, timeout }: Request, signature
   }
 }
 
-function refusal({ status, headers, text }: Answer): Refused {
+export function refusal({ status, headers, text }: Answer): Refused {
   const wait = Number(headers.get("Retry-After"));
   try {
     const { error } = JSON.parse(text) as { error: { code: string; message: string; fields?: RefusedField[] } };
@@ -176,11 +183,13 @@ async function request(
   }
 }
 
+const signature = (method: string, path: string): Signature | null => signer.sign(method, path);
+
 let renewal: Promise<boolean> | undefined;
 
 /** A new session with what is held of the password, if anything is. */
 function renew(): Promise<boolean> {
-  renewal ??= openSession((method, path) => signer.sign(method, path))
+  renewal ??= openSession(signature)
     .then(
       () => true,
       (error: unknown) => {
@@ -215,22 +224,36 @@ export async function signOut(): Promise<void> {
   });
 }
 
-let tail: Promise<unknown> = Promise.resolve();
+const isUnauthorized = (error: unknown): boolean => error instanceof Refused && error.status === 401;
 
-/** With `asks`, whoever is not signed in is asked to. */
-async function read(path: string, asks = false, timeout?: number): Promise<Answer> {
+async function get(path: string, timeout?: number): Promise<Answer> {
   let renewed = false;
   const wrong = async (): Promise<boolean> => {
     if (renewed || !signer.able) return false;
     renewed = true;
     return renew();
   };
-  const mine = tail.then(() => request({ method: "GET", path, ...(timeout && { timeout }) }, null, wrong));
+  const once = (): Promise<Answer> =>
+    request({ method: "GET", path, ...(timeout && { timeout }) }, desk.cookieless ? signature : null, wrong);
+  try {
+    return await once();
+  } catch (error) {
+    if (!isUnauthorized(error) || !renewed || !signer.able || desk.cookieless) throw error;
+    desk.cookieless = true; // There is a new session, and its cookie did not come back.
+    return once();
+  }
+}
+
+let tail: Promise<unknown> = Promise.resolve();
+
+/** With `asks`, whoever is not signed in is asked to. */
+export async function read(path: string, asks = false, timeout?: number): Promise<Answer> {
+  const mine = tail.then(() => get(path, timeout));
   tail = mine.catch(() => undefined);
   try {
     return await mine;
   } catch (error) {
-    if (!(error instanceof Refused) || error.status !== 401) throw error;
+    if (!isUnauthorized(error)) throw error;
     // Outside of the queue: what is live goes on meanwhile.
     if (asks && (await ask())) return read(path);
     denied.value++;
@@ -238,10 +261,10 @@ async function read(path: string, asks = false, timeout?: number): Promise<Answe
   }
 }
 
-const readJson = async <T>(path: string, asks = false, timeout?: number): Promise<T> =>
+export const readJson = async <T>(path: string, asks = false, timeout?: number): Promise<T> =>
   JSON.parse((await read(path, asks, timeout)).text) as T;
 
-function change(
+export function change(
   method: string,
   path: string,
   body?: (signature: Signature | null) => unknown,
@@ -249,17 +272,13 @@ function change(
   timeout?: number,
 ): Promise<Answer> {
   const what = { method, path, headers, ...(body && { body }), ...(timeout && { timeout }) };
-  return request(
-    what,
-    (...at) => signer.sign(...at),
-    (signature) => {
-      if (signature) signer.hold(null); // The password is another one now.
-      return ask();
-    },
-  );
+  return request(what, signature, (signature) => {
+    if (signature) signer.hold(null); // The password is another one now.
+    return ask();
+  });
 }
 
-const parsed = <T>({ text }: Answer): T | null => (text === "" ? null : (JSON.parse(text) as T));
+export const parsed = <T>({ text }: Answer): T | null => (text === "" ? null : (JSON.parse(text) as T));
 const kept = ({ text, headers }: Answer): Kept => ({
   settings: JSON.parse(text) as Kept["settings"],
   etag: headers.get("ETag"),
@@ -305,11 +324,7 @@ export const api = {
   time: () => readJson<TimeState>(TIME),
   /** Tells the time, if this page holds what it takes; asks nobody for the password. */
   tellTime: () =>
-    request(
-      { method: "POST", path: TIME, body: () => ({ time: Date.now() / 1000 }) },
-      (...at) => signer.sign(...at),
-      async () => false,
-    ),
+    request({ method: "POST", path: TIME, body: () => ({ time: Date.now() / 1000 }) }, signature, async () => false),
   calibration: () => readJson<CalibrationPage>("/api/v1/calibration"),
   settings: async () => kept(await read(SETTINGS, true)),
   /** Takes a JSON merge patch (RFC 7396); with a tag only if these are still the settings. Answers the new ones. */
@@ -323,7 +338,11 @@ export const api = {
   /** Who this browser is to the plug; renewed where it can be. */
   async session(): Promise<Session> {
     const session = await readJson<Session>(SESSION);
-    return session.by === "open" && signer.able && (await renew()) ? readJson<Session>(SESSION) : session;
+    if (session.by !== "open" || !signer.able || !(await renew())) return session;
+    const renewed = await readJson<Session>(SESSION);
+    if (renewed.by !== "open") return renewed;
+    desk.cookieless = true;
+    return readJson<Session>(SESSION);
   },
   setup: () => readJson<SetupState>("/api/v1/setup"),
   claim: async (wish: Json) => parsed<SetupState>(await change("POST", "/api/v1/setup", () => wish)),

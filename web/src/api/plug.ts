@@ -1,7 +1,7 @@
 // What this page knows of the plug, kept current: by the event stream, by polling when no stream is to be had, and again
 // by itself after the plug was gone.
 import { Signal } from "../lib/signal";
-import { api, denied, EVENTS, NoAnswer, Refused } from "./client";
+import { api, denied, desk, EVENTS, NoAnswer, Refused } from "./client";
 import { History } from "./history";
 import type { Info, LogLine, Reading, RelayStatus } from "./types";
 
@@ -141,6 +141,10 @@ export class Plug {
   #openStream(): void {
     this.#closeStream();
     clearTimeout(this.#timer);
+    if (desk.cookieless) {
+      void this.#probe(); // A stream cannot be signed.
+      return;
+    }
     const stream = new EventSource(EVENTS);
     this.#stream = stream;
     this.#heardAt = Date.now();

@@ -48,6 +48,10 @@ export interface Info {
   source?: string | null;
   uptime_s: number;
   reset_reason?: string | null;
+  /** It crashed again and again: nothing but network, sign-in and update run. */
+  safe_mode?: boolean;
+  image_sha256?: string | null;
+  rustc?: string | null;
   setup_complete?: boolean;
   /** Whether everybody may read. What follows is told only to those who may. */
   reading?: "open" | "closed";
@@ -364,4 +368,114 @@ export interface TimeState {
   doubt: { by_s: number; answers: number; needed: number; first: boolean } | null;
   /** The last question to a time server. */
   asked: { server: string; ago_s: number; error: { code: string; message: string } | null } | null;
+}
+
+/** How the plug is connected. */
+export interface Wifi {
+  /** False: it has no radio. */
+  available: boolean;
+  state: string | null;
+  ssid: string | null;
+  signal_dbm: number | null;
+  address: string | null;
+  gateway?: string | null;
+  last_error?: string | null;
+  last_error_message?: string | null;
+  retry_in_s?: number | null;
+  host?: string | null;
+  /** `ossp-xxxx.local`; `null`: it does not answer to one. */
+  mdns?: string | null;
+  access_point?: { open: boolean; ssid: string; address: string | null; clients?: number } | null;
+  networks?: string[];
+  test?: WifiTest | null;
+}
+
+/** A network that is being tried, or how the last try ended. */
+export interface WifiTest {
+  state: "running" | "succeeded" | "failed" | "confirmed" | "reverted";
+  ssid: string;
+  step: "searching" | "joining" | "address" | "done";
+  error: string | null;
+  message: string | null;
+  address: string | null;
+  address_before: string | null;
+  confirm_within_s: number | null;
+}
+
+export interface FoundNetwork {
+  ssid: string;
+  signal_dbm: number;
+  security: string;
+  channel: number;
+  joinable: boolean;
+}
+
+export interface Scan {
+  /** Strongest first. */
+  networks: FoundNetwork[];
+  hidden: number;
+}
+
+/** An address that is not given by the network. */
+export type Static = { ip: string; prefix: number; gateway: string | null; dns: string | null };
+
+/** What to try. */
+export interface NetworkWish {
+  ssid: string;
+  password: string | null;
+  hidden: boolean;
+  address: Static | null;
+}
+
+/** How updates stand. */
+export interface Update {
+  state: "idle" | "receiving" | "checking" | "activated";
+  running: {
+    slot: number | null;
+    version: string;
+    git?: string | null;
+    project?: string | null;
+    chip?: string | null;
+    board?: string | null;
+    rustc?: string | null;
+    espflash?: string | null;
+    image_sha256: string | null;
+    state: "confirmed" | "on_probation" | "unrecorded";
+    probation: Probation | null;
+  };
+  other: { version: string | null; state: string } | null;
+  capacity_bytes: number | null;
+  size_bytes: number | null;
+  received_bytes: number | null;
+  accept: "signed" | "any";
+  /** Whether a key came with the program. */
+  built_with_key: boolean;
+  keys: { key: string; source: "project" | "owner" }[];
+  last: {
+    result: "activated" | "confirmed" | "went_back" | "refused";
+    version: string | null;
+    code: string | null;
+    message: string | null;
+    time: number | null;
+    uptime_s: number | null;
+  } | null;
+  load_current_a: number | null;
+  warn_above_a: number;
+  safe_mode: boolean;
+}
+
+/** What a new program still has to show before it is kept. */
+export interface Probation {
+  windows: number;
+  windows_wanted: number;
+  stores_open: boolean;
+  network: "joined" | "access_point" | "waiting" | "off_the_air";
+  gives_up_in_s: number | null;
+}
+
+/** An update was taken; the plug restarts by itself. */
+export interface Activated {
+  version: string;
+  image_sha256: string;
+  restart_in_s: number;
 }

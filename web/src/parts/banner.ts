@@ -1,4 +1,5 @@
 // What needs attention, above every page. Said once by assistive technology when it appears, not at every reading.
+import { desk } from "../api/client";
 import { FLAG_MEMORY_MS, plug, STALE_MS } from "../api/plug";
 import { h, ICONS, icon, setText } from "../lib/dom";
 import { duration, sentence } from "../lib/format";
@@ -60,7 +61,7 @@ function connection(now: number): Alert[] {
     const text = "It answers, but its newest reading is the one shown.";
     return [{ key: "idle", weight: "danger", title: "The plug does not measure.", text }];
   }
-  if (link.state === "polling") {
+  if (link.state === "polling" && !desk.cookieless) {
     const text = "All its live streams are in use, so this page asks for a reading every 2 seconds.";
     return [{ key: "polling", weight: "note", title: "The plug is busy.", text }];
   }

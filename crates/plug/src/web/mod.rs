@@ -36,7 +36,6 @@ mod socket;
 mod time;
 mod tokens;
 mod trips;
-mod update;
 mod uplink;
 mod waveform;
 mod wifi;
