@@ -59,6 +59,19 @@ pub enum LinkState {
     NoNetworkKnown,
 }
 
+impl LinkState {
+    /// As JSON has it.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Joined => "joined",
+            Self::Joining => "joining",
+            Self::Waiting => "waiting",
+            Self::NoNetworkKnown => "no_network_known",
+        }
+    }
+}
+
 /// What the world is told of the radio.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WifiStatus {
