@@ -2,11 +2,12 @@
 
 pub mod confirm;
 pub mod desk;
-pub mod fault;
 pub mod ed25519;
+pub mod fault;
 pub mod image;
 pub mod judge;
 pub mod keys;
+pub mod made;
 pub mod package;
 pub mod version;
 pub mod writer;
