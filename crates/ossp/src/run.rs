@@ -294,6 +294,7 @@ impl Run<'_> {
             own: &factory_access_point(),
             access_point_udp: None,
             net: Some(&PcNetwork::default()),
+            measures: true,
             multicast: None,
             slots: slots.as_mut(),
             button: SimButton::new(simulated.clone(), clock.clone()),
@@ -356,7 +357,7 @@ async fn count_start(flash: Option<&mut FileFlash>, identity: &Identity) -> Star
 }
 
 fn slots(folder: &StateFolder) -> Option<FileSlots> {
-    match FileSlots::boot(folder.path()) {
+    match FileSlots::open(folder.path()) {
         Ok(slots) => Some(slots),
         Err(error) => {
             note(&format!("the firmware slots in {} cannot be used ({error})", folder.path().display()));

@@ -128,13 +128,20 @@ pub const LINK_SENTENCE: usize = 192;
 pub const STARTS_REGION: u32 = crate::storage::layout::STARTS.length;
 /// Name of a reset reason.
 pub const RESET_REASON: usize = 16;
-/// How long a new image must measure and serve before it is confirmed: a crash at first use comes within that, and
-/// nobody pulls the plug sooner on purpose.
-pub const PROBATION: Duration = Duration::from_secs(60);
+/// How long a new image may take to prove itself: a router that restarts at the same time takes five minutes at most, and
+/// nobody waits longer for a plug that cannot be reached.
+pub const PROBATION: Duration = Duration::from_secs(600);
+/// Windows that a new image must measure: four seconds.
+pub const PROBATION_WINDOWS: u32 = 20;
 /// How often the new image is looked at meanwhile.
 pub const PROBATION_INTERVAL: Duration = Duration::from_secs(1);
-/// How long its readings may stand still: ten windows.
-pub const PROBATION_STALL: Duration = Duration::from_secs(2);
+/// Bytes of the running image that are hashed at once: a millisecond and a half on the chip.
+pub const IMAGE_PIECE: usize = 512;
+/// Pause between two pieces: the whole image takes a minute, and nobody else feels it.
+pub const IMAGE_PAUSE: Duration = Duration::from_millis(20);
+/// Bad ends in a row after which only what is needed to mend the plug is started. After three the relay stays open
+/// already; what crashes even so does not depend on the load.
+pub const SAFE_MODE_STARTS: u8 = 5;
 /// Errors of `accept()` in a row from which on nobody can be said to be served: two for each worker.
 pub const ACCEPT_ERRORS: u32 = 2 * WEB_WORKERS as u32;
 /// How long no sample may come before the core opens the relay: longer than an erase of the flash (0.4 s), in which the
@@ -288,3 +295,8 @@ pub const UPDATE_CALM_LOOK: Duration = Duration::from_millis(100);
 pub const UPDATE_KEYS_LOOK: Duration = Duration::from_millis(20);
 /// What an upload has around its image at the most: a package's head, and a form's parts.
 pub const UPDATE_AROUND: u32 = 4096;
+/// How long a body that is not wanted is read all the same, so that its sender sees the answer: a whole flash of 4 MB at
+/// 70 KB a second.
+pub const UPDATE_DRAIN: Duration = Duration::from_secs(60);
+/// And how long it may stand still meanwhile.
+pub const UPDATE_DRAIN_SILENCE: Duration = Duration::from_secs(2);

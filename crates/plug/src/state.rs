@@ -29,7 +29,7 @@ use crate::storage::archive::Archive;
 use crate::storage::meter_id::MeterId;
 use crate::storage::totals::Totals;
 use crate::timekeeping::Timekeeping;
-use crate::update::{self, Image};
+use crate::update::{self, Firmware, Image};
 use crate::uplink::Uplink;
 
 /// Lives in `run_rest`, on one executor: no locks, borrows never cross an `await`.
@@ -62,6 +62,12 @@ pub struct State {
     pub image: Cell<Option<Image>>,
     /// Where uploads of an image wait.
     pub update: update::Desk,
+    /// What is known of both images.
+    pub firmware: RefCell<Firmware>,
+    /// The plug crashed again and again: only network, sign-in and update run.
+    pub safe_mode: Cell<bool>,
+    /// Which of the stores were opened and understood: what a new image has to show.
+    pub stores: Cell<Stores>,
     /// The settings as they are stored; defaults until [`State::settings_desk`] is open.
     pub settings: RefCell<Settings>,
     /// Where they say that the plug is: read once, asked for with each window.
@@ -102,6 +108,15 @@ pub struct State {
     pub uplink: Uplink,
 }
 
+/// Stores that were opened and understood.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stores {
+    /// The settings.
+    pub settings: bool,
+    /// The energy's journal.
+    pub journal: bool,
+}
+
 /// What a window leaves on the meter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Metered {
@@ -118,8 +133,8 @@ pub enum Restarting {
     Plain,
     /// Settings, logs, keys and energy are to be erased.
     FactoryReset,
-    /// Another image is chosen. The relay is not held: that image may do something else with its pin.
-    Update,
+    /// The other image runs from then on. The relay opens: what starts it has not shown that it can.
+    OtherImage,
 }
 
 /// One line of the plug's log: what a person should know that no number says.
@@ -154,6 +169,9 @@ impl State {
             mdns: Mdns::new(),
             image: Cell::new(None),
             update: update::Desk::new(),
+            firmware: RefCell::default(),
+            safe_mode: Cell::new(false),
+            stores: Cell::default(),
             settings: RefCell::default(),
             zone: Cell::new(Zone::UTC),
             settings_tag: Cell::new(0),

@@ -1,6 +1,7 @@
 //! A PC as a platform for the plug: its clocks, its sockets, its state folder with flash and slots, and the
 //! simulation as samples, relay, button and light.
 
+mod boot;
 mod clock;
 mod erase;
 mod flash;
@@ -15,6 +16,7 @@ mod simulated;
 mod slots;
 mod state_folder;
 
+pub use boot::{BootLoader, boot};
 pub use clock::{RealClock, SimulatedClock};
 pub use erase::{Erasing, SlowFlash};
 pub use flash::{DATA_PARTITION, FileFlash, FileFlashError, LOG_PARTITION};
@@ -24,5 +26,5 @@ pub use network::PcNetwork;
 pub use panel::{SimButton, SimLed};
 pub use random::PcRandom;
 pub use simulated::{SimRelay, SimSamples, Simulated};
-pub use slots::{FileSlots, SlotError};
+pub use slots::{FileSlots, RECORD, SLOT, VirtualSlots};
 pub use state_folder::{StateFolder, StateFolderError};

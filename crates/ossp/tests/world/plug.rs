@@ -248,6 +248,7 @@ impl Plug {
             own: &factory_access_point(),
             access_point_udp: None,
             net: Some(&self.link),
+            measures: true,
             multicast: None,
             slots: None,
             button: NoButton,

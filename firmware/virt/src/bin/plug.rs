@@ -225,6 +225,7 @@ async fn application(stack: Stack<'static>) -> ! {
         own: &own,
         access_point_udp: None,
         net: Some(&WayOut::new(stack, OUT.take())),
+        measures: true,
         multicast: None,
         slots: None,
         button: NoButton,
