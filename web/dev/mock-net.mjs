@@ -144,7 +144,7 @@ export class Slots {
         .toString("latin1")
         .split("\0")[0];
     const [version, project] = [text(16), text(48)];
-    if (project !== "ossp") return [422, "wrong_project", `The image is of "${project}", not of OSSP.`];
+    if (project !== "ossp-firmware") return [422, "wrong_project", `The image is of "${project}", not of OSSP.`];
     if (bytes[at - 32] !== 0xe9) return [422, "image_damaged", "The image is damaged."];
     const isPackage = at > 32;
     if (!isPackage && this.#accept() === "signed")
@@ -207,7 +207,7 @@ export class Slots {
       running: {
         ...this.#running,
         git: "0123abc",
-        project: "ossp",
+        project: "ossp-firmware",
         chip: "pc",
         board: "virtual",
         rustc: "1.90.0",

@@ -44,7 +44,9 @@ export function startRouter(
     if (target || byUser) (target ?? main).focus({ preventScroll: true });
   };
   const show = (byUser: boolean): void => {
-    const [path = "", ...rest] = location.hash.replace(/^#\/?/, "").split("/");
+    // The document lies at `/update` too, for those who look for it there.
+    const hash = location.hash || `#${location.pathname}`;
+    const [path = "", ...rest] = hash.replace(/^#\/?/, "").split("/");
     const page = instead(path) ?? pages.find((candidate) => candidate.path === path) ?? pages[0];
     if (!page || (page === shown && !byUser)) return;
     if (page === shown && rest.length > 0) {
