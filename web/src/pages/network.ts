@@ -1,7 +1,7 @@
 // How the plug is connected: the networks it knows, trying another one, its access point and its name.
 import { api, NoAnswer } from "../api/client";
 import { plug } from "../api/plug";
-import type { Json, Wifi } from "../api/types";
+import type { Wifi } from "../api/types";
 import { h, setAttribute, setText } from "../lib/dom";
 import { type Group, valueAt } from "../lib/patch";
 import type { Lifetime } from "../lib/signal";
@@ -10,22 +10,9 @@ import { groupCard } from "../parts/groups";
 import { joinPart } from "../parts/join";
 import { poll } from "../parts/poll";
 import { question } from "../parts/question";
-import { ACCESS_POINT, linkText, NAME, signal } from "../texts/network";
+import { ACCESS_POINT, linkText, NAME, networksOf, patchOfNetworks, signal } from "../texts/network";
 
 const EVERY_MS = 3000;
-const NONE: Group = { ssid: "", password: null, hidden: false, address: null };
-
-/** The networks in the order in which they are tried. */
-export function networksOf(settings: Group): Group[] {
-  const more = valueAt(settings, "wifi.more");
-  const names = Object.keys(NONE);
-  const first = Object.fromEntries(names.map((name) => [name, valueAt(settings, `wifi.${name}`) ?? null]));
-  return [first, ...(Array.isArray(more) ? (more as Group[]) : [])].filter(({ ssid }) => ssid);
-}
-
-/** What makes the plug know these, in this order; `"set"` stays what it is for a network of that name. */
-export const patchOf = ([first = NONE, ...more]: Group[]): Group => ({ wifi: { ...first, more: more as Json[] } });
-
 function stateCard(life: Lifetime, showAll: (available: boolean) => void): HTMLElement {
   const headline = h("p", { class: "uplink-state", role: "status" }, "Asking the plug…");
   const facts = h("dl", { class: "facts" });
@@ -68,7 +55,7 @@ function stateCard(life: Lifetime, showAll: (available: boolean) => void): HTMLE
 function knownCard(life: Lifetime, { form, send }: Editor): HTMLElement {
   const list = h("ol", { class: "tokens" });
   const change = async (networks: Group[], focus: number): Promise<void> => {
-    if (await send(patchOf(networks)))
+    if (await send(patchOfNetworks(networks)))
       list.querySelectorAll("li")[Math.max(0, focus)]?.querySelector("button")?.focus();
   };
   const remove = async (all: Group[], n: number): Promise<void> => {

@@ -3,6 +3,7 @@ import { desk } from "../api/client";
 import { FLAG_MEMORY_MS, plug, STALE_MS } from "../api/plug";
 import { h, ICONS, icon, setText } from "../lib/dom";
 import { duration, sentence } from "../lib/format";
+import { here } from "../lib/router";
 import { flagText } from "../texts/flags";
 import { alarmText } from "../texts/sources";
 
@@ -82,7 +83,7 @@ const toControl = (label: string): NonNullable<Alert["action"]> => to(label, "co
 /** For whoever comes back to a plug that tried a network meanwhile, or that nobody gave one. */
 function network(): Alert[] {
   const { available, networks = [], test } = plug.wifi.value ?? {};
-  if (!available || plug.who.value !== "in" || location.hash === "#/network") return [];
+  if (!available || plug.who.value !== "in" || here()[0] === "network") return [];
   const note = (key: string, title: string, text: string, label: string): Alert[] => [
     { key, weight: "note", title, text, action: to(label, "network"), dismissible: true },
   ];
@@ -95,7 +96,7 @@ function network(): Alert[] {
 }
 
 function safeMode(): Alert[] {
-  if (!plug.info.value?.safe_mode || location.hash === "#/update") return [];
+  if (!plug.info.value?.safe_mode || here()[0] === "update") return [];
   const text = "It crashed again and again: only network, sign-in and update run, and the socket is in its safe state.";
   return [{ key: "safe", weight: "danger", title: "Safe mode.", text, action: to("Update…", "update") }];
 }

@@ -3,10 +3,10 @@ import { NoAnswer, Refused } from "../api/client";
 import { net, upload } from "../api/net";
 import type { Activated, Update } from "../api/types";
 import { h, setAttribute, setText } from "../lib/dom";
-import { decimal, sentence } from "../lib/format";
+import { decimal } from "../lib/format";
 import { compareVersions, type FileHead, HEAD_BYTES, readHead } from "../lib/package";
 import type { Lifetime, Signal } from "../lib/signal";
-import { INTERRUPTS } from "../texts/update";
+import { INTERRUPTS, outcome } from "../texts/update";
 import { question } from "./question";
 
 /** Who signed it, as far as the plug's own keys tell. */
@@ -61,22 +61,6 @@ function meter(): { node: HTMLElement; show: (share: number | null) => void } {
       setAttribute(node, "aria-valuenow", percent);
       fill.style.width = `${percent}%`;
     },
-  };
-}
-
-/** What came of the program that was sent, as the plug tells it; `null`: it is not to be seen yet. */
-export function outcome(sent: Activated, { running, last, state }: Update): { words: string; mood: string } | null {
-  if (state === "activated") return { words: "The plug restarts…", mood: "note" };
-  if (running.image_sha256 === sent.image_sha256) {
-    return running.state === "on_probation"
-      ? { words: `Version ${running.version} runs, on probation: see above what is still awaited.`, mood: "note" }
-      : { words: `Done: version ${running.version} runs and is kept.`, mood: "good" };
-  }
-  if (last?.result !== "went_back") return null;
-  const why = last.message ? ` ${sentence(last.message)}` : "";
-  return {
-    words: `Version ${sent.version} did not prove itself: ${running.version} runs again.${why}`,
-    mood: "danger",
   };
 }
 

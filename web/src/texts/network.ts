@@ -1,6 +1,7 @@
 // The network in words: how well it is heard, what protects it, how a trial goes, and the settings of it.
-import type { FoundNetwork, Wifi, WifiTest } from "../api/types";
+import type { FoundNetwork, Json, Wifi, WifiTest } from "../api/types";
 import { duration } from "../lib/format";
+import { type Group, valueAt } from "../lib/patch";
 import type { FieldGroup } from "./settings";
 
 /** Of four bars so many, and a word. */
@@ -18,8 +19,8 @@ const SECURITY: Record<string, string> = {
 
 /** What is to be known of a network before it is chosen. */
 export function aboutNetwork({ signal_dbm: dbm, security, joinable }: FoundNetwork): string {
-  const words = SECURITY[security] ?? security;
-  return `${signal(dbm)[1]} signal · ${words}${joinable || security.length > 4 || security === "wpa3" ? "" : ", cannot be joined"}`;
+  const words = SECURITY[security] ?? `${security}${joinable ? "" : ", which this plug cannot join"}`;
+  return `${signal(dbm)[1]} signal · ${words}`;
 }
 
 export const STEPS: [WifiTest["step"], string][] = [
@@ -108,3 +109,18 @@ export const ACCESS_POINT: FieldGroup = {
     },
   ],
 };
+
+const NONE: Group = { ssid: "", password: null, hidden: false, address: null };
+
+/** The networks in the order in which they are tried. */
+export function networksOf(settings: Group): Group[] {
+  const more = valueAt(settings, "wifi.more");
+  const names = Object.keys(NONE);
+  const first = Object.fromEntries(names.map((name) => [name, valueAt(settings, `wifi.${name}`) ?? null]));
+  return [first, ...(Array.isArray(more) ? (more as Group[]) : [])].filter(({ ssid }) => ssid);
+}
+
+/** What makes the plug know these, in this order; `"set"` stays what it is for a network of that name. */
+export const patchOfNetworks = ([first = NONE, ...more]: Group[]): Group => ({
+  wifi: { ...first, more: more as Json[] },
+});

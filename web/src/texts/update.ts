@@ -1,7 +1,7 @@
 // Updates in words.
-import type { Probation, Update } from "../api/types";
+import type { Activated, Probation, Update } from "../api/types";
 import type { Child } from "../lib/dom";
-import { duration, moment } from "../lib/format";
+import { duration, moment, sentence } from "../lib/format";
 import type { FieldGroup } from "./settings";
 
 /** How the running program stands, and a mood. */
@@ -78,3 +78,19 @@ export const KEYS_WHAT: Child = [
 /** Said before anything is sent. */
 export const INTERRUPTS =
   "While it is written, protection is interrupted for moments at a time, because erasing the flash stops the measurement; then the plug restarts. What the socket does meanwhile is a setting of the relay.";
+
+/** What came of the program that was sent, as the plug tells it; `null`: it is not to be seen yet. */
+export function outcome(sent: Activated, { running, last, state }: Update): { words: string; mood: string } | null {
+  if (state === "activated") return { words: "The plug restarts…", mood: "note" };
+  if (running.image_sha256 === sent.image_sha256) {
+    return running.state === "on_probation"
+      ? { words: `Version ${running.version} runs, on probation: see above what is still awaited.`, mood: "note" }
+      : { words: `Done: version ${running.version} runs and is kept.`, mood: "good" };
+  }
+  if (last?.result !== "went_back") return null;
+  const why = last.message ? ` ${sentence(last.message)}` : "";
+  return {
+    words: `Version ${sent.version} did not prove itself: ${running.version} runs again.${why}`,
+    mood: "danger",
+  };
+}
