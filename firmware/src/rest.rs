@@ -1,5 +1,6 @@
 //! Everything that is not the core: network, web, console. It runs on the main thread, below the core's.
 
+use edge_nal::NoopNet;
 use edge_nal_embassy::{Udp, UdpBuffers};
 use embassy_futures::join::join;
 use embassy_time::{Duration, Instant, Timer};
@@ -58,6 +59,7 @@ impl Parts for EspParts {
     type Wifi = EspWifi;
     type Udp = Udp<'static>;
     type Net = WayOut;
+    type Multicast = NoopNet;
     type Slots = EspSlots<'static>;
     type Button = Option<EspButton>;
     type Led = Option<EspLed>;
@@ -96,6 +98,7 @@ pub async fn rest(rest: Rest) -> ! {
         own: &own,
         access_point_udp: Some(&udp),
         net: Some(&out),
+        multicast: None,
         slots: slots.as_mut(),
         button: EspButton::of_board(),
         led: EspLed::of_board(),

@@ -239,6 +239,7 @@ impl<'a> Parts for PcParts<'a> {
     type Wifi = NoWifi;
     type Udp = NoopNet;
     type Net = PcNetwork;
+    type Multicast = NoopNet;
     type Slots = FileSlots;
     type Button = SimButton;
     type Led = SimLed;
@@ -293,6 +294,7 @@ impl Run<'_> {
             own: &factory_access_point(),
             access_point_udp: None,
             net: Some(&PcNetwork::default()),
+            multicast: None,
             slots: slots.as_mut(),
             button: SimButton::new(simulated.clone(), clock.clone()),
             led: SimLed::default(),

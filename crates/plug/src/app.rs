@@ -40,7 +40,8 @@ use crate::limits;
 use crate::net::{self, Birth};
 use crate::panel;
 use crate::platform::{
-    Acceptor, Button, Clock, Credentials, Instant, Led, Machine, Outbound, Random, Restart, UpdateSlots, Wifi,
+    Acceptor, Button, Clock, Credentials, Instant, Led, Machine, Multicast, Outbound, Random, Restart,
+    UpdateSlots, Wifi,
 };
 use crate::settings::{self, Basis, Settings};
 use crate::starts;
@@ -76,10 +77,12 @@ pub struct Rest<'a, P: Parts, C, N, M: RawMutex> {
     /// Name and password of the access point until the plug has an owner:
     /// [`factory_access_point`](crate::net::factory_access_point).
     pub own: &'a Credentials,
-    /// UDP sockets on the access point's side, for its addresses.
+    /// UDP sockets on the access point's side, for its addresses and its names: two at a time.
     pub access_point_udp: Option<&'a P::Udp>,
     /// The way out, on the network that was joined. Nothing leaves by it before the settings ask for it.
     pub net: Option<&'a P::Net>,
+    /// The group in which the plug's name is asked for, on the network that was joined.
+    pub multicast: Option<&'a P::Multicast>,
     /// Where images lie.
     pub slots: Option<&'a mut P::Slots>,
     /// The button.
@@ -102,6 +105,8 @@ pub trait Parts {
     type Udp: UdpBind;
     /// The way out.
     type Net: Outbound;
+    /// The group in which names are asked for.
+    type Multicast: Multicast;
     /// Where images lie.
     type Slots: UpdateSlots;
     /// The button.
@@ -121,7 +126,8 @@ where
     N: Clock,
     M: RawMutex,
 {
-    let Rest { acceptor, web, mut random, wifi, known, own, access_point_udp, net, slots, .. } = rest;
+    let Rest { acceptor, web, mut random, wifi, known, own, access_point_udp, net, multicast, slots, .. } =
+        rest;
     let (mut button, mut led) = (rest.button, rest.led);
     let (clock, state, link, basis) = (web.clock, web.state, web.link, web.basis);
     let say = |text: &str| state.put_log(clock.time_of_day(), clock.now().since_start().as_secs_f64(), text);
@@ -152,7 +158,10 @@ where
     });
     let addresses = apart(|| async {
         match access_point_udp {
-            Some(sockets) => net::addresses::serve(sockets, clock, net::addresses::PORT).await,
+            Some(sockets) => {
+                let addresses = net::addresses::serve(sockets, clock, net::addresses::PORT);
+                join(addresses, net::names::serve(sockets, clock, net::names::PORT)).await.0
+            }
             None => pending().await,
         }
     });
@@ -165,6 +174,14 @@ where
     // One each: from what one of them sends nobody shall guess the other's.
     let mut seeds = [[0; timekeeping::SEED]; 2];
     seeds.iter_mut().for_each(|seed| random.fill(seed));
+    let mut chance = [0; 4];
+    random.fill(&mut chance);
+    let name = apart(|| async {
+        match multicast {
+            Some(multicast) => net::mdns::serve(multicast, web, u32::from_le_bytes(chance)).await,
+            None => pending().await,
+        }
+    });
     let outward = apart(|| async {
         match net {
             Some(net) => outward(net, web, &flash, &history, seeds, say).await,
@@ -204,9 +221,11 @@ where
     let recorder = apart(|| history.keep(&state.history, web.starts.number, say));
     let web = apart(|| serve(acceptor, web));
     // The web last: whoever is first to ask already finds what the others had to say.
-    let ((never, ..), ..) =
-        join(join5(core, network, addresses, probation, web), join5(stores, front, small, outward, recorder))
-            .await;
+    let ((never, ..), ..) = join(
+        join5(core, join(network, name), addresses, probation, web),
+        join5(stores, front, small, outward, recorder),
+    )
+    .await;
     never
 }
 
@@ -397,7 +416,8 @@ async fn restart<F: NorFlash, C: Clock, M: RawMutex>(
             Either::Second(()) => false,
         };
         state.history.close();
-        select(join3(keeper.flush(), kept(state, clock), state.uplink.part()), late()).await;
+        select(join4(keeper.flush(), kept(state, clock), state.uplink.part(), state.mdns.part()), late())
+            .await;
         machine.request_restart(Restart { hold_relay });
     }
 }

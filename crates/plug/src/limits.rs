@@ -80,8 +80,12 @@ pub const ACCESS_POINT_POOL: usize = 8;
 pub const ACCESS_POINT_LEASE: Duration = Duration::from_secs(600);
 /// Longest DHCP packet that is read or sent: what every client has to take (RFC 2131 §2: 576 bytes with IP and UDP).
 pub const DHCP_PACKET: usize = 548;
-/// How long the DHCP server rests after an error of its socket: the access point may just be opening.
-pub const DHCP_PAUSE: Duration = Duration::from_secs(1);
+/// Longest question for a name that is read, and longest answer: what every resolver takes (RFC 1035 §4.2.1).
+pub const NAMES_PACKET: usize = 512;
+/// How long the access point's servers rest after an error of their sockets: it may just be opening.
+pub const ACCESS_POINT_PAUSE: Duration = Duration::from_secs(1);
+/// Longest name of the plug on its network: a label of 32, a number behind it, `.local`.
+pub const MDNS_NAME: usize = 32 + 3 + 6;
 /// How long a scan may take: 13 channels of at most 0.3 s passively, and half as much again beside an access point.
 pub const SCAN_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long the shell waits for an address after joining: four attempts of a DHCP client (RFC 2131 §4.1).
@@ -266,3 +270,21 @@ pub const TIME_SLOWEST: Duration = Duration::from_secs(86_400);
 pub const TIME_LOOK: Duration = Duration::from_secs(2);
 /// How often a restart looks whether the history has taken its last row: writing it takes a few milliseconds.
 pub const HISTORY_LOOK: Duration = Duration::from_millis(20);
+/// What of an upload goes to the flash at once: a sector, which also holds all that is judged before the first erase.
+pub const UPDATE_PIECE: usize = 4096;
+/// How long an upload may stand still.
+pub const UPDATE_STALL: Duration = Duration::from_secs(15);
+/// How long an upload may take as a whole: 1.3 MB at 2 KB a second. Whoever sends a byte now and then keeps nobody out.
+pub const UPDATE_TIMEOUT: Duration = Duration::from_secs(600);
+/// How long a place that ElegantOTA's client asked for is kept for it: it uploads at once.
+pub const UPDATE_HOLD: Duration = Duration::from_secs(60);
+/// No sector is erased while the greatest half cycle is nearer to the instant limit than that part of it.
+pub const UPDATE_MARGIN: f64 = 0.2;
+/// How long an upload waits for the current to fall: an inrush is over by then.
+pub const UPDATE_CALM: Duration = Duration::from_secs(10);
+/// How often it looks: a window takes 0.2 s.
+pub const UPDATE_CALM_LOOK: Duration = Duration::from_millis(100);
+/// How often it looks whether the keys of a package are stored.
+pub const UPDATE_KEYS_LOOK: Duration = Duration::from_millis(20);
+/// What an upload has around its image at the most: a package's head, and a form's parts.
+pub const UPDATE_AROUND: u32 = 4096;

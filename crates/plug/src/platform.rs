@@ -6,7 +6,7 @@
 use core::net::Ipv4Addr;
 use core::time::Duration;
 
-use edge_nal::{Dns, NoopNet, TcpAccept, TcpConnect, UdpBind};
+use edge_nal::{Dns, NoopNet, TcpAccept, TcpConnect, UdpBind, UdpReceive, UdpSend};
 use heapless::{String, Vec};
 use metering::front_end::{FrontEnd, Pair};
 use serde::Serialize;
@@ -134,6 +134,44 @@ impl Acceptor for NoopNet {}
 pub trait Outbound: TcpConnect + UdpBind + Dns {}
 
 impl<N: TcpConnect + UdpBind + Dns> Outbound for N {}
+
+/// The group in which hosts without a name server ask each other (RFC 6762), on the network that was joined and on no
+/// other: not on the access point. Held by [`crate::net::mdns::serve`] alone.
+pub trait Multicast {
+    /// What can go wrong.
+    type Error: core::fmt::Debug;
+    /// Hears the group, and sends.
+    type Socket<'a>: UdpReceive + UdpSend
+    where
+        Self: 'a;
+    /// A socket at UDP port 5353, that others on the machine may share, in the group 224.0.0.251 on the interface with the address
+    /// `own`. It sends with a time to live of 255 (RFC 6762 §11) and hears datagrams that are sent to `own`, too. Leaves the group
+    /// when it is dropped, at the latest when it is asked for anew.
+    ///
+    /// # Errors
+    /// If the network does not let it: it is tried again.
+    async fn join(&self, own: Ipv4Addr) -> Result<Self::Socket<'_>, Self::Error>;
+    /// Where this machine is reached, with the bits of the network part, if that is not where the radio says.
+    fn place(&self) -> Option<(Ipv4Addr, u8)> {
+        None
+    }
+    /// Where its web is served.
+    fn web_port(&self) -> u16 {
+        80
+    }
+}
+
+impl Multicast for NoopNet {
+    type Error = core::convert::Infallible;
+    type Socket<'a>
+        = NoopNet
+    where
+        Self: 'a;
+
+    async fn join(&self, _own: Ipv4Addr) -> Result<NoopNet, core::convert::Infallible> {
+        core::future::pending().await
+    }
+}
 
 /// Random numbers fit for secrets.
 pub trait Random {
@@ -310,6 +348,36 @@ impl core::fmt::Debug for Credentials {
     }
 }
 
+/// An address that is set instead of asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StaticAddress {
+    /// The plug's.
+    pub ip: Ipv4Addr,
+    /// Bits of the network part.
+    pub prefix: u8,
+    /// The way out, if there is one.
+    pub gateway: Option<Ipv4Addr>,
+    /// Who knows names, if anybody does.
+    pub dns: Option<Ipv4Addr>,
+}
+
+/// A network that is known, and how it is joined.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Known {
+    /// Name and password.
+    pub credentials: Credentials,
+    /// It does not say its name: it is joined without being found.
+    pub hidden: bool,
+    /// The plug's address there; `None`: the network hands one out.
+    pub address: Option<StaticAddress>,
+}
+
+impl From<Credentials> for Known {
+    fn from(credentials: Credentials) -> Self {
+        Self { credentials, hidden: false, address: None }
+    }
+}
+
 /// How a network is protected, as the radio reports it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -379,16 +447,19 @@ pub struct Address {
 /// The radio. One task owns it (see [`crate::net`]); each call takes as long as it takes, and the caller bounds it.
 /// Dropping a future leaves the radio in a state in which the next call works.
 pub trait Wifi {
-    /// Looks for networks; the strongest first where there is no room for all.
+    /// Looks for networks; the strongest first where there is no room for all. One that hides its name is found too,
+    /// without it.
     ///
     /// # Errors
     /// If the radio does not let it.
     async fn scan(&mut self) -> Result<Vec<Network, { limits::NETWORKS }>, LinkError>;
-    /// Joins a network and waits for an address of it. The access point, if it is open, stays open.
+    /// Joins a network and waits for an address of it, unless one is set; `host` is the name by which the plug asks for
+    /// it. The access point, if it is open, stays open. A hidden network is called by its name: it answers, or it is
+    /// [`LinkError::NotFound`].
     ///
     /// # Errors
     /// The step that failed.
-    async fn join(&mut self, network: &Credentials) -> Result<Address, LinkError>;
+    async fn join(&mut self, network: &Known, host: &str) -> Result<Address, LinkError>;
     /// Leaves the network. Nothing happens where none was joined.
     async fn leave(&mut self);
     /// Returns when the joined network is lost, with the reason; at once where none is joined.
@@ -405,6 +476,8 @@ pub trait Wifi {
     /// # Errors
     /// If the radio does not let it: it is still open then.
     async fn close_access_point(&mut self) -> Result<(), LinkError>;
+    /// How many phones and computers are on the access point.
+    fn associated(&self) -> u8;
 }
 
 /// What is known of an image in a slot.

@@ -22,14 +22,14 @@ use crate::desk::Desk;
 use crate::history::Intake;
 use crate::ledger::Ledger;
 use crate::limits;
-use crate::net::WifiStatus;
+use crate::net::{WifiStatus, mdns::Mdns};
 use crate::panel::Panel;
 use crate::settings::{self, Basis, Settings};
 use crate::storage::archive::Archive;
 use crate::storage::meter_id::MeterId;
 use crate::storage::totals::Totals;
 use crate::timekeeping::Timekeeping;
-use crate::update::Image;
+use crate::update::{self, Image};
 use crate::uplink::Uplink;
 
 /// Lives in `run_rest`, on one executor: no locks, borrows never cross an `await`.
@@ -56,8 +56,12 @@ pub struct State {
     pub lost_samples: Cell<u64>,
     /// The radio; `None` where there is none.
     pub wifi: RefCell<Option<WifiStatus>>,
+    /// The name by which the plug is found on its network.
+    pub mdns: Mdns,
     /// The image that runs; `None` where there are no slots, or nobody has looked yet.
     pub image: Cell<Option<Image>>,
+    /// Where uploads of an image wait.
+    pub update: update::Desk,
     /// The settings as they are stored; defaults until [`State::settings_desk`] is open.
     pub settings: RefCell<Settings>,
     /// Where they say that the plug is: read once, asked for with each window.
@@ -114,6 +118,8 @@ pub enum Restarting {
     Plain,
     /// Settings, logs, keys and energy are to be erased.
     FactoryReset,
+    /// Another image is chosen. The relay is not held: that image may do something else with its pin.
+    Update,
 }
 
 /// One line of the plug's log: what a person should know that no number says.
@@ -145,7 +151,9 @@ impl State {
             downloads: Cell::new(0),
             lost_samples: Cell::new(0),
             wifi: RefCell::new(None),
+            mdns: Mdns::new(),
             image: Cell::new(None),
+            update: update::Desk::new(),
             settings: RefCell::default(),
             zone: Cell::new(Zone::UTC),
             settings_tag: Cell::new(0),

@@ -16,7 +16,7 @@ use plug::access::{Ha1, Kept};
 use plug::core::{Core, Moment};
 use plug::limits;
 use plug::net::{Birth, LinkState, WifiStatus, factory_access_point, run};
-use plug::platform::{Address, Clock, Credentials, LinkError, Network, Security, Wifi};
+use plug::platform::{Address, Clock, Credentials, Known, LinkError, Network, Security, Wifi};
 use plug::settings::Hardware;
 use plug::settings::schema::AccessPointWhen;
 use plug::state::State;
@@ -87,9 +87,10 @@ impl Wifi for Radio<'_> {
         Ok(found)
     }
 
-    async fn join(&mut self, network: &Credentials) -> Result<Address, LinkError> {
+    async fn join(&mut self, network: &Known, host: &str) -> Result<Address, LinkError> {
         self.call("join");
-        assert_eq!(network.ssid, known().ssid);
+        assert_eq!(network.credentials.ssid, known().ssid);
+        assert!(!host.is_empty());
         self.takes(3).await;
         match self.mood() {
             Mood::JoinHangs => pending().await,
@@ -135,6 +136,10 @@ impl Wifi for Radio<'_> {
         self.call("close");
         self.access_point = false;
         Ok(())
+    }
+
+    fn associated(&self) -> u8 {
+        0
     }
 }
 

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
-use edge_nal::TcpAccept;
+use edge_nal::{NoopNet, TcpAccept};
 use embassy_futures::select::{Either, Either4, select, select4};
 use embassy_sync::blocking_mutex::raw::NoopRawMutex;
 use embassy_sync::mutex::Mutex;
@@ -173,6 +173,7 @@ impl<'a> Parts for WorldParts<'a> {
     type Wifi = NoWifi;
     type Udp = Link;
     type Net = Link;
+    type Multicast = NoopNet;
     type Slots = NoSlots;
     type Button = NoButton;
     type Led = NoLed;
@@ -247,6 +248,7 @@ impl Plug {
             own: &factory_access_point(),
             access_point_udp: None,
             net: Some(&self.link),
+            multicast: None,
             slots: None,
             button: NoButton,
             led: NoLed,

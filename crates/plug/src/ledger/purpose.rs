@@ -15,6 +15,8 @@ pub enum Purpose {
     EmoncmsTime,
     /// The time of day, from a time server.
     TimeServer,
+    /// The plug's name and what it offers, for whoever looks for it on its network.
+    Mdns,
 }
 
 impl Purpose {
@@ -25,6 +27,7 @@ impl Purpose {
             Self::Emoncms => "emoncms.enabled",
             Self::EmoncmsTest => "emoncms.url",
             Self::EmoncmsTime | Self::TimeServer => "time.source",
+            Self::Mdns => "device.mdns",
         }
     }
 }
@@ -52,6 +55,7 @@ impl Place {
             Purpose::EmoncmsTest => "emoncms_test",
             Purpose::EmoncmsTime => "emoncms_time",
             Purpose::TimeServer => "time_server",
+            Purpose::Mdns => "mdns",
         }
     }
 
@@ -64,6 +68,7 @@ impl Place {
             Purpose::EmoncmsTest => "tries whether Emoncms takes what is sent",
             Purpose::EmoncmsTime => "asks Emoncms what time it is",
             Purpose::TimeServer => "asks what time it is",
+            Purpose::Mdns => "tells its network under which name it is found",
         }
     }
 }

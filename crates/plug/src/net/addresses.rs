@@ -1,12 +1,12 @@
 //! Addresses for whoever comes to the access point: a DHCP server (RFC 2131) on one socket.
 
-use alloc::vec;
 use core::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 
 use edge_dhcp::server::{Server, ServerOptions};
 use edge_dhcp::{Options, Packet};
-use edge_nal::{UdpBind, UdpReceive, UdpSend};
+use edge_nal::UdpBind;
 
+use super::datagrams::{self, Answers};
 use crate::limits;
 use crate::platform::Clock;
 
@@ -19,19 +19,17 @@ const NOBODY_YET: SocketAddr = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::BROADC
 /// Runs for ever: what a client sends never ends it, and after an error of the socket it rests and binds anew.
 /// Dropping the future forgets who has which address.
 pub async fn serve<U: UdpBind, C: Clock>(sockets: &U, clock: &C, port: u16) -> ! {
-    let place = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, port));
     let mut pool = Pool::new(|| clock.now().since_start().as_secs());
-    let mut packet = vec![0; limits::DHCP_PACKET];
-    loop {
-        if let Ok(mut socket) = sockets.bind(place).await {
-            while let Ok((length, sender)) = socket.receive(&mut packet).await {
-                let Some(length) = pool.answer(&mut packet, length) else { continue };
-                let Some(reply) = packet.get(..length) else { continue };
-                // Who cannot be reached asks again; it must not keep others waiting.
-                let _ = socket.send(destination(sender), reply).await;
-            }
-        }
-        clock.sleep_until(clock.now().after(limits::DHCP_PAUSE)).await;
+    datagrams::serve(sockets, clock, port, limits::DHCP_PACKET, &mut pool).await
+}
+
+impl<F: FnMut() -> u64> Answers for Pool<F> {
+    fn answer(&mut self, packet: &mut [u8], length: usize) -> Option<usize> {
+        Self::answer(self, packet, length)
+    }
+
+    fn destination(&self, sender: SocketAddr) -> SocketAddr {
+        destination(sender)
     }
 }
 

@@ -1,7 +1,10 @@
-//! The network side of the plug: joining a network, the access point, and addresses for whoever comes to it.
+//! The network side of the plug: joining a network, the access point, and addresses and names for whoever comes to it.
 
 pub mod addresses;
 pub mod choose;
+mod datagrams;
+pub mod names;
+pub mod mdns;
 pub mod station;
 mod words;
 
@@ -18,7 +21,7 @@ pub use words::sentence;
 
 use crate::apart::apart;
 use crate::limits;
-use crate::platform::{Address, Clock, Credentials, Instant, LinkError, Network, Ssid, Wifi};
+use crate::platform::{Address, Clock, Credentials, Instant, Known, LinkError, Network, Ssid, Wifi};
 use crate::settings::schema::AccessPointWhen;
 use crate::state::State;
 use station::{Actions, Errand, Event, Plan, Policy, Station};
@@ -163,7 +166,7 @@ pub async fn run<W: Wifi, C: Clock>(wifi: &mut W, clock: &C, state: &State, birt
                 station.handle(clock.now(), Event::Scanned(found))
             }
             Some(Errand::Join) => {
-                let result = radio.join(station.plan().known.as_ref()).await;
+                let result = radio.join(station.plan().known.as_ref(), birth.id).await;
                 log.joined(&station, result, radio.wifi.signal_dbm());
                 station.handle(clock.now(), Event::Joined(result))
             }
@@ -205,10 +208,11 @@ impl<W: Wifi, C: Clock> Radio<'_, W, C> {
         bounded(self.clock, limits::JOIN_TIMEOUT, LinkError::Radio, change).await
     }
 
-    async fn join(&mut self, known: Option<&Credentials>) -> Result<Address, LinkError> {
+    async fn join(&mut self, known: Option<&Credentials>, host: &str) -> Result<Address, LinkError> {
         // The machine never joins what it does not know.
-        let known = known.ok_or(LinkError::NotFound)?;
-        let result = bounded(self.clock, limits::JOIN_TIMEOUT, LinkError::Lost, self.wifi.join(known)).await;
+        let known = Known::from(known.ok_or(LinkError::NotFound)?.clone());
+        let joined = self.wifi.join(&known, host);
+        let result = bounded(self.clock, limits::JOIN_TIMEOUT, LinkError::Lost, joined).await;
         if result.is_err() {
             self.leave().await;
         }
@@ -348,7 +352,7 @@ impl Wifi for NoWifi {
         match *self {}
     }
 
-    async fn join(&mut self, _: &Credentials) -> Result<Address, LinkError> {
+    async fn join(&mut self, _: &Known, _: &str) -> Result<Address, LinkError> {
         match *self {}
     }
 
@@ -369,6 +373,10 @@ impl Wifi for NoWifi {
     }
 
     async fn close_access_point(&mut self) -> Result<(), LinkError> {
+        match *self {}
+    }
+
+    fn associated(&self) -> u8 {
         match *self {}
     }
 }

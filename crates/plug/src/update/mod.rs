@@ -1,8 +1,20 @@
 //! Images and their slots; writing one comes with the step that updates over the air.
 
 pub mod confirm;
+pub mod desk;
+pub mod fault;
+pub mod image;
+pub mod judge;
+pub mod keys;
+pub mod package;
+pub mod version;
+pub mod writer;
 
 use serde::Serialize;
+
+pub use desk::Desk;
+pub use fault::Fault;
+pub use judge::{Candidate, Judged, Refused, Running, judge};
 
 use crate::platform::{ImageState, UpdateSlots};
 

@@ -5,6 +5,7 @@
 
 mod api;
 mod assets;
+mod captive;
 mod control;
 mod core_desk;
 mod crowd;
@@ -18,6 +19,7 @@ mod host;
 mod keys;
 mod ledger;
 mod metrics;
+mod multipart;
 mod packed;
 mod password;
 mod problem;
@@ -167,7 +169,7 @@ where
         let socket = Socket { inner, exchange, stay, clock, output: &mut output };
         let router = Router::from_service(Site { plug, core, budget, tags, exchange, stay, peer });
         // A client that breaks off is its own affair: there is nobody to tell.
-        let _ = Server::<Runtime, _, _, _>::custom(&router, Timer(clock), &CONFIG, &mut input)
+        let _ = Server::<Runtime, _, _, _>::custom(&router, Timer { clock, exchange }, &CONFIG, &mut input)
             .serve(socket)
             .await;
     }

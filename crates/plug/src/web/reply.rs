@@ -185,14 +185,6 @@ impl<'a> Reply<'a> {
         reply
     }
 
-    /// Sends a phone that looks for the internet to the plug's page.
-    pub(super) fn to_the_page() -> Self {
-        let mut reply = Self::new(HTML, Body::Fixed(&[]));
-        reply.status = StatusCode::new(302);
-        reply.lines.extra = Some(Box::new(Extra::Home));
-        reply
-    }
-
     /// Writes the answer. What is left of the request's body is read (bounded by the request's time) and dropped.
     ///
     /// # Errors

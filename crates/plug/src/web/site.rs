@@ -24,8 +24,8 @@ use super::routes::{Handler, Route, find};
 use super::socket::Exchange;
 use super::trips::{self, TripRecording};
 use super::{
-    Plug, api, assets, control, energy, history, metrics, password, relay_log, relay_request, session,
-    settings, setup, time, tokens, uplink, waveform, wifi,
+    Plug, api, assets, captive, control, energy, history, metrics, password, relay_log, relay_request,
+    session, settings, setup, time, tokens, uplink, waveform, wifi,
 };
 use crate::apart::apart;
 use crate::core::claims::Wish;
@@ -105,7 +105,9 @@ impl<'a, C: Clock, N: Clock, M: RawMutex> Site<'a, C, N, M> {
         body: &mut RequestBodyConnection<'_, R>,
     ) -> Result<Outcome<'a>, Problem> {
         if let Entry::Captive = doors::entry(parts, self.peer, self.plug.state, &self.plug.identity.id)? {
-            return Ok(Outcome::Reply(Reply::to_the_page()));
+            // It goes on elsewhere; a phone keeps such connections, and there are few.
+            self.exchange.end();
+            return captive::answer(path(parts)).map(Outcome::Reply);
         }
         let (path, method) = (path(parts), parts.method());
         let route = find(path);
@@ -117,6 +119,8 @@ impl<'a, C: Clock, N: Clock, M: RawMutex> Site<'a, C, N, M> {
         let Some(route) = route else {
             return if doors::is_for_machines(path) {
                 Err(Problem::NotFound)
+            } else if self.peer.by_access_point && captive::is_probe(path) {
+                Ok(Outcome::Reply(captive::to_the_page()))
             } else {
                 Ok(Outcome::Reply(Reply::not_found_page()))
             };

@@ -22,12 +22,21 @@ use crate::platform::{Clock, Instant};
 pub(super) struct Runtime;
 
 /// picoserve's timer over the plug's clock.
-pub(super) struct Timer<'a, C>(pub(super) &'a C);
+pub(super) struct Timer<'a, C> {
+    pub(super) clock: &'a C,
+    pub(super) exchange: &'a Exchange,
+}
 
 impl<C: Clock> picoserve::Timer<Runtime> for Timer<'_, C> {
     async fn delay(&self, duration: picoserve::time::Duration) {
-        let moment = self.0.now().after(Duration::from_millis(duration.as_millis()));
-        self.0.sleep_until(moment).await;
+        loop {
+            let moment = self.clock.now().after(Duration::from_millis(duration.as_millis()));
+            self.clock.sleep_until(moment).await;
+            // The handler looks after the time of a long body itself.
+            if !self.exchange.patient.get() {
+                return;
+            }
+        }
     }
 }
 
@@ -55,6 +64,8 @@ pub(super) struct Exchange {
     hold_flush: Cell<bool>,
     /// When the answer at hand must be out.
     deadline: Cell<Option<Instant>>,
+    /// picoserve's time for a request does not count: a body comes that may take longer.
+    patient: Cell<bool>,
     /// A request was answered already: the client has what it came for.
     answered: Cell<bool>,
 }
@@ -69,6 +80,7 @@ impl Exchange {
             handled: Cell::new(false),
             hold_flush: Cell::new(false),
             deadline: Cell::new(None),
+            patient: Cell::new(false),
             answered: Cell::new(false),
         }
     }
@@ -89,6 +101,11 @@ impl Exchange {
     /// From now on the client's end of sending is not seen: it may have ended it and still want its answer.
     pub(super) fn be_deaf(&self) {
         self.deaf.set(true);
+    }
+
+    /// Whether the handler looks after the time that the body takes.
+    pub(super) fn set_patient(&self, patient: bool) {
+        self.patient.set(patient);
     }
 
     /// Moves the moment at which what is being written must be out.

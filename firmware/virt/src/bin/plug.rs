@@ -155,6 +155,7 @@ impl Parts for VirtParts {
     type Wifi = NoWifi;
     type Udp = NoopNet;
     type Net = WayOut;
+    type Multicast = NoopNet;
     type Slots = NoSlots;
     type Button = NoButton;
     type Led = NoLed;
@@ -224,6 +225,7 @@ async fn application(stack: Stack<'static>) -> ! {
         own: &own,
         access_point_udp: None,
         net: Some(&WayOut::new(stack, OUT.take())),
+        multicast: None,
         slots: None,
         button: NoButton,
         led: NoLed,

@@ -1,0 +1,72 @@
+//! Why an image is not taken, with the code and the sentence that people see.
+
+use core::fmt::{self, Display, Formatter};
+
+use super::judge::Refused;
+
+/// Why an image is not taken. Whatever it is, the running image stays chosen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// Nothing can be written here: there are no slots, or nobody looks after them.
+    NoSlots,
+    /// Another upload is under way, or announced from elsewhere.
+    Busy,
+    /// The running image has not proved itself yet; the other slot is the way back.
+    OnProbation,
+    /// The current is near its limit, and an erase could blind protection.
+    NearTheLimit,
+    /// It is not one for this plug.
+    Refused(Refused),
+    /// Fewer or more bytes came than were said.
+    Incomplete,
+    /// The client did not go on.
+    Stalled,
+    /// The MD5 that the client gave is not that of what it sent.
+    WrongMd5,
+    /// The flash does not take it, or says something else when it is read.
+    Flash,
+    /// The keys of its manifest could not be stored.
+    KeysNotStored,
+}
+
+impl Fault {
+    /// HTTP's status and the public code.
+    #[must_use]
+    pub const fn kind(self) -> (u16, &'static str) {
+        match self {
+            Self::NoSlots => (503, "update_unavailable"),
+            Self::Busy => (409, "update_busy"),
+            Self::OnProbation => (409, "on_probation"),
+            Self::NearTheLimit => (409, "near_the_limit"),
+            Self::Refused(Refused::ImageTooLarge) => (413, Refused::ImageTooLarge.code()),
+            Self::Refused(why) => (422, why.code()),
+            Self::Incomplete => (400, "body_missing"),
+            Self::Stalled => (408, "upload_stalled"),
+            Self::WrongMd5 => (422, "md5_wrong"),
+            Self::Flash => (500, "flash_failed"),
+            Self::KeysNotStored => (500, "keys_not_stored"),
+        }
+    }
+}
+
+/// One sentence a person can act on.
+impl Display for Fault {
+    fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::NoSlots => "This plug cannot be updated now: nobody looks after its firmware's slots.",
+            Self::Busy => "Another update is under way; try again when it has ended, in a minute at the latest.",
+            Self::OnProbation => {
+                "The running firmware has not proved itself yet, the other one is the way back; try again in ten minutes."
+            }
+            Self::NearTheLimit => {
+                "The current is near its limit, and an update interrupts protection; switch the load off and try again."
+            }
+            Self::Refused(why) => return why.fmt(formatter),
+            Self::Incomplete => "The file did not arrive whole; nothing was changed, send it again.",
+            Self::Stalled => "The upload stood still for too long; nothing was changed, send it again.",
+            Self::WrongMd5 => "The file's MD5 is not the one that was given; nothing was changed, send it again.",
+            Self::Flash => "The flash did not take the image as it was sent; the running one stays, try again.",
+            Self::KeysNotStored => "The package's keys could not be stored; the running image stays, try again.",
+        })
+    }
+}
