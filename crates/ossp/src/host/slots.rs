@@ -9,7 +9,7 @@ use plug::platform::{ImageState, UpdateSlots};
 use thiserror::Error;
 
 /// Bytes of a slot on the chip (DESIGN "Space").
-const CAPACITY: u32 = 0x14_0000;
+const CAPACITY: u32 = 0x14_7000;
 const SECTOR: u32 = 4096;
 const WORD: u32 = 4;
 const RECORD: &str = "slots";
