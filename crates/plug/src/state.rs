@@ -31,7 +31,7 @@ use crate::storage::archive::Archive;
 use crate::storage::meter_id::MeterId;
 use crate::storage::totals::Totals;
 use crate::timekeeping::Timekeeping;
-use crate::update::{self, Image};
+use crate::update::{self, Firmware, Image};
 use crate::uplink::Uplink;
 
 /// Lives in `run_rest`, on one executor: no locks, borrows never cross an `await`.
@@ -62,6 +62,12 @@ pub struct State {
     pub mdns: Mdns,
     /// The image that runs; `None` where there are no slots, or nobody has looked yet.
     pub image: Cell<Option<Image>>,
+    /// What is known of both images.
+    pub firmware: RefCell<Firmware>,
+    /// The plug crashed again and again: only network, sign-in and update run.
+    pub safe_mode: Cell<bool>,
+    /// Which of the stores were opened and understood: what a new image has to show.
+    pub stores: Cell<Stores>,
     /// Where uploads of an image wait.
     pub update: update::Desk,
     /// The settings as they are stored; defaults until [`State::settings_desk`] is open.
@@ -108,6 +114,15 @@ pub struct State {
     pub uplink: Uplink,
 }
 
+/// Stores that were opened and understood.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stores {
+    /// The settings.
+    pub settings: bool,
+    /// The energy's journal.
+    pub journal: bool,
+}
+
 /// What a window leaves on the meter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Metered {
@@ -124,8 +139,8 @@ pub enum Restarting {
     Plain,
     /// Settings, logs, keys and energy are to be erased.
     FactoryReset,
-    /// Another image is chosen. The relay is not held: that image may do something else with its pin.
-    Update,
+    /// The other image runs from then on. The relay opens: what starts it has not shown that it can.
+    OtherImage,
 }
 
 /// One line of the plug's log: what a person should know that no number says.
@@ -159,6 +174,9 @@ impl State {
             wifi: RefCell::new(None),
             mdns: Mdns::new(),
             image: Cell::new(None),
+            firmware: RefCell::default(),
+            safe_mode: Cell::new(false),
+            stores: Cell::default(),
             update: update::Desk::new(),
             settings: RefCell::default(),
             zone: Cell::new(Zone::UTC),

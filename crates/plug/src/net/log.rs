@@ -65,8 +65,12 @@ impl<'a, C: Clock> Log<'a, C> {
             (TrialState::Failed, Some(error)) => {
                 self.network(&report.ssid, &format_args!("the test failed: {}", words::short(error)));
             }
-            (TrialState::Confirmed, _) => self.network(&report.ssid, &"confirmed, it is the first network now"),
-            (TrialState::Reverted, _) => self.network(&report.ssid, &"not confirmed, back to the networks before"),
+            (TrialState::Confirmed, _) => {
+                self.network(&report.ssid, &"confirmed, it is the first network now")
+            }
+            (TrialState::Reverted, _) => {
+                self.network(&report.ssid, &"not confirmed, back to the networks before")
+            }
             (TrialState::Failed | TrialState::Succeeded, _) => {}
         }
         self.test = Some(report.state);

@@ -223,7 +223,8 @@ fn publish<W: Wifi, C: Clock>(state: &State, station: &Station, radio: &Radio<'_
     };
     let before = state.wifi.replace(Some(status));
     // Whoever waits for a test to begin or to end.
-    if before.and_then(|before| before.test).map(|test| test.state) != station.report().map(|test| test.state) {
+    if before.and_then(|before| before.test).map(|test| test.state) != station.report().map(|test| test.state)
+    {
         state.touch();
     }
 }

@@ -1,5 +1,6 @@
 //! One field of the settings: how it is read strictly, written, compared and copied.
 
+use alloc::vec::Vec;
 use core::fmt::{Result as Written, Write};
 use core::time::Duration;
 
@@ -7,10 +8,12 @@ use heapless::String;
 
 use super::entries;
 use super::hosts;
+use super::keys;
 use super::networks;
 use super::schema::{Basis, Hardware, Settings};
 use super::wrong::{Part, Wanted, Why, WrongField};
 use crate::json::{self, Number, Quoted};
+use crate::update::keys::Key;
 
 /// Longest text that a field takes, in bytes.
 pub(super) const TEXT: usize = 64;
@@ -107,6 +110,8 @@ pub(super) enum Kind {
     Entries,
     /// The list of host names.
     Hosts,
+    /// A list of public keys.
+    Keys(Place<Vec<Key>>),
     /// An address that is set.
     Address,
     /// The list of further networks.
@@ -151,6 +156,9 @@ impl Field {
             Kind::Hosts => hosts::read(value)
                 .map(|hosts| settings.access.hosts = hosts)
                 .ok_or(Wanted::Phrase(hosts::WANTED)),
+            Kind::Keys(place) => keys::read(value)
+                .map(|keys| *(place.of_mut)(settings) = keys)
+                .ok_or(Wanted::Phrase(keys::WANTED)),
             Kind::Address => networks::address(value)
                 .map(|address| settings.wifi.address = Some(address))
                 .ok_or(Wanted::Phrase(networks::ADDRESS)),
@@ -221,7 +229,7 @@ impl Field {
                 place.put(settings, Some(seconds(value, wanted)?));
             }
             Kind::Choice { .. } | Kind::Text { .. } | Kind::Secret { .. } => {}
-            Kind::Entries | Kind::Hosts | Kind::Address | Kind::Networks => {}
+            Kind::Entries | Kind::Hosts | Kind::Keys(_) | Kind::Address | Kind::Networks => {}
         }
         Ok(())
     }
@@ -260,6 +268,7 @@ impl Field {
             },
             Kind::Entries => entries::write(&settings.schedule.entries, secrets == Secrets::Hide, out),
             Kind::Hosts => hosts::write(&settings.access.hosts, out),
+            Kind::Keys(place) => keys::write((place.of)(settings), out),
             Kind::Address => networks::write_address(settings.wifi.address.as_ref(), out),
             Kind::Networks => networks::write(&settings.wifi.more, secrets, out),
         }
@@ -281,6 +290,7 @@ impl Field {
             Kind::Secret { get, .. } => get(one) == get(other),
             Kind::Entries => one.schedule.entries == other.schedule.entries,
             Kind::Hosts => one.access.hosts == other.access.hosts,
+            Kind::Keys(place) => (place.of)(one) == (place.of)(other),
             Kind::Address => one.wifi.address == other.wifi.address,
             Kind::Networks => one.wifi.more == other.wifi.more,
         }
@@ -307,6 +317,7 @@ impl Field {
             }
             Kind::Entries => to.schedule.entries.clone_from(&from.schedule.entries),
             Kind::Hosts => to.access.hosts.clone_from(&from.access.hosts),
+            Kind::Keys(place) => (place.of_mut)(to).clone_from((place.of)(from)),
             Kind::Address => to.wifi.address = from.wifi.address,
             Kind::Networks => to.wifi.more.clone_from(&from.wifi.more),
         }

@@ -10,9 +10,10 @@ use super::emoncms::{Begin, INPUT, NODE, Quantity, Transport, is_key, is_name, i
 use super::field::{Field, Kind, Most, Place, Range};
 use super::schema::{AccessPointWhen, ManualUntil, PowerOn, Reading, Settings, TimeSource};
 use crate::timekeeping::servers::are_servers;
+use crate::update::keys::AcceptWhat;
 
 /// Names of the sections, in the order in which they are written.
-pub(super) const SECTIONS: [&str; 10] = [
+pub(super) const SECTIONS: [&str; 11] = [
     "device",
     "wifi",
     "access",
@@ -23,6 +24,7 @@ pub(super) const SECTIONS: [&str; 10] = [
     "time",
     "history",
     "emoncms",
+    "update",
 ];
 /// The section with a table of its own.
 pub(super) const CALIBRATION: &str = "calibration";
@@ -80,7 +82,7 @@ pub(super) fn find(section: &str, name: &str) -> Option<(usize, &'static Field)>
 }
 
 /// All fields but the calibration's, section by section.
-pub(super) static FIELDS: [Field; 74] = [
+pub(super) static FIELDS: [Field; 78] = [
     field(
         "device",
         "name",
@@ -404,6 +406,24 @@ pub(super) static FIELDS: [Field; 74] = [
     input!("input_power_min", PowerMin),
     input!("input_power_max", PowerMax),
     input!("input_relay", Relay),
+    field(
+        "update",
+        "accept",
+        Kind::Choice {
+            get: |settings| settings.update.accept as usize,
+            set: |settings, index| {
+                settings.update.accept = match index {
+                    0 => AcceptWhat::Default,
+                    1 => AcceptWhat::Signed,
+                    _ => AcceptWhat::Any,
+                }
+            },
+            words: &["default", "signed", "any"],
+        },
+    ),
+    field("update", "keys", Kind::Keys(at!(update.keys))),
+    field("update", "retired", Kind::Keys(at!(update.retired))),
+    field("update", "warn_above_a", Kind::Number(at!(update.warn_above_a), range(0.0, 100.0))),
 ];
 
 const KEY: &str =

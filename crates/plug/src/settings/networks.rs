@@ -17,7 +17,8 @@ pub(super) const ADDRESS: &str = "an object such as {\"ip\":\"192.168.1.20\",\"p
                                   \"dns\":null}, with a prefix from 8 to 30 and a gateway of the same network, or null";
 const LIST: Why = Why::MustBe(Wanted::Phrase("a list of at most 3 networks"));
 const NETWORK: Why = Why::MustBe(Wanted::Phrase("an object with ssid, password, hidden and address"));
-const NAME: Why = Why::MustBe(Wanted::Phrase("the name of a network, a text of 1 to 32 bytes without control characters"));
+const NAME: Why =
+    Why::MustBe(Wanted::Phrase("the name of a network, a text of 1 to 32 bytes without control characters"));
 const GIVE: Why = Why::Rule("be given: no password of this network is set");
 
 /// Reads an address; `None` if it cannot be one.
@@ -87,7 +88,8 @@ fn read_network(value: &str, place: Option<u8>, wrong: &mut dyn FnMut(WrongField
                 None => WrongField::unknown_section(name),
             });
         };
-        let result = if given & 1 << index != 0 { Err(Why::Repeated) } else { take(&mut known, index, value) };
+        let result =
+            if given & 1 << index != 0 { Err(Why::Repeated) } else { take(&mut known, index, value) };
         given |= 1 << index;
         if let Err(why) = result {
             good = false;
@@ -173,7 +175,12 @@ fn keep_password(before: &WifiSettings, known: &mut Known) -> bool {
 }
 
 /// A password that is to stay goes with its network, wherever that stands now. `stays`: the first one's does.
-pub(super) fn keep_passwords(before: &WifiSettings, after: &mut WifiSettings, stays: bool, wrong: &mut Wrong) {
+pub(super) fn keep_passwords(
+    before: &WifiSettings,
+    after: &mut WifiSettings,
+    stays: bool,
+    wrong: &mut Wrong,
+) {
     if stays && let Some(password) = before.password_of(&after.ssid) {
         after.password = password.cloned();
     }

@@ -9,6 +9,7 @@ use metering::calibration::Calibration;
 
 use super::emoncms::EmoncmsSettings;
 use crate::platform::{Credentials, Known, Ssid, StaticAddress};
+use crate::update::keys::UpdateSettings;
 
 /// Version of the schema; a migration brings older ones here.
 pub const VERSION: u32 = 1;
@@ -55,6 +56,8 @@ pub struct Settings {
     pub history: HistorySettings,
     /// Where readings go.
     pub emoncms: EmoncmsSettings,
+    /// Which firmware is taken in.
+    pub update: UpdateSettings,
 }
 
 /// `device`.
@@ -74,13 +77,7 @@ pub struct DeviceSettings {
 
 impl Default for DeviceSettings {
     fn default() -> Self {
-        Self {
-            name: String::new(),
-            button_locked: false,
-            led_off: false,
-            host: String::new(),
-            mdns: true,
-        }
+        Self { name: String::new(), button_locked: false, led_off: false, host: String::new(), mdns: true }
     }
 }
 

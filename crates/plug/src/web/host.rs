@@ -58,7 +58,9 @@ impl<'a> Host<'a> {
             Self::Name(name) => name,
         };
         name.eq_ignore_ascii_case("localhost")
-            || is_host_name(name, |bare| is_by_id(bare, id) || !own.is_empty() && bare.eq_ignore_ascii_case(own))
+            || is_host_name(name, |bare| {
+                is_by_id(bare, id) || !own.is_empty() && bare.eq_ignore_ascii_case(own)
+            })
             || others.any(|other| name.eq_ignore_ascii_case(other.strip_suffix('.').unwrap_or(other)))
     }
 }

@@ -80,7 +80,8 @@ where
             assert!(steps < 100_000, "it does not come to rest");
             if let Some(open) = actions.access_point {
                 done.push((second, if open { Did::Open } else { Did::Close }));
-                actions = station.handle(at(second), 0, Event::AccessPoint(open, (self.access_point)(second)));
+                actions =
+                    station.handle(at(second), 0, Event::AccessPoint(open, (self.access_point)(second)));
                 continue;
             }
             actions = match actions.errand {
