@@ -379,6 +379,7 @@ fn identity(folder: &StateFolder, scenario: &Scenario, reset_reason: &'static st
         id: heapless::String::try_from(cut(folder.id(), 16).as_str()).unwrap_or_default(),
         board: "virtual",
         chip: "pc",
+        version: env!("CARGO_PKG_VERSION").try_into().unwrap_or_default(),
         git: env!("OSSP_GIT"),
         build: env!("OSSP_BUILD"),
         reset_reason,

@@ -87,7 +87,8 @@ impl AppImage {
         let Some(head) = bytes.first_chunk::<IMAGE_HEAD>() else { return Ok(None) };
         let word = |at| head.get(at..).and_then(|rest| rest.first_chunk().copied()).unwrap_or_default();
         let text = |at| head.get(at..).and_then(|rest| rest.first_chunk::<32>()).and_then(text);
-        let (Some(version), Some(project), DESCRIPTOR) = (text(48), text(80), u32::from_le_bytes(word(32))) else {
+        let (Some(version), Some(project), DESCRIPTOR) = (text(48), text(80), u32::from_le_bytes(word(32)))
+        else {
             return Err(ImageError::NotAnImage);
         };
         let [low, high, ..] = word(12);
@@ -232,7 +233,8 @@ impl Walk {
                 _ => return Err(ImageError::NotAnImage),
             },
             Stage::Segment(head) => {
-                let Some([_, length]) = head.as_chunks::<4>().0.first_chunk().filter(|_| head.is_full()) else {
+                let Some([_, length]) = head.as_chunks::<4>().0.first_chunk().filter(|_| head.is_full())
+                else {
                     return Ok(());
                 };
                 let length = u32::from_le_bytes(*length);

@@ -118,12 +118,20 @@ impl fmt::Display for Refused {
             Self::WrongChip(_) => "",
             Self::WrongProject => "This is the firmware of something else.",
             Self::WrongBoard => "This firmware is for another board: its pins are not this plug's.",
-            Self::SignatureMissing => "This firmware is not signed: take a package, or let update.accept be any.",
+            Self::SignatureMissing => {
+                "This firmware is not signed: take a package, or let update.accept be any."
+            }
             Self::SignatureUnknown => "This package is signed with a key that is not in update.keys.",
-            Self::SignatureWrong => "The signature of this package is wrong: get the file from where it was made.",
+            Self::SignatureWrong => {
+                "The signature of this package is wrong: get the file from where it was made."
+            }
             Self::OlderVersion => "This firmware is older than the one that runs: confirm that you want it.",
-            Self::VersionTooOldToInstall => "Install the version before this one first: this plug's is too old for it.",
-            Self::KeysDoNotFit => "This package leaves no key, or too many: look at update.keys and update.retired.",
+            Self::VersionTooOldToInstall => {
+                "Install the version before this one first: this plug's is too old for it."
+            }
+            Self::KeysDoNotFit => {
+                "This package leaves no key, or too many: look at update.keys and update.retired."
+            }
         })
     }
 }

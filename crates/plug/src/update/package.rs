@@ -72,7 +72,8 @@ pub struct Manifest {
 
 /// Names of the manifest's members, in their order. What a later version adds comes behind them.
 const MEMBERS: [&str; 12] = [
-    "version", "project", "chip", "board", "size", "sha256", "oldest", "commit", "rustc", "espflash", "add", "retire",
+    "version", "project", "chip", "board", "size", "sha256", "oldest", "commit", "rustc", "espflash", "add",
+    "retire",
 ];
 
 impl Manifest {
@@ -188,12 +189,9 @@ pub struct Draft<'a> {
 impl fmt::Display for Draft<'_> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut separator = '{';
-        for (name, value) in [
-            ("version", self.version),
-            ("project", self.project),
-            ("chip", self.chip),
-            ("board", self.board),
-        ] {
+        for (name, value) in
+            [("version", self.version), ("project", self.project), ("chip", self.chip), ("board", self.board)]
+        {
             write!(out, "{separator}\"{name}\":{}", Quoted(value))?;
             separator = ',';
         }

@@ -16,8 +16,8 @@ pub async fn run<S: UpdateSlots, C: Clock>(
     slots: &mut S,
     clock: &C,
     state: &State,
+    standard: &Standard<'_>,
     measures: bool,
-    standard: Standard<'_>,
 ) -> ! {
     let plug = Around { clock, state };
     let slot = slots.running();
@@ -33,7 +33,7 @@ pub async fn run<S: UpdateSlots, C: Clock>(
         apart(|| plug.prove(slots, before, crashes, measures)).await;
         state.image.set(Some(Image { slot, state: ImageState::Confirmed }));
     }
-    writer::serve(slots, clock, state, standard).await
+    writer::serve(slots, clock, state, *standard).await
 }
 
 /// What the task looks at.
@@ -116,7 +116,7 @@ impl<C: Clock> Around<'_, C> {
         if trial::go_back(slots, Why::NotConfirmed).await {
             self.state.firmware.borrow_mut().other_is_next = true;
             self.say("the new firmware has not proved itself: back to the one before");
-            self.state.restart.signal(Restarting::OtherImage);
+            self.state.restart.signal(Restarting::Update);
             pending::<()>().await;
         }
         self.say("the flash does not take that the firmware before is to run again");
