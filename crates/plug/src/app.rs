@@ -53,6 +53,7 @@ use crate::storage::region::{Region, Shared};
 use crate::storage::reset;
 use crate::timekeeping;
 use crate::update;
+use crate::update::writer::Standard;
 use crate::uplink::{self, CursorStore};
 use crate::web::{Plug as Web, serve};
 
@@ -128,8 +129,20 @@ where
     N: Clock,
     M: RawMutex,
 {
-    let Rest { acceptor, web, mut random, wifi, known, own, access_point_udp, net, .. } = rest;
-    let (multicast, measures, slots) = (rest.multicast, rest.measures, rest.slots);
+    let Rest {
+        acceptor,
+        web,
+        mut random,
+        wifi,
+        known,
+        own,
+        access_point_udp,
+        net,
+        multicast,
+        measures,
+        slots,
+        ..
+    } = rest;
     let (mut button, mut led) = (rest.button, rest.led);
     let (clock, state, link, basis) = (web.clock, web.state, web.link, web.basis);
     let say = |text: &str| state.put_log(clock.time_of_day(), clock.now().since_start().as_secs_f64(), text);
@@ -173,14 +186,10 @@ where
             None => pending().await,
         }
     });
-    let standard = update::writer::Standard {
-        chip: web.identity.chip,
-        board: web.identity.board,
-        key: web.defaults.update_key,
-    };
+    let standard = Standard::of(web.identity, web.defaults.update_key);
     let probation = apart(|| async {
         match slots {
-            Some(slots) => update::task::run(slots, clock, state, measures, standard).await,
+            Some(slots) => update::task::run(slots, clock, state, &standard, measures).await,
             None => pending().await,
         }
     });

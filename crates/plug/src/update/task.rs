@@ -16,8 +16,8 @@ pub async fn run<S: UpdateSlots, C: Clock>(
     slots: &mut S,
     clock: &C,
     state: &State,
+    standard: &Standard<'_>,
     measures: bool,
-    standard: Standard<'_>,
 ) -> ! {
     let plug = Around { clock, state };
     let slot = slots.running();
@@ -33,7 +33,7 @@ pub async fn run<S: UpdateSlots, C: Clock>(
         apart(|| plug.prove(slots, before, crashes, measures)).await;
         state.image.set(Some(Image { slot, state: ImageState::Confirmed }));
     }
-    writer::serve(slots, clock, state, standard).await
+    writer::serve(slots, clock, state, *standard).await
 }
 
 /// What the task looks at.
