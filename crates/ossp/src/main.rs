@@ -4,6 +4,7 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
+use ossp::discover::{self, DiscoverOptions};
 use ossp::failure::Failure;
 use ossp::replay::{self, ReplayOptions};
 use ossp::run::{self, RunOptions};
@@ -33,6 +34,8 @@ enum Command {
     Run(RunOptions),
     /// Recordings through the same metering code, as fast as it goes
     Replay(ReplayOptions),
+    /// Which plugs there are on this machine's networks
+    Discover(DiscoverOptions),
     /// A stand-in for Emoncms: shows what a plug sends, and fails on purpose if asked to
     StandIn(StandInOptions),
 }
@@ -43,6 +46,7 @@ fn main() -> ExitCode {
         None => run::run(&program.run.options),
         Some(Command::Run(options)) => run::run(&options),
         Some(Command::Replay(options)) => replay::replay(&options),
+        Some(Command::Discover(options)) => discover::run(&options),
         Some(Command::StandIn(options)) => server::run(&options),
     };
     match done {

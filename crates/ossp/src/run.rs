@@ -31,8 +31,8 @@ use plug::timekeeping::WallClock;
 
 use crate::failure::Failure;
 use crate::host::{
-    DATA_PARTITION, Erasing, FileFlash, FileSlots, LOG_PARTITION, Listener, Pc, PcNetwork, PcRandom,
-    RealClock, SimButton, SimLed, Simulated, SimulatedClock, SlowFlash, StateFolder,
+    DATA_PARTITION, Erasing, FileFlash, FileSlots, LOG_PARTITION, Listener, Pc, PcMulticast, PcNetwork,
+    PcRandom, RealClock, SimButton, SimLed, Simulated, SimulatedClock, SlowFlash, StateFolder,
 };
 use crate::owner::{self, Owner};
 use crate::sim::Scenario;
@@ -239,7 +239,7 @@ impl<'a> Parts for PcParts<'a> {
     type Wifi = NoWifi;
     type Udp = NoopNet;
     type Net = PcNetwork;
-    type Multicast = NoopNet;
+    type Multicast = PcMulticast;
     type Slots = FileSlots;
     type Button = SimButton;
     type Led = SimLed;
@@ -253,6 +253,8 @@ impl Run<'_> {
             SimulatedClock::start(options.speed).knowing_the_time(self.world.scenario.knows_the_time());
         let erasing = Erasing::new(clock.clone(), options.seed);
         let machine = Pc::new(simulated.clone(), &erasing);
+        // Only a plug that others can reach says where it is.
+        let multicast = self.listener.address().ok().and_then(PcMulticast::of);
         let (front_end, calibration) = (simulated.front_end(), simulated.calibration());
         let rows = Meter::rows_needed(front_end.sample_rate.value());
         let (mut voltage, mut current) = (vec![0; rows], vec![0; rows]);
@@ -295,7 +297,7 @@ impl Run<'_> {
             access_point_udp: None,
             net: Some(&PcNetwork::default()),
             measures: true,
-            multicast: None,
+            multicast: multicast.as_ref(),
             slots: slots.as_mut(),
             button: SimButton::new(simulated.clone(), clock.clone()),
             led: SimLed::default(),
