@@ -1,8 +1,10 @@
 //! The platform's update slots: the two application partitions and the record of which one the boot loader starts, raw.
 //! What is written into the record is decided in `plug::update`.
 
+use embassy_futures::block_on;
 use esp_bootloader_esp_idf::partitions::read_partition_table;
 use plug::platform::UpdateSlots;
+use plug::update::trial::{self, Begin};
 
 use crate::flash::{FlashError, Part, SECTOR, Shared, alone, find, table_buffer};
 use crate::hold;
@@ -20,19 +22,23 @@ pub struct EspSlots<'a> {
     record: Part,
 }
 
+/// Finds the slots and counts a crash of a new image: before anything else that could crash. Restarts at once if that was
+/// one too many. `None` if the table in the flash is not ours. Not inlined: what it takes of the stack is free again when
+/// it is done; and it waits for nothing, since the scheduler does not run yet.
+#[inline(never)]
+pub fn begin(flash: &'static Shared, reset_reason: &str) -> Option<EspSlots<'static>> {
+    let mut slots = EspSlots::find(flash)?;
+    match block_on(trial::begin(&mut slots, reset_reason)) {
+        Begin::Runs(_) => Some(slots),
+        Begin::WentBack => hold::restart(false),
+    }
+}
+
 impl<'a> EspSlots<'a> {
-    /// Finds out which slot runs; `None` if the table in the flash is not ours.
-    pub async fn find(flash: &'a Shared) -> Option<Self> {
-        let mut storage = flash.lock().await;
-        let mut buffer = table_buffer();
-        let table = alone(|| read_partition_table(&mut storage, &mut buffer)).ok()?;
-        let booted = table.booted_partition().ok()??;
-        let running = SLOTS.iter().position(|name| *name == booted.label_as_str())? as u8;
+    fn find(flash: &'a Shared) -> Option<Self> {
         let [first, second] = SLOTS;
-        let parts = [find(&mut storage, first)?, find(&mut storage, second)?];
-        let record = find(&mut storage, RECORD)?;
-        drop(storage);
-        Some(Self { flash, running, parts, record })
+        let parts = [find(flash, first)?, find(flash, second)?];
+        Some(Self { flash, running: running(flash)?, parts, record: find(flash, RECORD)? })
     }
 
     fn part(&self, slot: u8) -> Part {
@@ -43,6 +49,15 @@ impl<'a> EspSlots<'a> {
     fn other(&self) -> Part {
         self.part(1 - self.running)
     }
+}
+
+/// Which slot is mapped where programs run.
+fn running(flash: &Shared) -> Option<u8> {
+    let mut flash = flash.try_lock().ok()?;
+    let mut buffer = table_buffer();
+    let table = alone(|| read_partition_table(&mut flash, &mut buffer)).ok()?;
+    let booted = table.booted_partition().ok()??;
+    SLOTS.iter().position(|name| *name == booted.label_as_str()).map(|slot| slot as u8)
 }
 
 impl UpdateSlots for EspSlots<'_> {

@@ -4,6 +4,7 @@ pub mod discover;
 pub mod failure;
 pub mod host;
 pub mod owner;
+pub mod pack;
 pub mod recording;
 pub mod replay;
 pub mod run;

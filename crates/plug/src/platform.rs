@@ -188,6 +188,8 @@ pub struct Identity {
     pub board: &'static str,
     /// Chip name, `pc` on a PC.
     pub chip: &'static str,
+    /// Version of the image that runs.
+    pub version: String<{ crate::update::version::VERSION_MOST }>,
     /// Commit this was built from, or `unknown`.
     pub git: &'static str,
     /// Build profile and target.

@@ -22,8 +22,10 @@ use crate::desk::Desk;
 use crate::history::Intake;
 use crate::ledger::Ledger;
 use crate::limits;
+use crate::net::desk::RadioDesk;
 use crate::net::{WifiStatus, mdns::Mdns};
 use crate::panel::Panel;
+use crate::platform::Instant;
 use crate::settings::{self, Basis, Settings};
 use crate::storage::archive::Archive;
 use crate::storage::meter_id::MeterId;
@@ -60,14 +62,14 @@ pub struct State {
     pub mdns: Mdns,
     /// The image that runs; `None` where there are no slots, or nobody has looked yet.
     pub image: Cell<Option<Image>>,
-    /// Where uploads of an image wait.
-    pub update: update::Desk,
     /// What is known of both images.
     pub firmware: RefCell<Firmware>,
     /// The plug crashed again and again: only network, sign-in and update run.
     pub safe_mode: Cell<bool>,
     /// Which of the stores were opened and understood: what a new image has to show.
     pub stores: Cell<Stores>,
+    /// Where uploads of an image wait.
+    pub update: update::Desk,
     /// The settings as they are stored; defaults until [`State::settings_desk`] is open.
     pub settings: RefCell<Settings>,
     /// Where they say that the plug is: read once, asked for with each window.
@@ -98,6 +100,10 @@ pub struct State {
     pub setup: Setup,
     /// Somebody wants the access point.
     pub access_point_wanted: Signal<NoopRawMutex, ()>,
+    /// What the web wants of the radio.
+    pub radio: RadioDesk,
+    /// When somebody last used the page by the access point.
+    pub last_use_by_access_point: Cell<Option<Instant>>,
     /// Where readings become rows of the history.
     pub history: Intake,
     /// What is believed of the time of day.
@@ -168,10 +174,10 @@ impl State {
             wifi: RefCell::new(None),
             mdns: Mdns::new(),
             image: Cell::new(None),
-            update: update::Desk::new(),
             firmware: RefCell::default(),
             safe_mode: Cell::new(false),
             stores: Cell::default(),
+            update: update::Desk::new(),
             settings: RefCell::default(),
             zone: Cell::new(Zone::UTC),
             settings_tag: Cell::new(0),
@@ -187,6 +193,8 @@ impl State {
             restart: Signal::new(),
             setup: Setup::new(),
             access_point_wanted: Signal::new(),
+            radio: RadioDesk::default(),
+            last_use_by_access_point: Cell::new(None),
             history: Intake::new(),
             timekeeping: Timekeeping::new(),
             ledger: RefCell::new(Ledger::new()),

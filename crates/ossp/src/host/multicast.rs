@@ -18,10 +18,12 @@ pub struct PcMulticast {
 }
 
 impl PcMulticast {
-    /// Where others reach a page that is served at `address`; `None` where only this machine does.
+    /// Where others reach a page that is served at `address`, other than at the plug's own access point; `None` where only
+    /// this machine does.
     #[must_use]
-    pub fn of(address: SocketAddr) -> Option<Self> {
-        let all = networks();
+    pub fn of(address: SocketAddr, access_point: Option<Ipv4Addr>) -> Option<Self> {
+        let mut all = networks();
+        all.retain(|(own, _)| Some(*own) != access_point);
         let web_port = address.port();
         let (ip, prefix) = match address.ip() {
             ip if ip.is_unspecified() => preferred(&all)?,

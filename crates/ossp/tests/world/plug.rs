@@ -378,6 +378,7 @@ fn identity(id: &str) -> Identity {
         id: id.try_into().unwrap(),
         board: "virtual",
         chip: "pc",
+        version: env!("CARGO_PKG_VERSION").try_into().unwrap(),
         git: "test",
         build: "test",
         reset_reason: "power_on",

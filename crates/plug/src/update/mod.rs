@@ -6,6 +6,7 @@ pub mod fault;
 pub mod image;
 pub mod judge;
 pub mod keys;
+pub mod made;
 pub mod package;
 pub mod probation;
 pub mod record;
@@ -24,9 +25,7 @@ pub use judge::{Candidate, Judged, Refused, Running, judge};
 use crate::platform::{ImageState, UpdateSlots};
 use crate::state::State;
 use record::{Reached, RecordError, Standing, Why};
-
-/// Longest version, as the descriptor of an image has it.
-pub const VERSION: usize = 32;
+use version::VERSION_MOST;
 
 /// The image that runs, as it is told to the world.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -41,7 +40,7 @@ pub struct Image {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Firmware {
     /// Version of the running image, as its descriptor has it; empty where there is none.
-    pub version: String<VERSION>,
+    pub version: String<VERSION_MOST>,
     /// SHA-256 of the running image, once it was computed.
     pub image_sha256: Option<[u8; 32]>,
     /// How far the running image's probation is, while it is on one.
@@ -58,7 +57,7 @@ pub struct Firmware {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Other {
     /// Its version.
-    pub version: String<VERSION>,
+    pub version: String<VERSION_MOST>,
     /// What is known of it.
     pub state: OtherState,
 }

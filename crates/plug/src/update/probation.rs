@@ -154,3 +154,69 @@ impl Probation {
         self.status
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use Network::{AccessPoint, Joined, OffTheAir, Waiting};
+
+    const GOOD: Look = Look { windows: 20, stores_open: true, network: Joined };
+
+    /// What becomes of an image that looks like that, and the second at which it does.
+    fn becomes(look: impl Fn(u64) -> Look) -> Option<(u64, Verdict)> {
+        let mut probation = Probation::new(true);
+        (0..5000).find_map(|second| {
+            let verdict = probation.look(Instant::from_start(Duration::from_secs(second)), &look(second));
+            (verdict != Verdict::Wait).then_some((second, verdict))
+        })
+    }
+
+    #[test]
+    fn it_is_confirmed_by_what_it_does_and_not_by_time() {
+        assert_eq!(becomes(|_| GOOD), Some((0, Verdict::Confirm)));
+        assert_eq!(becomes(|_| Look { network: AccessPoint, ..GOOD }), Some((0, Verdict::Confirm)));
+        // Five windows a second.
+        assert_eq!(becomes(|second| Look { windows: 5 * second, ..GOOD }), Some((4, Verdict::Confirm)));
+        let late = |second| Look { network: if second < 599 { Waiting } else { Joined }, ..GOOD };
+        assert_eq!(becomes(late), Some((599, Verdict::Confirm)));
+    }
+
+    #[test]
+    fn whatever_it_does_not_do_within_ten_minutes_sends_it_back() {
+        for look in [
+            Look { windows: 19, ..GOOD },
+            Look { windows: 0, ..GOOD },
+            Look { stores_open: false, ..GOOD },
+            Look { network: Waiting, ..GOOD },
+            // No excuse for the rest.
+            Look { windows: 19, network: OffTheAir, ..GOOD },
+            Look { stores_open: false, network: OffTheAir, ..GOOD },
+        ] {
+            assert_eq!(becomes(|_| look), Some((600, Verdict::GoBack)), "{look:?}");
+        }
+    }
+
+    #[test]
+    fn a_network_that_is_off_the_air_stops_its_time() {
+        assert_eq!(becomes(|_| Look { network: OffTheAir, ..GOOD }), None);
+        // Away from second 101 to 3000, then there and not joined: what is left is 500 s.
+        let back = |second| Look {
+            network: if second <= 100 || second > 3000 { Waiting } else { OffTheAir },
+            ..GOOD
+        };
+        assert_eq!(becomes(back), Some((3500, Verdict::GoBack)));
+        let joined = |second| Look { network: if second < 3000 { OffTheAir } else { Joined }, ..GOOD };
+        assert_eq!(becomes(joined), Some((3000, Verdict::Confirm)));
+        let mut probation = Probation::new(true);
+        probation.look(Instant::default(), &Look { network: OffTheAir, ..GOOD });
+        assert_eq!(probation.status().gives_up_in_s, None);
+        probation.look(Instant::from_start(Duration::from_secs(60)), &Look { network: Waiting, ..GOOD });
+        assert_eq!(probation.status().gives_up_in_s, Some(540.0));
+    }
+
+    #[test]
+    fn a_board_that_cannot_measure_need_not() {
+        let look = Look { windows: 0, ..GOOD };
+        assert_eq!(Probation::new(false).look(Instant::default(), &look), Verdict::Confirm);
+    }
+}

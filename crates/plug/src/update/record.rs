@@ -309,3 +309,106 @@ pub async fn mark_crash<S: UpdateSlots>(slots: &mut S, crashes: u8) -> Result<()
 pub async fn mark_confirmed<S: UpdateSlots>(slots: &mut S) -> Result<(), RecordError<S::Error>> {
     mark(slots, CONFIRMED).await
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TRIAL: Standing = Standing::OnTrial { before: Reached::Network, crashes: 0 };
+
+    fn entry(sequence: u32, standing: Standing) -> Entry {
+        Entry::new(sequence, standing.mark().unwrap())
+    }
+
+    fn with_state(mut entry: Entry, state: u32) -> Entry {
+        entry.put(STATE, state.to_le_bytes());
+        entry
+    }
+
+    #[test]
+    fn the_checksum_is_that_of_the_boot_loader() {
+        // As ESP-IDF's otatool.py writes them.
+        assert_eq!((checksum(1), checksum(2)), (0x4743_989a, 0x55f6_3774));
+        let entry = entry(1, Standing::Unrecorded);
+        assert_eq!(entry.0[..8], [1, 0, 0, 0, b'O', b'S', b'F', b'-']);
+        assert_eq!(entry.0[8..28], [0xff; 20]);
+        assert_eq!(entry.0[28..], [0x9a, 0x98, 0x43, 0x47]);
+        // A checksum that was spoilt with zeros is right for no sequence that comes about.
+        assert!((0..1_000_000).all(|sequence| checksum(sequence) != 0));
+    }
+
+    #[test]
+    fn the_highest_sequence_that_counts_chooses() {
+        let (one, two) = (entry(1, Standing::Unrecorded), entry(2, TRIAL));
+        for (entries, chosen) in [
+            ([Entry::BLANK; 2], None),
+            ([one, Entry::BLANK], Some(0)),
+            ([Entry::BLANK, two], Some(1)),
+            ([one, two], Some(1)),
+            ([two, one], Some(1)),
+            ([entry(3, TRIAL), two], Some(0)),
+            ([one, with_state(two, ABORTED)], Some(0)),
+            ([one, with_state(two, INVALID)], Some(0)),
+            ([with_state(one, INVALID), with_state(two, ABORTED)], None),
+            // Valid, new and pending are all the same to it.
+            ([with_state(one, 2), with_state(two, 1)], Some(1)),
+            ([entry(u32::MAX - 1, TRIAL), two], Some(1)),
+        ] {
+            assert_eq!(Record(entries).chosen(), chosen, "{entries:?}");
+        }
+        // Not written whole, or never anything but rubbish.
+        let mut half = two;
+        half.put(CHECKSUM, [0xff; 4]);
+        assert_eq!(Record([one, half]).chosen(), Some(0));
+        assert_eq!(Record([Entry([0; ENTRY]), Entry([0x5a; ENTRY])]).chosen(), None);
+    }
+
+    #[test]
+    fn the_next_entry_is_higher_than_any_and_chooses_its_slot() {
+        let mark = TRIAL.mark().unwrap();
+        for entries in [
+            [Entry::BLANK; 2],
+            [entry(1, TRIAL), Entry::BLANK],
+            [entry(7, TRIAL), entry(8, TRIAL)],
+            // Of an entry that lost its standing the sequence is taken too.
+            [entry(7, TRIAL), with_state(entry(12, TRIAL), ABORTED)],
+        ] {
+            let highest = entries.iter().filter_map(Entry::sequence).max().unwrap_or(0);
+            for slot in [0, 1] {
+                let next = Record(entries).next(slot, mark);
+                assert!((highest + 1..=highest + 2).contains(&next.counts().unwrap()), "{entries:?}");
+                assert_eq!(Record([entries[0], next]).chosen(), Some(slot));
+            }
+        }
+    }
+
+    #[test]
+    fn marks_say_how_the_image_stands_and_no_boot_loader_reads_them() {
+        for standing in [
+            Standing::Unrecorded,
+            TRIAL,
+            Standing::OnTrial { before: Reached::AccessPoint, crashes: 0 },
+            Standing::OnTrial { before: Reached::Nothing, crashes: 0 },
+            Standing::Returned(Why::Crashed),
+            Standing::Returned(Why::NotConfirmed),
+            Standing::Returned(Why::Damaged),
+        ] {
+            let record = Record([entry(1, standing), Entry::BLANK]);
+            assert_eq!((record.standing(0), record.standing(1)), (standing, Standing::Unrecorded));
+        }
+        let mut new = entry(4, TRIAL);
+        for crashes in 1..=CRASHES {
+            // Half written is written: it was meant.
+            new.put(CRASH + 4 * usize::from(crashes - 1), [0xff, 0xf7, 0xff, 0xff]);
+            let record = Record([Entry::BLANK, new]);
+            assert_eq!(record.standing(1), Standing::OnTrial { before: Reached::Network, crashes });
+            assert_eq!(record.chosen(), Some(1));
+        }
+        new.put(CONFIRMED, [0; 4]);
+        assert_eq!(Record([Entry::BLANK, new]).standing(1), Standing::Confirmed);
+        // What the boot loader itself writes at a first start says nothing.
+        let mut first = with_state(entry(1, TRIAL), 2);
+        first.put(MARKS, [0xff; 4]);
+        assert_eq!(Record([first, Entry::BLANK]).standing(0), Standing::Unrecorded);
+    }
+}

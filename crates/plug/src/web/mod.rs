@@ -232,6 +232,7 @@ mod tests {
                 id: heapless::String::new(),
                 board: "",
                 chip: "",
+                version: heapless::String::new(),
                 git: "",
                 build: "",
                 reset_reason: "",

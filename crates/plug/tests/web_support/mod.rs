@@ -727,6 +727,7 @@ pub(crate) fn identity() -> Identity {
         id: "ab12cd34ef56".try_into().unwrap(),
         board: "virtual",
         chip: "pc",
+        version: env!("CARGO_PKG_VERSION").try_into().unwrap(),
         git: "unknown",
         build: "test",
         reset_reason: "start",

@@ -84,6 +84,7 @@ fn identity() -> Identity {
         id: heapless::String::try_from("525400123456").unwrap_or_default(),
         board: "qemu-virt",
         chip: "riscv32",
+        version: env!("CARGO_PKG_VERSION").try_into().unwrap_or_default(),
         git: "unknown",
         build: "release riscv32imc-unknown-none-elf",
         reset_reason: "power_on",
