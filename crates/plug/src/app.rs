@@ -13,6 +13,7 @@
 mod capture;
 mod core_task;
 mod link;
+mod safe;
 
 use alloc::boxed::Box;
 use core::future::pending;
@@ -128,6 +129,9 @@ where
     N: Clock,
     M: RawMutex,
 {
+    if rest.web.starts.call_for_safe_mode() {
+        apart(|| safe::run(rest)).await
+    }
     let Rest {
         acceptor,
         web,
@@ -377,6 +381,7 @@ fn inputs(state: &State, now: Instant) -> led::Inputs {
         welded: relay.alarm.is_some(),
         network: panel::network_light(state.wifi.borrow().as_ref()),
         claim: state.setup.waiting(now).is_some(),
+        safe_mode: state.safe_mode.get(),
         starting: !state.settings_desk.is_open(),
         dark: state.settings.borrow().device.led_off,
         ..led::Inputs::default()
@@ -400,6 +405,22 @@ async fn kept<C: Clock>(state: &State, clock: &C) {
     }
 }
 
+/// Leaves the mark of a factory reset where one is wanted; whether the plug is to restart: not if the flash does not take
+/// the mark.
+async fn is_due<F: NorFlash>(why: Restarting, flash: &Shared<F>, say: impl Fn(&str)) -> bool {
+    if why != Restarting::FactoryReset {
+        return true;
+    }
+    let begun = match &mut *flash.lock().await {
+        Some(flash) => reset::begin_reset(flash).await.is_ok(),
+        None => false,
+    };
+    if !begun {
+        say("the flash does not take the factory reset");
+    }
+    begun
+}
+
 /// Restarts the plug when somebody asks for it: the mark of a factory reset, the relay, what must be kept, the machine.
 async fn restart<F: NorFlash, C: Clock, M: RawMutex>(
     clock: &C,
@@ -412,16 +433,11 @@ async fn restart<F: NorFlash, C: Clock, M: RawMutex>(
 ) -> ! {
     loop {
         let why = state.restart.wait().await;
-        if why == Restarting::FactoryReset {
-            let begun = match &mut *flash.lock().await {
-                Some(flash) => reset::begin_reset(flash).await.is_ok(),
-                None => false,
-            };
-            if !begun {
-                let now = clock.now().since_start().as_secs_f64();
-                state.put_log(clock.time_of_day(), now, "the flash does not take the factory reset");
-                continue;
-            }
+        let say = |text: &str| {
+            state.put_log(clock.time_of_day(), clock.now().since_start().as_secs_f64(), text);
+        };
+        if !is_due(why, flash, say).await {
+            continue;
         }
         let may_hold = basis.hardware.can_hold && state.settings.borrow().relay.hold_on_restart;
         link.parked.reset();
