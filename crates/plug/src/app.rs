@@ -53,7 +53,7 @@ use crate::storage::layout;
 use crate::storage::region::{Region, Shared};
 use crate::storage::reset;
 use crate::timekeeping;
-use crate::update::{self, writer::Standard};
+use crate::update;
 use crate::uplink::{self, CursorStore};
 use crate::web::{Plug as Web, serve};
 
@@ -132,20 +132,8 @@ where
     if rest.web.starts.call_for_safe_mode() {
         apart(|| safe::run(rest)).await
     }
-    let Rest {
-        acceptor,
-        web,
-        mut random,
-        wifi,
-        known,
-        own,
-        access_point_udp,
-        net,
-        multicast,
-        measures,
-        slots,
-        ..
-    } = rest;
+    let Rest { acceptor, web, mut random, wifi, known, own, access_point_udp, net, .. } = rest;
+    let (multicast, measures, slots) = (rest.multicast, rest.measures, rest.slots);
     let (mut button, mut led) = (rest.button, rest.led);
     let (clock, state, link, basis) = (web.clock, web.state, web.link, web.basis);
     let say = |text: &str| state.put_log(clock.time_of_day(), clock.now().since_start().as_secs_f64(), text);
@@ -184,10 +172,9 @@ where
             None => pending().await,
         }
     });
-    let standard = Standard::of(web.identity, web.defaults.update_key);
     let probation = apart(|| async {
         match slots {
-            Some(slots) => update::task::run(slots, clock, state, &standard, measures).await,
+            Some(slots) => update::task::run(slots, web, measures).await,
             None => pending().await,
         }
     });

@@ -80,12 +80,21 @@ pub const ACCESS_POINT_POOL: usize = 8;
 pub const ACCESS_POINT_LEASE: Duration = Duration::from_secs(600);
 /// Longest DHCP packet that is read or sent: what every client has to take (RFC 2131 §2: 576 bytes with IP and UDP).
 pub const DHCP_PACKET: usize = 548;
+/// Longest label of the plug on its network: one of 32 with a number behind it.
+pub const MDNS_LABEL: usize = 32 + 3;
+/// Longest name of it: with `.local`.
+pub const MDNS_NAME: usize = MDNS_LABEL + 6;
+/// Longest packet that says who the plug is: everything under the longest name takes 540 bytes.
+pub const MDNS_SAYS: usize = 640;
+/// How often it is looked whether the plug has another address or is to have another name, and how long the plug waits after
+/// an error of the socket.
+pub const MDNS_LOOK: Duration = Duration::from_secs(1);
+/// How long a packet may take until it is out, and leaving may wait for that.
+pub const MDNS_SEND: Duration = Duration::from_millis(200);
 /// Longest question for a name that is read, and longest answer: what every resolver takes (RFC 1035 §4.2.1).
 pub const NAMES_PACKET: usize = 512;
 /// How long the access point's servers rest after an error of their sockets: it may just be opening.
 pub const ACCESS_POINT_PAUSE: Duration = Duration::from_secs(1);
-/// Longest name of the plug on its network: a label of 32, a number behind it, `.local`.
-pub const MDNS_NAME: usize = 32 + 3 + 6;
 /// How long a scan may take: 13 channels of at most 0.3 s passively, and half as much again beside an access point.
 pub const SCAN_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long the shell waits for an address after joining: four attempts of a DHCP client (RFC 2131 §4.1).
@@ -295,3 +304,8 @@ pub const UPDATE_CALM_LOOK: Duration = Duration::from_millis(100);
 pub const UPDATE_KEYS_LOOK: Duration = Duration::from_millis(20);
 /// What an upload has around its image at the most: a package's head, and a form's parts.
 pub const UPDATE_AROUND: u32 = 4096;
+/// How long a body that is not wanted is read all the same, so that its sender sees the answer: a whole flash of 4 MB at
+/// 70 KB a second.
+pub const UPDATE_DRAIN: Duration = Duration::from_secs(60);
+/// And how long it may stand still meanwhile.
+pub const UPDATE_DRAIN_SILENCE: Duration = Duration::from_secs(2);

@@ -20,7 +20,7 @@ use crate::settings;
 use crate::state::Restarting;
 use crate::storage::keeper::open_settings;
 use crate::storage::region::Shared;
-use crate::update::{self, writer::Standard};
+use crate::update;
 use crate::web::serve;
 
 /// Runs until the machine restarts; dropping the future is a power cut.
@@ -64,10 +64,9 @@ where
             None => pending().await,
         }
     });
-    let standard = Standard::of(web.identity, web.defaults.update_key);
     let updates = apart(|| async {
         match slots {
-            Some(slots) => update::task::run(slots, clock, state, &standard, false).await,
+            Some(slots) => update::task::run(slots, web, false).await,
             None => pending().await,
         }
     });

@@ -4,6 +4,7 @@ use alloc::vec;
 use core::future::pending;
 
 use embassy_futures::join::join;
+use embassy_sync::blocking_mutex::raw::RawMutex;
 
 use super::desk::{Last, Outcome};
 use super::image::{AppImage, IMAGE_HEAD, Walk};
@@ -17,35 +18,38 @@ use crate::apart::apart;
 use crate::limits;
 use crate::platform::{Clock, UpdateSlots};
 use crate::state::{Restarting, State};
+use crate::web::Plug;
 
 /// What a version is kept in.
 type Version = heapless::String<VERSION_MOST>;
 
 /// Runs for ever. `measures`: whether windows are to be expected at all. Dropping the future leaves a new image on trial;
 /// an upload that is under way is broken off.
-pub async fn run<S: UpdateSlots, C: Clock>(
+pub async fn run<S: UpdateSlots, C: Clock, N, M: RawMutex>(
     slots: &mut S,
-    clock: &C,
-    state: &State,
-    standard: &Standard<'_>,
+    web: &Plug<'_, C, N, M>,
     measures: bool,
 ) -> ! {
-    let plug = Around { clock, state, slot: slots.running(), version: standard.running.version };
+    let Plug { clock, state, identity, .. } = *web;
+    let standard = Standard { chip: identity.chip, board: identity.board, key: web.defaults.update_key };
+    let plug = Around { clock, state, slot: slots.running(), version: &identity.version };
     let Ok(record) = Record::read(slots).await else {
         plug.say("the record of the firmware slots cannot be read");
         pending().await
     };
     let standing = record.standing(plug.slot);
     apart(|| plug.tell(slots, standing)).await;
+    let slots_hold = slots.capacity();
     let turns = Turns::new(slots);
     let (mut hashed, mut written) = (&turns, &turns);
     let hashing = apart(|| plug.hash(&mut hashed));
     let taking = async {
         if let Standing::OnTrial { before, .. } = standing {
-            state.update.close(Some(Fault::OnProbation));
+            // The other image is the way back.
+            state.update.close(Fault::OnProbation, slots_hold);
             apart(|| plug.prove(&mut written, before, measures)).await;
         }
-        writer::serve(&mut written, clock, state, *standard).await
+        writer::serve(&mut written, clock, state, standard).await
     };
     join(hashing, taking).await.1
 }
@@ -170,7 +174,7 @@ impl<C: Clock> Around<'_, C> {
     async fn go_back<S: UpdateSlots>(&self, slots: &mut S) {
         if trial::go_back(slots, Why::NotConfirmed).await {
             self.say("the new firmware has not proved itself: back to the one before");
-            self.state.restart.signal(Restarting::Update);
+            self.state.restart.signal(Restarting::OtherImage);
             pending::<()>().await;
         }
         self.say("the flash does not take that the firmware before is to run again");

@@ -36,7 +36,9 @@ mod socket;
 mod time;
 mod tokens;
 mod trips;
+mod update;
 mod uplink;
+mod upload;
 mod waveform;
 mod wifi;
 

@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use crate::core::claims::DelayReason;
 use crate::number::tenths;
+use crate::update::Fault;
 use crate::uplink::NoTest;
 
 /// Longest message: the longest sentence below with a name in it.
@@ -103,6 +104,8 @@ pub(super) enum Problem {
     CaptureBusy,
     /// There is no request to Emoncms to be shown.
     NoTest(NoTest),
+    /// A new image is not taken.
+    Update(Fault),
     /// All live streams are taken.
     TooManyStreams,
     /// No memory for this answer now.
@@ -166,6 +169,7 @@ impl Problem {
             Self::LockedOut => (409, "locked_out"),
             Self::TooSoon { .. } => (409, "too_soon"),
             Self::TooManyTokens => (409, "too_many_tokens"),
+            Self::Update(why) => why.kind(),
             Self::NoTest(NoTest::NotConfigured) => (409, "emoncms_not_configured"),
             Self::NoTest(NoTest::NoClock) => (409, "clock_unknown"),
             Self::NoTest(NoTest::NoNetwork) => (409, "no_network"),
@@ -236,6 +240,7 @@ impl Problem {
                 let seconds = wait.as_millis().div_ceil(1000);
                 write!(text, "There were too many wrong passwords; try again in {seconds} s.")
             }
+            Self::Update(why) => write!(text, "{why}"),
             _ => text.write_str(self.fixed_message()),
         };
         // Every sentence fits; a cut one would still be a hint.
@@ -322,7 +327,8 @@ impl Problem {
                 "All live streams are in use; close another page of this plug or ask /api/v1/reading."
             }
             Self::Busy => "The plug is busy with other answers; ask again in a second.",
-            Self::BodyTooLong { .. }
+            Self::Update(_)
+            | Self::BodyTooLong { .. }
             | Self::UnknownField { .. }
             | Self::BadField { .. }
             | Self::BadParameter { .. }

@@ -5,6 +5,9 @@ use super::assets::Asset;
 use super::control::Order;
 use crate::access::SESSION_PATH;
 
+/// The page of updates.
+pub(super) const UPDATE_PATH: &str = "/update";
+
 /// What is done at an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Method {
@@ -135,9 +138,22 @@ pub(super) enum Handler {
     Uplink,
     UplinkTest,
     History,
+    Update,
+    Elegant(Wire),
     OpenApi,
     Metrics,
     Page(Asset),
+}
+
+/// An address of ElegantOTA's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wire {
+    /// Announces an upload.
+    Start,
+    /// An upload that was announced.
+    Upload,
+    /// The page; an upload of the second version.
+    Page,
 }
 
 /// One address.
@@ -175,6 +191,11 @@ const TOKENS: &[(Method, Who)] =
     &[(Method::Get, Who::Admin), (Method::Post, Who::Admin), (Method::Delete, Who::Admin)];
 const DELETE_ADMIN: &[(Method, Who)] = &[(Method::Delete, Who::Admin)];
 const SETUP: &[(Method, Who)] = &[(Method::Get, Who::Anyone), (Method::Post, Who::Claim)];
+
+const UPDATE: &[(Method, Who)] = &[(Method::Get, Who::Read), (Method::Post, Who::Admin)];
+/// It promises an upload.
+const ANNOUNCE: &[(Method, Who)] = &[(Method::Get, Who::Admin)];
+const UPDATE_PAGE: &[(Method, Who)] = &[(Method::Get, Who::Anyone), (Method::Post, Who::Admin)];
 
 /// Every route there is. What is not in here is a 404.
 pub const ROUTES: &[Route] = &[
@@ -225,6 +246,10 @@ pub const ROUTES: &[Route] = &[
         "one real request to Emoncms, and what came back",
     ),
     route("/api/v1/history", READ, Handler::History, "what was measured, over days and weeks"),
+    route("/api/v1/update", UPDATE, Handler::Update, "the firmware that runs; a new one as the body"),
+    route("/ota/start", ANNOUNCE, Handler::Elegant(Wire::Start), "ElegantOTA: announces an upload"),
+    route("/ota/upload", POST_ADMIN, Handler::Elegant(Wire::Upload), "ElegantOTA: the upload, as a form"),
+    route(UPDATE_PATH, UPDATE_PAGE, Handler::Elegant(Wire::Page), "the page of updates; an upload as a form"),
     route("/api/v1/openapi.json", READ_OPEN, Handler::OpenApi, "this interface, for machines"),
     route("/metrics", READ_OPEN, Handler::Metrics, "the numbers, for Prometheus"),
     route("/", LOOK, Handler::Page(Asset::Index), "the plug's page"),

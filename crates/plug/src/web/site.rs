@@ -10,7 +10,7 @@ use picoserve::request::{Path, Request, RequestBodyConnection, RequestParts};
 use picoserve::response::ResponseWriter;
 use picoserve::routing::PathRouterService;
 
-use super::assets::Tags;
+use super::assets::{Asset, Tags};
 use super::core_desk::CoreDesk;
 use super::crowd::Stay;
 use super::doors::{self, Caller, Entry, Peer};
@@ -20,12 +20,12 @@ use super::host::split_target;
 use super::ledger::LedgerPage;
 use super::problem::Problem;
 use super::reply::{Budget, Draft, Reply};
-use super::routes::{Handler, Route, find};
+use super::routes::{Handler, Route, Wire, find};
 use super::socket::Exchange;
 use super::trips::{self, TripRecording};
 use super::{
     Plug, api, assets, captive, control, energy, history, metrics, password, relay_log, relay_request,
-    session, settings, setup, time, tokens, uplink, waveform, wifi,
+    session, settings, setup, time, tokens, update, uplink, upload, waveform, wifi,
 };
 use crate::apart::apart;
 use crate::core::claims::Wish;
@@ -111,7 +111,7 @@ impl<'a, C: Clock, N: Clock, M: RawMutex> Site<'a, C, N, M> {
         }
         let (path, method) = (path(parts), parts.method());
         let route = find(path);
-        let who = doors::who(route, path, method);
+        let who = doors::who(route, path, method, doors::wants_update_page(parts, path));
         if self.stay.is_the_last() && !doors::is_served_by_the_last(who, path) {
             return Err(Problem::Busy);
         }
@@ -185,6 +185,9 @@ impl<'a, C: Clock, N: Clock, M: RawMutex> Site<'a, C, N, M> {
             Handler::Time => time::show(self, None),
             Handler::Uplink => uplink::show(self),
             Handler::UplinkTest => Box::pin(uplink::test(self)).await,
+            Handler::Update if parts.method() == "POST" => Box::pin(upload::upload(self, parts, body)).await,
+            Handler::Update => update::show(self),
+            Handler::Elegant(wire) => Box::pin(self.elegant(wire, parts, body)).await,
             Handler::OpenApi => Ok(api::openapi()),
             Handler::Metrics => metrics::metrics(self),
             Handler::Page(asset) => Ok(assets::page(self.tags, asset, parts)),
@@ -215,6 +218,20 @@ impl<'a, C: Clock, N: Clock, M: RawMutex> Site<'a, C, N, M> {
             (_, "POST") => tokens::make(self, parts, body).await,
             (_, "DELETE") => tokens::revoke(self, None, parts, body).await,
             _ => tokens::list(self),
+        }
+    }
+
+    async fn elegant<R: Read>(
+        &self,
+        wire: Wire,
+        parts: &RequestParts<'_>,
+        body: &mut RequestBodyConnection<'_, R>,
+    ) -> Result<Reply<'a>, Problem> {
+        match wire {
+            Wire::Start => upload::start(self, parts),
+            Wire::Page if parts.method() != "POST" => Ok(assets::page(self.tags, Asset::Index, parts)),
+            Wire::Page => upload::elegant(self, false, parts, body).await,
+            Wire::Upload => upload::elegant(self, true, parts, body).await,
         }
     }
 
