@@ -265,7 +265,7 @@ impl<'a> Parts for PcParts<'a> {
     type Wifi = SimWifi;
     type Udp = AccessPointUdp;
     type Net = PcNetwork;
-    type Multicast = NoopNet;
+    type Multicast = edge_nal::NoopNet;
     type Slots = FileSlots;
     type Button = SimButton;
     type Led = SimLed;

@@ -6,6 +6,7 @@ pub mod fault;
 pub mod image;
 pub mod judge;
 pub mod keys;
+pub mod made;
 pub mod package;
 pub mod probation;
 pub mod record;
