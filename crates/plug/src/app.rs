@@ -13,6 +13,7 @@
 mod capture;
 mod core_task;
 mod link;
+mod reach;
 mod safe;
 
 use alloc::boxed::Box;
@@ -29,6 +30,7 @@ use embedded_storage_async::nor_flash::NorFlash;
 pub use self::capture::{Capture, CaptureError, CaptureRequest, Piece};
 pub use self::core_task::run_core;
 pub use self::link::{Answer, Command, Details, Link, Tripped};
+use self::reach::Reach;
 use crate::access::{self, AccessStore, setup};
 use crate::apart::apart;
 use crate::core::Begin;
@@ -38,7 +40,6 @@ use crate::core::led;
 use crate::history::{History, Rows};
 use crate::ledger::Outside;
 use crate::limits;
-use crate::net::{self, Birth};
 use crate::panel;
 use crate::platform::{
     Acceptor, Button, Clock, Credentials, Instant, Led, Machine, Multicast, Outbound, Random, Restart,
@@ -157,26 +158,9 @@ where
     state.timekeeping.keeper.borrow_mut().set_floor(floor);
     let mut owning = apart(|| open_access(&flash, state, &mut random, &web.identity.id, say)).await;
 
-    let mut seed = [0; 4];
-    random.fill(&mut seed);
-    let seed = u32::from_le_bytes(seed);
-    let network = apart(|| async {
-        match wifi {
-            Some(wifi) => {
-                net::run(wifi, clock, state, &Birth { known, own, id: &web.identity.id, seed }).await
-            }
-            None => pending().await,
-        }
-    });
-    let addresses = apart(|| async {
-        match access_point_udp {
-            Some(sockets) => {
-                let addresses = net::addresses::serve(sockets, clock, net::addresses::PORT);
-                join(addresses, net::names::serve(sockets, clock, net::names::PORT)).await.0
-            }
-            None => pending().await,
-        }
-    });
+    let seeds = reach::seeds(&mut random);
+    let reachable = Reach::<P> { wifi, known, own, access_point_udp, multicast, seeds };
+    let network = apart(|| reach::reach(reachable, web));
     let probation = apart(|| async {
         match slots {
             Some(slots) => update::task::run(slots, web, measures).await,
@@ -186,14 +170,6 @@ where
     // One each: from what one of them sends nobody shall guess the other's.
     let mut seeds = [[0; timekeeping::SEED]; 2];
     seeds.iter_mut().for_each(|seed| random.fill(seed));
-    let mut chance = [0; 4];
-    random.fill(&mut chance);
-    let name = apart(|| async {
-        match multicast {
-            Some(multicast) => net::mdns::serve(multicast, web, u32::from_le_bytes(chance)).await,
-            None => pending().await,
-        }
-    });
     let outward = apart(|| async {
         match net {
             Some(net) => outward(net, web, &flash, &history, seeds, say).await,
@@ -233,11 +209,8 @@ where
     let recorder = apart(|| history.keep(&state.history, web.starts.number, say));
     let web = apart(|| serve(acceptor, web));
     // The web last: whoever is first to ask already finds what the others had to say.
-    let ((never, ..), ..) = join(
-        join5(core, join(network, name), addresses, probation, web),
-        join5(stores, front, small, outward, recorder),
-    )
-    .await;
+    let ((never, ..), ..) =
+        join(join4(core, network, probation, web), join5(stores, front, small, outward, recorder)).await;
     never
 }
 

@@ -5,17 +5,17 @@
 use core::future::pending;
 
 use edge_nal::TcpAccept;
-use embassy_futures::join::{join, join4, join5};
+use embassy_futures::join::{join3, join4, join5};
 use embassy_sync::blocking_mutex::raw::RawMutex;
 use embassy_sync::mutex::Mutex;
 
+use super::reach::{self, Reach};
 use super::{Parts, Rest, inputs, is_due, open_access};
 use crate::access::{self, setup};
 use crate::apart::apart;
 use crate::core::button::ButtonEvent;
-use crate::net::{self, Birth};
 use crate::panel;
-use crate::platform::{Clock, Random, Restart};
+use crate::platform::{Clock, Restart};
 use crate::settings;
 use crate::state::Restarting;
 use crate::storage::keeper::open_settings;
@@ -41,29 +41,9 @@ where
     let (flash, log): (Shared<P::Flash>, Shared<P::Flash>) = (Mutex::new(rest.flash), Mutex::new(rest.log));
     let (mut settling, _) = apart(|| open_settings(&flash, &log, state, basis, web.defaults, say)).await;
     let mut owning = apart(|| open_access(&flash, state, &mut random, &web.identity.id, say)).await;
-    let mut chance = [0; 4];
-    random.fill(&mut chance);
-    let network = apart(|| async {
-        match wifi {
-            Some(wifi) => net::run(wifi, clock, state, &Birth { known, own, id: &web.identity.id }).await,
-            None => pending().await,
-        }
-    });
-    let addresses = apart(|| async {
-        match access_point_udp {
-            Some(sockets) => {
-                let addresses = net::addresses::serve(sockets, clock, net::addresses::PORT);
-                join(addresses, net::names::serve(sockets, clock, net::names::PORT)).await.0
-            }
-            None => pending().await,
-        }
-    });
-    let name = apart(|| async {
-        match multicast {
-            Some(multicast) => net::mdns::serve(multicast, web, u32::from_le_bytes(chance)).await,
-            None => pending().await,
-        }
-    });
+    let seeds = reach::seeds(&mut random);
+    let reachable = Reach::<P> { wifi, known, own, access_point_udp, multicast, seeds };
+    let network = apart(|| reach::reach(reachable, web));
     let updates = apart(|| async {
         match slots {
             Some(slots) => update::task::run(slots, web, false).await,
@@ -97,12 +77,11 @@ where
         apart(|| setup::run(state, say)),
         apart(|| access::run(&mut owning, state, say)),
     );
-    let small = join4(
+    let small = join3(
         apart(|| settings::run(&mut settling, state, basis, async |_| {})),
         apart(|| restart),
         nobody_listens,
-        addresses,
     );
     let web = apart(|| serve(acceptor, web));
-    join5(join(network, name), updates, panel, small, web).await.4
+    join5(network, updates, panel, small, web).await.4
 }
