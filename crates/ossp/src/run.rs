@@ -34,7 +34,7 @@ use crate::failure::Failure;
 use crate::host::{
     AccessPoint, AccessPointUdp, DATA_PARTITION, Erasing, FileFlash, FileSlots, LOG_PARTITION, Listener, Pc,
     PcNetwork, PcRandom, RealClock, RunningImage, SimButton, SimLed, SimWifi, Simulated, SimulatedClock,
-    SlowFlash, StateFolder, Taken,
+    SlowFlash, StateFolder, Taken, boot_image, last_words,
 };
 use crate::owner::{self, Owner};
 use crate::sim::Scenario;

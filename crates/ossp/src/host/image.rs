@@ -101,7 +101,7 @@ async fn start(
     folder: &Path,
     reset_reason: &str,
 ) -> Result<Option<(FileSlots, RunningImage)>, FileFlashError> {
-    let mut slots = FileSlots::open(folder)?;
+    let mut slots = FileSlots::open(folder).await?;
     if trial::begin(&mut slots, reset_reason).await == Begin::WentBack {
         return Ok(None);
     }

@@ -36,10 +36,10 @@ impl FileSlots {
     ///
     /// # Errors
     /// If the operating system does not let it, or another process has them open.
-    pub fn open(folder: &Path) -> Result<Self, FileFlashError> {
+    pub async fn open(folder: &Path) -> Result<Self, FileFlashError> {
         let file = |name: &str, size| FileFlash::open(&folder.join(name), size);
         let slots = [file("slot-0.bin", SLOT)?, file("slot-1.bin", SLOT)?];
-        futures_lite::future::block_on(Self::boot(slots, file("otadata.bin", RECORD)?, BootLoader::Plain))
+        Self::boot(slots, file("otadata.bin", RECORD)?, BootLoader::Plain).await
     }
 }
 
