@@ -61,6 +61,11 @@ impl<F: NorFlash> VirtualSlots<F> {
         Ok(Self { slots, record, running })
     }
 
+    /// As they are after a start of the slot `running`.
+    pub const fn started(slots: [F; 2], record: F, running: u8) -> Self {
+        Self { slots, record, running }
+    }
+
     /// The flashes, for the next start.
     pub fn into_parts(self) -> ([F; 2], F) {
         (self.slots, self.record)
