@@ -21,6 +21,7 @@ use embassy_sync::signal::Signal;
 use heapless::String;
 
 use super::fault::Fault;
+use super::record::Why;
 use super::version::VERSION_MOST;
 use crate::limits;
 use crate::platform::Instant;
@@ -80,7 +81,7 @@ pub enum Outcome {
     /// It proved itself.
     Confirmed,
     /// It did not: the one before it runs again.
-    WentBack,
+    WentBack(Why),
     /// It was not taken.
     Refused(Fault),
 }
@@ -92,7 +93,7 @@ impl Outcome {
         match self {
             Self::Activated => "activated",
             Self::Confirmed => "confirmed",
-            Self::WentBack => "went_back",
+            Self::WentBack(_) => "went_back",
             Self::Refused(_) => "refused",
         }
     }

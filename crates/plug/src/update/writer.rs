@@ -316,7 +316,7 @@ impl Writer {
         if first != self.first {
             return Err(Fault::Flash);
         }
-        super::activate(slots, state).await.map_err(flash)?;
+        super::activate(slots, state, version.clone()).await.map_err(flash)?;
         self.taken = Some(taken);
         Ok(Activated { version, image_sha256: sent })
     }
