@@ -10,6 +10,7 @@ use std::time::Duration;
 use async_io::Timer;
 use async_signal::{Signal, Signals};
 use clap::Args;
+use edge_nal::NoopNet;
 use embassy_futures::select::{Either3, select3};
 use embassy_sync::blocking_mutex::raw::NoopRawMutex;
 use futures_lite::StreamExt;
@@ -262,7 +263,7 @@ impl<'a> Parts for PcParts<'a> {
     type Acceptor = Listener;
     type Flash = SlowFlash<'a, FileFlash, SimulatedClock>;
     type Random = PcRandom;
-    type Wifi = SimWifi;
+    type Wifi = SimWifi<SimulatedClock>;
     type Udp = AccessPointUdp;
     type Net = PcNetwork;
     type Multicast = NoopNet;
@@ -296,7 +297,8 @@ impl Run<'_> {
         let starts = count_start(flash.as_mut(), self.identity).await;
         let mut slots = slots(folder);
         let (scenario, at_hand) = (self.world.scenario, access_point.clone());
-        let mut wifi = SimWifi::new(scenario, options.seed, simulated.clone(), clock.clone(), at_hand);
+        let began_s = simulated.elapsed_s();
+        let mut wifi = SimWifi::new(scenario, options.seed, began_s, clock.clone(), at_hand);
         let net = wifi.as_ref().map_or_else(PcNetwork::default, |wifi| PcNetwork::by_radio(wifi.way_out()));
         let udp = access_point.is_real().then(|| AccessPointUdp::new(access_point.clone()));
         let web = plug::web::Plug {

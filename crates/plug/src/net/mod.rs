@@ -3,8 +3,8 @@
 pub mod addresses;
 pub mod choose;
 mod datagrams;
-pub mod names;
 pub mod mdns;
+pub mod names;
 pub mod station;
 mod words;
 

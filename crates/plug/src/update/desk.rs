@@ -25,7 +25,6 @@ use super::version::VERSION_MOST;
 use crate::limits;
 use crate::platform::Instant;
 
-
 /// What is wanted of an upload.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Order {

@@ -179,7 +179,8 @@ impl Writer {
         }
         let mut image = bytes;
         if self.taken.is_none() {
-            let (taken, head) = self.look(standard, &calm.state.settings.borrow(), slots.capacity(), bytes)?;
+            let (taken, head) =
+                self.look(standard, &calm.state.settings.borrow(), slots.capacity(), bytes)?;
             self.taken = Some(taken);
             image = bytes.get(head..).unwrap_or(&[]);
         }

@@ -304,7 +304,11 @@ mod tests {
     fn parts_may_stand_in_any_order_and_have_any_names() {
         let other = "Content-Disposition: form-data; name=\"filename\"";
         let (file, form_) = read(
-            &form(&[(other, b"x"), ("content-disposition:form-data;FILENAME=a;name=file", b"abc"), (MD5, b"1")]),
+            &form(&[
+                (other, b"x"),
+                ("content-disposition:form-data;FILENAME=a;name=file", b"abc"),
+                (MD5, b"1"),
+            ]),
             3,
             4096,
         )
