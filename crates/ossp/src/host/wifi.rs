@@ -29,6 +29,8 @@ pub struct SimWifi {
     way_out: WayOut,
     channel: u32,
     phones_from: Instant,
+    /// An image that never joins runs.
+    fails: bool,
 }
 
 /// Whether a network is joined: what the plug's way out depends on. Clones are the same.
@@ -65,7 +67,15 @@ impl SimWifi {
             way_out: WayOut::default(),
             channel: FIRST_CHANNEL,
             phones_from: Instant::default(),
+            fails: false,
         })
+    }
+
+    /// Hears all networks and joins none, if that is how the running image `fails`.
+    #[must_use]
+    pub fn failing(mut self, fails: bool) -> Self {
+        self.fails = fails;
+        self
     }
 
     /// What the plug's way out goes by.
@@ -108,6 +118,9 @@ impl Wifi for SimWifi {
         let (time, link) = self.air.join(self.time_s(), ssid, password.as_deref());
         self.takes(time).await;
         let link = link?;
+        if self.fails {
+            return Err(LinkError::Lost);
+        }
         if let Some(channel) = self.air.channel(link).filter(|channel| *channel != self.channel) {
             self.channel = channel;
             self.phones_from = self.clock.now().after(PHONES_RETURN);

@@ -58,6 +58,16 @@ pub enum Why {
 }
 
 impl Why {
+    /// Its public name.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Crashed => "crashed",
+            Self::NotConfirmed => "not_confirmed",
+            Self::Damaged => "does_not_start",
+        }
+    }
+
     /// For the plug's log.
     #[must_use]
     pub const fn words(self) -> &'static str {
