@@ -52,7 +52,8 @@ use crate::storage::layout;
 use crate::storage::region::{Region, Shared};
 use crate::storage::reset;
 use crate::timekeeping;
-use crate::update::{self, writer::Standard};
+use crate::update;
+use crate::update::writer::Standard;
 use crate::uplink::{self, CursorStore};
 use crate::web::{Plug as Web, serve};
 
@@ -165,9 +166,14 @@ where
     state.timekeeping.keeper.borrow_mut().set_floor(floor);
     let mut owning = apart(|| open_access(&flash, state, &mut random, &web.identity.id, say)).await;
 
+    let mut seed = [0; 4];
+    random.fill(&mut seed);
+    let seed = u32::from_le_bytes(seed);
     let network = apart(|| async {
         match wifi {
-            Some(wifi) => net::run(wifi, clock, state, &Birth { known, own, id: &web.identity.id }).await,
+            Some(wifi) => {
+                net::run(wifi, clock, state, &Birth { known, own, id: &web.identity.id, seed }).await
+            }
             None => pending().await,
         }
     });

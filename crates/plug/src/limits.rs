@@ -80,12 +80,21 @@ pub const ACCESS_POINT_POOL: usize = 8;
 pub const ACCESS_POINT_LEASE: Duration = Duration::from_secs(600);
 /// Longest DHCP packet that is read or sent: what every client has to take (RFC 2131 §2: 576 bytes with IP and UDP).
 pub const DHCP_PACKET: usize = 548;
+/// Longest label of the plug on its network: one of 32 with a number behind it.
+pub const MDNS_LABEL: usize = 32 + 3;
+/// Longest name of it: with `.local`.
+pub const MDNS_NAME: usize = MDNS_LABEL + 6;
+/// Longest packet that says who the plug is: everything under the longest name takes 540 bytes.
+pub const MDNS_SAYS: usize = 640;
+/// How often it is looked whether the plug has another address or is to have another name, and how long the plug waits after
+/// an error of the socket.
+pub const MDNS_LOOK: Duration = Duration::from_secs(1);
+/// How long a packet may take until it is out, and leaving may wait for that.
+pub const MDNS_SEND: Duration = Duration::from_millis(200);
 /// Longest question for a name that is read, and longest answer: what every resolver takes (RFC 1035 §4.2.1).
 pub const NAMES_PACKET: usize = 512;
 /// How long the access point's servers rest after an error of their sockets: it may just be opening.
 pub const ACCESS_POINT_PAUSE: Duration = Duration::from_secs(1);
-/// Longest name of the plug on its network: a label of 32, a number behind it, `.local`.
-pub const MDNS_NAME: usize = 32 + 3 + 6;
 /// How long a scan may take: 13 channels of at most 0.3 s passively, and half as much again beside an access point.
 pub const SCAN_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long the shell waits for an address after joining: four attempts of a DHCP client (RFC 2131 §4.1).
@@ -100,9 +109,21 @@ pub const RETRY_FIRST: Duration = Duration::from_secs(5);
 /// Longest wait: each attempt takes the radio off the access point's channel for seconds, and a person who repairs
 /// the network does not want to wait longer.
 pub const RETRY_LONGEST: Duration = Duration::from_secs(300);
-/// How long the access point stays open after joining, so that a phone on it sees that it worked; also how long a
-/// network must hold to count as joined for good.
-pub const ACCESS_POINT_LINGER: Duration = Duration::from_secs(60);
+/// How long a network must hold to count as joined for good.
+pub const NETWORK_HOLDS: Duration = Duration::from_secs(60);
+/// How long after the last request by the access point somebody on it counts as using the page: a scan or an attempt to
+/// join takes the radio to another channel, and phones drop. Time to find a password and to type it.
+pub const PAGE_IN_USE: Duration = Duration::from_secs(600);
+/// How long a test of a network waits before the network that is joined is left, and how long it waits before it goes
+/// back: the answer to whoever asked gets out.
+pub const TEST_DELAY: Duration = Duration::from_secs(1);
+/// How long a network that was tested is kept without a confirmation: time for a phone to change its network, or for a
+/// person to type another address.
+pub const TEST_CONFIRM: Duration = Duration::from_secs(180);
+/// How long a web handler waits for a scan: one that began just before it, and one more.
+pub const SCAN_WAIT: Duration = Duration::from_secs(12);
+/// Body of a test of a network: its name, its password and four addresses, each character escaped.
+pub const WIFI_TEST_BODY: usize = 1024;
 /// How long the access point stays open after somebody asked for it at the button: time to find it with a phone, and to
 /// change the network.
 pub const ACCESS_POINT_ASKED: Duration = Duration::from_secs(600);
@@ -117,8 +138,6 @@ pub const CLAIM: Duration = Duration::from_secs(120);
 pub const SETUP_BODY: usize = 2048;
 /// Body of a new password: its 128 characters, each escaped as two halves.
 pub const PASSWORD_BODY: usize = 2048;
-/// How long a lost network is only retried before the access point opens: a router restarts within that.
-pub const ACCESS_POINT_AFTER_LOSS: Duration = Duration::from_secs(300);
 /// How often the signal of the joined network is looked at.
 pub const SIGNAL_INTERVAL: Duration = Duration::from_secs(5);
 /// Longest sentence on why a network was not joined, with a name of 32 bytes in it.

@@ -22,8 +22,10 @@ use crate::desk::Desk;
 use crate::history::Intake;
 use crate::ledger::Ledger;
 use crate::limits;
+use crate::net::desk::RadioDesk;
 use crate::net::{WifiStatus, mdns::Mdns};
 use crate::panel::Panel;
+use crate::platform::Instant;
 use crate::settings::{self, Basis, Settings};
 use crate::storage::archive::Archive;
 use crate::storage::meter_id::MeterId;
@@ -98,6 +100,10 @@ pub struct State {
     pub setup: Setup,
     /// Somebody wants the access point.
     pub access_point_wanted: Signal<NoopRawMutex, ()>,
+    /// What the web wants of the radio.
+    pub radio: RadioDesk,
+    /// When somebody last used the page by the access point.
+    pub last_use_by_access_point: Cell<Option<Instant>>,
     /// Where readings become rows of the history.
     pub history: Intake,
     /// What is believed of the time of day.
@@ -187,6 +193,8 @@ impl State {
             restart: Signal::new(),
             setup: Setup::new(),
             access_point_wanted: Signal::new(),
+            radio: RadioDesk::default(),
+            last_use_by_access_point: Cell::new(None),
             history: Intake::new(),
             timekeeping: Timekeeping::new(),
             ledger: RefCell::new(Ledger::new()),

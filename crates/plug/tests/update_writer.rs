@@ -9,7 +9,7 @@
 )]
 
 mod idle_clock;
-mod update_support;
+mod upload_support;
 mod web_support;
 
 use std::net::{IpAddr, Ipv4Addr};
@@ -26,7 +26,7 @@ use plug::update::desk::{Activated, Desk, Order, Outcome, Progress};
 use plug::update::judge::{PROJECT, Running};
 use plug::update::writer::{Standard, serve};
 use plug::update::{Fault, Refused};
-use update_support::{CAPACITY, FakeSlots, Flash, Package, Trouble, image, image_of, key};
+use upload_support::{CAPACITY, FakeSlots, Flash, Package, Trouble, image, image_of, key};
 use web_support::{basis, calibration, status};
 
 const PEER: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 2));

@@ -53,7 +53,7 @@ fn info_says_who_the_plug_is() {
 fn without_a_radio_there_is_nothing_to_say_of_it() {
     let page = Plug::start(1.0).get("/api/v1/wifi").json();
     assert_eq!(page["available"], false);
-    assert_eq!(page.as_object().unwrap().values().filter(|value| value.is_null()).count(), 9, "{page}");
+    assert_eq!(page.as_object().unwrap().values().filter(|value| value.is_null()).count(), 11, "{page}");
 }
 
 #[test]
@@ -103,6 +103,9 @@ fn joined() -> WifiStatus {
         retry_at: None,
         access_point_open: false,
         access_point_ssid: "OSSP".try_into().unwrap(),
+        access_point_clients: 0,
+        networks: vec![("home".try_into().unwrap(), None)],
+        test: None,
     }
 }
 

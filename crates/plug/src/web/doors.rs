@@ -72,7 +72,8 @@ pub(super) fn entry(parts: &RequestParts<'_>, peer: Peer, state: &State, id: &st
         let settings = state.settings.borrow();
         let others = settings.access.hosts.iter().map(heapless::String::as_str);
         let asked = Host::parse(asked).map_err(bad)?;
-        asked.is_ours(id, others) || matches!(asked, Host::Name(name) if state.mdns.is(name))
+        asked.is_ours(id, &settings.device.host, others)
+            || matches!(asked, Host::Name(name) if state.mdns.is(name))
     };
     if !ours {
         let looks = matches!(parts.method(), "GET" | "HEAD");

@@ -102,6 +102,12 @@ pub(super) enum Problem {
     CoreBusy,
     /// The one capture buffer is in use.
     CaptureBusy,
+    /// The plug has no radio.
+    WifiUnavailable,
+    /// The radio does something else.
+    WifiBusy,
+    /// No network is being tested, or it is not joined yet.
+    NoWifiTest,
     /// There is no request to Emoncms to be shown.
     NoTest(NoTest),
     /// A new image is not taken.
@@ -170,6 +176,9 @@ impl Problem {
             Self::TooSoon { .. } => (409, "too_soon"),
             Self::TooManyTokens => (409, "too_many_tokens"),
             Self::Update(why) => why.kind(),
+            Self::WifiBusy => (409, "wifi_busy"),
+            Self::NoWifiTest => (409, "no_wifi_test"),
+            Self::WifiUnavailable => (503, "wifi_unavailable"),
             Self::NoTest(NoTest::NotConfigured) => (409, "emoncms_not_configured"),
             Self::NoTest(NoTest::NoClock) => (409, "clock_unknown"),
             Self::NoTest(NoTest::NoNetwork) => (409, "no_network"),
@@ -322,6 +331,13 @@ impl Problem {
                 "The plug did not confirm in time, the command may still take effect; look at /api/v1/relay."
             }
             Self::CaptureBusy => "Somebody else is fetching a waveform; ask again in a second.",
+            Self::WifiUnavailable => "This plug has no radio that works; it cannot join a network.",
+            Self::WifiBusy => {
+                "The radio is joining, scanning or testing a network; look at /api/v1/wifi and try again in some seconds."
+            }
+            Self::NoWifiTest => {
+                "No tested network waits for this; see test in /api/v1/wifi, and begin with POST /api/v1/wifi/test."
+            }
             Self::NoTest(why) => why.message(),
             Self::TooManyStreams => {
                 "All live streams are in use; close another page of this plug or ask /api/v1/reading."
@@ -399,6 +415,9 @@ mod tests {
             Problem::FlashSilent,
             Problem::CoreBusy,
             Problem::CaptureBusy,
+            Problem::WifiUnavailable,
+            Problem::WifiBusy,
+            Problem::NoWifiTest,
             Problem::NoTest(NoTest::NotConfigured),
             Problem::NoTest(NoTest::NoClock),
             Problem::NoTest(NoTest::NoNetwork),

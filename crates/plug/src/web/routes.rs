@@ -134,6 +134,9 @@ pub(super) enum Handler {
     Setup,
     Time,
     Wifi,
+    WifiScan,
+    WifiTest,
+    WifiConfirm,
     Ledger,
     Uplink,
     UplinkTest,
@@ -190,6 +193,7 @@ const PASSWORD: &[(Method, Who)] = &[(Method::Post, Who::SignIn)];
 const TOKENS: &[(Method, Who)] =
     &[(Method::Get, Who::Admin), (Method::Post, Who::Admin), (Method::Delete, Who::Admin)];
 const DELETE_ADMIN: &[(Method, Who)] = &[(Method::Delete, Who::Admin)];
+const TEST: &[(Method, Who)] = &[(Method::Post, Who::Admin), (Method::Delete, Who::Admin)];
 const SETUP: &[(Method, Who)] = &[(Method::Get, Who::Anyone), (Method::Post, Who::Claim)];
 
 const UPDATE: &[(Method, Who)] = &[(Method::Get, Who::Read), (Method::Post, Who::Admin)];
@@ -237,6 +241,9 @@ pub const ROUTES: &[Route] = &[
     route("/api/v1/tokens/{number}", DELETE_ADMIN, Handler::Token, "one of them"),
     route("/api/v1/time", TIME, Handler::Time, "the time of day, who said it and how sure it is; saying it"),
     route("/api/v1/wifi", READ, Handler::Wifi, "the radio: which network, how well, why not"),
+    route("/api/v1/wifi/scan", READ, Handler::WifiScan, "the networks in range"),
+    route("/api/v1/wifi/test", TEST, Handler::WifiTest, "tries a network, and goes back"),
+    route("/api/v1/wifi/confirm", POST_ADMIN, Handler::WifiConfirm, "keeps the network that was tried"),
     route("/api/v1/ledger", READ_ADMIN, Handler::Ledger, "what left the plug: where to, when, why"),
     route("/api/v1/uplink", READ, Handler::Uplink, "how it stands with Emoncms"),
     route(

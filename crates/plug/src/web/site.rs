@@ -130,6 +130,10 @@ impl<'a, C: Clock, N: Clock, M: RawMutex> Site<'a, C, N, M> {
             reply.lines.allow = Some(route.methods);
             return Ok(Outcome::Reply(reply));
         }
+        if self.peer.by_access_point {
+            // The radio stays where it is meanwhile.
+            self.plug.state.last_use_by_access_point.set(Some(self.plug.clock.now()));
+        }
         self.handle(route, &caller, parts, body).await
     }
 
@@ -172,6 +176,10 @@ impl<'a, C: Clock, N: Clock, M: RawMutex> Site<'a, C, N, M> {
                 Box::pin(self.keys(route.handler, caller, parts, body)).await
             }
             Handler::Wifi => wifi::wifi(self),
+            Handler::WifiScan => Box::pin(wifi::scan(self)).await,
+            Handler::WifiTest if parts.method() == "DELETE" => Box::pin(wifi::take_back(self)).await,
+            Handler::WifiTest => Box::pin(wifi::try_network(self, parts, body)).await,
+            Handler::WifiConfirm => Box::pin(wifi::confirm(self)).await,
             Handler::Ledger => {
                 let rows = self.plug.state.ledger.borrow().row_count();
                 return self.pieces(Page::Ledger(LedgerPage::new()), rows);
