@@ -139,8 +139,8 @@ pub enum Restarting {
     Plain,
     /// Settings, logs, keys and energy are to be erased.
     FactoryReset,
-    /// The other image runs from then on. The relay is not held: that image may do something else with its pin.
-    Update,
+    /// The other image runs from then on. The relay opens: what starts it has not shown that it can.
+    OtherImage,
 }
 
 /// One line of the plug's log: what a person should know that no number says.

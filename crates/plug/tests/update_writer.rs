@@ -148,7 +148,7 @@ fn an_image_is_written_read_back_and_chosen_whatever_the_pieces() {
         assert_eq!((done.version.as_str(), done.image_sha256), ("0.2.0", sha256));
         assert!(bench.flash.other.borrow().starts_with(&file), "{piece}");
         assert_eq!(bench.flash.next_start(), 1);
-        assert_eq!(bench.state.restart.try_take(), Some(Restarting::Update));
+        assert_eq!(bench.state.restart.try_take(), Some(Restarting::OtherImage));
         // Each sector once.
         assert_eq!(bench.flash.erases.get(), (file.len() as u32).div_ceil(4096));
         let last = bench.desk().last().unwrap();

@@ -116,7 +116,7 @@ impl<C: Clock> Around<'_, C> {
         if trial::go_back(slots, Why::NotConfirmed).await {
             self.state.firmware.borrow_mut().other_is_next = true;
             self.say("the new firmware has not proved itself: back to the one before");
-            self.state.restart.signal(Restarting::Update);
+            self.state.restart.signal(Restarting::OtherImage);
             pending::<()>().await;
         }
         self.say("the flash does not take that the firmware before is to run again");

@@ -100,7 +100,7 @@ pub async fn serve<S: UpdateSlots, C: Clock>(
             desk.set_last(Last { outcome, version, time: clock.time_of_day(), uptime_s });
         }
         if outcome == Some(Outcome::Activated) {
-            state.restart.signal(Restarting::Update);
+            state.restart.signal(Restarting::OtherImage);
         }
         desk.answer(result.unwrap_or_else(Done::Refused));
         state.touch();
