@@ -57,6 +57,8 @@ cargo_for() {
   name=${target//-/_}
   lld=$(rust_lld) || return 1
   export "CARGO_TARGET_${name^^}_LINKER=$lld"
+  # Where the packages lie is known once they are there.
+  cargo fetch --locked --target "$target" >&2 || return 1
   if [ "${OSSP_TOOLCHAIN:-}" != debian ] && rust_src_has; then
     echo "with rustup's rustc and core built from its sources" >&2
     RUSTC_BOOTSTRAP=1 cargo "$verb" --locked --release --target "$target" "${FROM_SOURCE[@]}" \

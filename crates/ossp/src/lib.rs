@@ -1,5 +1,6 @@
 //! What the `ossp` program is made of, as a library, so that tests and fuzz targets reach it.
 
+pub mod discover;
 pub mod failure;
 pub mod host;
 pub mod owner;

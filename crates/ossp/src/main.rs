@@ -4,6 +4,7 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
+use ossp::discover::{self, DiscoverOptions};
 use ossp::failure::Failure;
 use ossp::pack::{self, ImageOptions, KeygenOptions, SignOptions, VerifyOptions};
 use ossp::replay::{self, ReplayOptions};
@@ -34,6 +35,8 @@ enum Command {
     Run(RunOptions),
     /// Recordings through the same metering code, as fast as it goes
     Replay(ReplayOptions),
+    /// Which plugs there are on this machine's networks
+    Discover(DiscoverOptions),
     /// A stand-in for Emoncms: shows what a plug sends, and fails on purpose if asked to
     StandIn(StandInOptions),
     /// A pair of keys to sign firmware with
@@ -52,6 +55,7 @@ fn main() -> ExitCode {
         None => run::run(&program.run.options),
         Some(Command::Run(options)) => run::run(&options),
         Some(Command::Replay(options)) => replay::replay(&options),
+        Some(Command::Discover(options)) => discover::run(&options),
         Some(Command::StandIn(options)) => server::run(&options),
         Some(Command::Keygen(options)) => pack::keygen(&options),
         Some(Command::Sign(options)) => pack::sign(&options),

@@ -33,8 +33,8 @@ use plug::timekeeping::WallClock;
 use crate::failure::Failure;
 use crate::host::{
     AccessPoint, AccessPointUdp, DATA_PARTITION, Erasing, FileFlash, FileSlots, LOG_PARTITION, Listener, Pc,
-    PcNetwork, PcRandom, RealClock, RunningImage, SimButton, SimLed, SimWifi, Simulated, SimulatedClock,
-    SlowFlash, StateFolder, Taken, boot_image, last_words,
+    PcMulticast, PcNetwork, PcRandom, RealClock, RunningImage, SimButton, SimLed, SimWifi, Simulated,
+    SimulatedClock, SlowFlash, StateFolder, Taken, boot_image, last_words,
 };
 use crate::owner::{self, Owner};
 use crate::sim::Scenario;
@@ -275,7 +275,7 @@ impl<'a> Parts for PcParts<'a> {
     type Wifi = SimWifi;
     type Udp = AccessPointUdp;
     type Net = PcNetwork;
-    type Multicast = edge_nal::NoopNet;
+    type Multicast = PcMulticast;
     type Slots = FileSlots;
     type Button = SimButton;
     type Led = SimLed;
@@ -294,6 +294,9 @@ impl Run<'_> {
             SimulatedClock::start(options.speed).knowing_the_time(self.world.scenario.knows_the_time());
         let erasing = Erasing::new(clock.clone(), options.seed);
         let machine = Pc::new(simulated.clone(), &erasing);
+        // Only a plug that others can reach says where it is.
+        let multicast = self.listener.address().ok();
+        let multicast = multicast.and_then(|address| PcMulticast::of(address, options.access_point));
         let (front_end, calibration) = (simulated.front_end(), simulated.calibration());
         let rows = Meter::rows_needed(front_end.sample_rate.value());
         let (mut voltage, mut current) = (vec![0; rows], vec![0; rows]);
@@ -355,7 +358,7 @@ impl Run<'_> {
             access_point_udp: udp.as_ref(),
             net: Some(&net),
             measures: true,
-            multicast: None,
+            multicast: multicast.as_ref(),
             slots: slots.as_mut(),
             button: SimButton::new(simulated.clone(), clock.clone()),
             led: SimLed::default(),

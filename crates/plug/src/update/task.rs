@@ -31,7 +31,7 @@ pub async fn run<S: UpdateSlots, C: Clock, N, M: RawMutex>(
     measures: bool,
 ) -> ! {
     let Plug { clock, state, identity, .. } = *web;
-    let standard = Standard { chip: identity.chip, board: identity.board, key: web.defaults.update_key };
+    let standard = Standard::of(identity, web.defaults.update_key);
     let plug = Around { clock, state, slot: slots.running(), version: &identity.version };
     let Ok(record) = Record::read(slots).await else {
         plug.say("the record of the firmware slots cannot be read");
