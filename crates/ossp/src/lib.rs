@@ -3,6 +3,7 @@
 pub mod failure;
 pub mod host;
 pub mod owner;
+pub mod pack;
 pub mod recording;
 pub mod replay;
 pub mod run;

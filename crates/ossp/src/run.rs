@@ -2,14 +2,14 @@
 
 use std::cell::Cell;
 use std::io::Write;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
+use std::rc::Rc;
 use std::time::Duration;
 
 use async_io::Timer;
 use async_signal::{Signal, Signals};
 use clap::Args;
-use edge_nal::NoopNet;
 use embassy_futures::select::{Either3, select3};
 use embassy_sync::blocking_mutex::raw::NoopRawMutex;
 use futures_lite::StreamExt;
@@ -20,8 +20,8 @@ use plug::core::civil::Zone;
 use plug::core::protection::DEFAULT_LIMIT;
 use plug::core::{Core, Moment};
 use plug::defaults::Defaults;
-use plug::limits;
-use plug::net::{NoWifi, factory_access_point};
+use plug::limits::{self, ACCESS_POINT_ADDRESS};
+use plug::net::factory_access_point;
 use plug::platform::{Clock, Identity, Relay, Restart};
 use plug::settings::{Basis, Hardware};
 use plug::starts::{self, Starts, Trouble};
@@ -31,8 +31,9 @@ use plug::timekeeping::WallClock;
 
 use crate::failure::Failure;
 use crate::host::{
-    DATA_PARTITION, Erasing, FileFlash, FileSlots, LOG_PARTITION, Listener, Pc, PcNetwork, PcRandom,
-    RealClock, SimButton, SimLed, Simulated, SimulatedClock, SlowFlash, StateFolder,
+    AccessPoint, AccessPointUdp, DATA_PARTITION, Erasing, FileFlash, FileSlots, LOG_PARTITION, Listener, Pc,
+    PcNetwork, PcRandom, RealClock, SimButton, SimLed, SimWifi, Simulated, SimulatedClock, SlowFlash,
+    StateFolder,
 };
 use crate::owner::{self, Owner};
 use crate::sim::Scenario;
@@ -69,6 +70,11 @@ pub struct RunOptions {
     /// A built-in scenario or a scenario file
     #[arg(long, value_name = "NAME|FILE")]
     scenario: Option<String>,
+    /// An address of this machine at which real clients meet the simulated access point while it is open: web page,
+    /// names and addresses at ports 80, 53 and 67. Phones are told 192.168.4.1. Gives the plug a radio if the scenario
+    /// has none
+    #[arg(long, value_name = "ADDR")]
+    access_point: Option<Ipv4Addr>,
     /// Simulated seconds in a real one
     #[arg(long, value_name = "N", default_value_t = 1.0, value_parser = speed)]
     speed: f64,
@@ -101,6 +107,15 @@ impl RunOptions {
         };
         scenario.map_err(|error| Failure::wrong_use(error.to_string()))
     }
+
+    /// Where the access point is met, if anywhere.
+    fn access_point(&self) -> Result<AccessPoint, Failure> {
+        let Some(address) = self.access_point else { return Ok(AccessPoint::default()) };
+        if address != ACCESS_POINT_ADDRESS {
+            note(&format!("clients of the access point are told {ACCESS_POINT_ADDRESS}, not {address}"));
+        }
+        AccessPoint::at(address).map_err(|error| Failure::wrong_use(error.to_string()))
+    }
 }
 
 /// Runs the virtual plug until somebody stops it.
@@ -118,9 +133,16 @@ pub fn run(options: &RunOptions) -> Result<(), Failure> {
     let folder =
         StateFolder::open(options.state.as_deref()).map_err(|error| Failure::wrong_use(error.to_string()))?;
     let simulated = Simulated::new(&scenario, options.seed);
-    let world = World { options, scenario: &scenario, folder: &folder, simulated: &simulated };
+    let access_point = Rc::new(options.access_point()?);
+    let world = World {
+        options,
+        scenario: &scenario,
+        folder: &folder,
+        simulated: &simulated,
+        access_point: &access_point,
+    };
     let (flashes, owner) = async_io::block_on(world.owner())?;
-    let listener = Listener::bind(options.listen).map_err(|error| {
+    let listener = Listener::bind(options.listen, access_point.clone()).map_err(|error| {
         Failure::wrong_use(format!(
             "{} cannot be listened on ({error}); name another with --listen",
             options.listen
@@ -133,6 +155,9 @@ pub fn run(options: &RunOptions) -> Result<(), Failure> {
     drop(out);
     told.map_err(|error| Failure::failed(format!("standard output cannot be written ({error})")))?;
     note(&format!("virtual plug with a {}; open the page above, stop with Ctrl-C", scenario.source()));
+    if scenario.radio().is_some() {
+        note(scenario.description());
+    }
     note(&format!("state in {}", folder.path().display()));
     if let Some(owner) = owner {
         note(owner.advice());
@@ -146,6 +171,7 @@ struct World<'a> {
     scenario: &'a Scenario,
     folder: &'a StateFolder,
     simulated: &'a Simulated,
+    access_point: &'a Rc<AccessPoint>,
 }
 
 /// How a run of the plug ended.
@@ -236,10 +262,10 @@ impl<'a> Parts for PcParts<'a> {
     type Acceptor = Listener;
     type Flash = SlowFlash<'a, FileFlash, SimulatedClock>;
     type Random = PcRandom;
-    type Wifi = NoWifi;
-    type Udp = NoopNet;
+    type Wifi = SimWifi;
+    type Udp = AccessPointUdp;
     type Net = PcNetwork;
-    type Multicast = NoopNet;
+    type Multicast = edge_nal::NoopNet;
     type Slots = FileSlots;
     type Button = SimButton;
     type Led = SimLed;
@@ -248,7 +274,7 @@ impl<'a> Parts for PcParts<'a> {
 impl Run<'_> {
     async fn serve(&self, signals: &mut Signals, flashes: Flashes) -> Result<End, Failure> {
         let Flashes { data: mut flash, log } = flashes;
-        let World { options, simulated, folder, .. } = *self.world;
+        let World { options, simulated, folder, access_point, .. } = *self.world;
         let clock =
             SimulatedClock::start(options.speed).knowing_the_time(self.world.scenario.knows_the_time());
         let erasing = Erasing::new(clock.clone(), options.seed);
@@ -269,6 +295,10 @@ impl Run<'_> {
         // Time stands still until there are samples: erases take none yet.
         let starts = count_start(flash.as_mut(), self.identity).await;
         let mut slots = slots(folder);
+        let (scenario, at_hand) = (self.world.scenario, access_point.clone());
+        let mut wifi = SimWifi::new(scenario, options.seed, simulated.clone(), clock.clone(), at_hand);
+        let net = wifi.as_ref().map_or_else(PcNetwork::default, |wifi| PcNetwork::by_radio(wifi.way_out()));
+        let udp = access_point.is_real().then(|| AccessPointUdp::new(access_point.clone()));
         let web = plug::web::Plug {
             clock: &wall_clock,
             network_clock: &RealClock::start(),
@@ -289,11 +319,12 @@ impl Run<'_> {
             flash: flash.map(|flash| SlowFlash::new(flash, &erasing)),
             log: log.map(|log| SlowFlash::new(log, &erasing)),
             random: PcRandom,
-            wifi: None,
+            wifi: wifi.as_mut(),
             known: None,
             own: &factory_access_point(),
-            access_point_udp: None,
-            net: Some(&PcNetwork::default()),
+            access_point_udp: udp.as_ref(),
+            net: Some(&net),
+            measures: true,
             multicast: None,
             slots: slots.as_mut(),
             button: SimButton::new(simulated.clone(), clock.clone()),
@@ -356,7 +387,7 @@ async fn count_start(flash: Option<&mut FileFlash>, identity: &Identity) -> Star
 }
 
 fn slots(folder: &StateFolder) -> Option<FileSlots> {
-    match FileSlots::boot(folder.path()) {
+    match FileSlots::open(folder.path()) {
         Ok(slots) => Some(slots),
         Err(error) => {
             note(&format!("the firmware slots in {} cannot be used ({error})", folder.path().display()));
@@ -378,6 +409,7 @@ fn identity(folder: &StateFolder, scenario: &Scenario, reset_reason: &'static st
         id: heapless::String::try_from(cut(folder.id(), 16).as_str()).unwrap_or_default(),
         board: "virtual",
         chip: "pc",
+        version: env!("CARGO_PKG_VERSION").try_into().unwrap_or_default(),
         git: env!("OSSP_GIT"),
         build: env!("OSSP_BUILD"),
         reset_reason,

@@ -52,7 +52,7 @@ use crate::storage::layout;
 use crate::storage::region::{Region, Shared};
 use crate::storage::reset;
 use crate::timekeeping;
-use crate::update::confirm;
+use crate::update;
 use crate::uplink::{self, CursorStore};
 use crate::web::{Plug as Web, serve};
 
@@ -81,6 +81,8 @@ pub struct Rest<'a, P: Parts, C, N, M: RawMutex> {
     pub access_point_udp: Option<&'a P::Udp>,
     /// The way out, on the network that was joined. Nothing leaves by it before the settings ask for it.
     pub net: Option<&'a P::Net>,
+    /// Whether windows are to be expected at all: a new image has to show some then.
+    pub measures: bool,
     /// The group in which the plug's name is asked for, on the network that was joined.
     pub multicast: Option<&'a P::Multicast>,
     /// Where images lie.
@@ -126,14 +128,15 @@ where
     N: Clock,
     M: RawMutex,
 {
-    let Rest { acceptor, web, mut random, wifi, known, own, access_point_udp, net, multicast, slots, .. } =
-        rest;
+    let Rest { acceptor, web, mut random, wifi, known, own, access_point_udp, net, .. } = rest;
+    let (multicast, measures, slots) = (rest.multicast, rest.measures, rest.slots);
     let (mut button, mut led) = (rest.button, rest.led);
     let (clock, state, link, basis) = (web.clock, web.state, web.link, web.basis);
     let say = |text: &str| state.put_log(clock.time_of_day(), clock.now().since_start().as_secs_f64(), text);
     starts::tell(web.starts, clock, state);
     let (flash, log): (Shared<P::Flash>, Shared<P::Flash>) = (Mutex::new(rest.flash), Mutex::new(rest.log));
-    let (mut settling, was_reset) = apart(|| open_settings(&flash, &log, state, basis, say)).await;
+    let (mut settling, was_reset) =
+        apart(|| open_settings(&flash, &log, state, basis, web.defaults, say)).await;
     let history = History::new(&log).await;
     let time = clock.time_of_day();
     let (keeper, mut before) =
@@ -150,9 +153,14 @@ where
     state.timekeeping.keeper.borrow_mut().set_floor(floor);
     let mut owning = apart(|| open_access(&flash, state, &mut random, &web.identity.id, say)).await;
 
+    let mut seed = [0; 4];
+    random.fill(&mut seed);
+    let seed = u32::from_le_bytes(seed);
     let network = apart(|| async {
         match wifi {
-            Some(wifi) => net::run(wifi, clock, state, &Birth { known, own, id: &web.identity.id }).await,
+            Some(wifi) => {
+                net::run(wifi, clock, state, &Birth { known, own, id: &web.identity.id, seed }).await
+            }
             None => pending().await,
         }
     });
@@ -165,9 +173,14 @@ where
             None => pending().await,
         }
     });
+    let standard = update::writer::Standard {
+        chip: web.identity.chip,
+        board: web.identity.board,
+        key: web.defaults.update_key,
+    };
     let probation = apart(|| async {
         match slots {
-            Some(slots) => confirm::run(slots, clock, state).await,
+            Some(slots) => update::task::run(slots, clock, state, measures, standard).await,
             None => pending().await,
         }
     });

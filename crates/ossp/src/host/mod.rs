@@ -1,6 +1,9 @@
 //! A PC as a platform for the plug: its clocks, its sockets, its state folder with flash and slots, and the
-//! simulation as samples, relay, button and light.
+//! simulation as samples, relay, button, light and radio.
 
+mod access_point;
+mod access_point_udp;
+mod boot;
 mod clock;
 mod erase;
 mod flash;
@@ -14,7 +17,11 @@ mod scratch;
 mod simulated;
 mod slots;
 mod state_folder;
+mod wifi;
 
+pub use access_point::{AccessPoint, AccessPointError};
+pub use access_point_udp::{AccessPointSocket, AccessPointUdp};
+pub use boot::{BootLoader, boot};
 pub use clock::{RealClock, SimulatedClock};
 pub use erase::{Erasing, SlowFlash};
 pub use flash::{DATA_PARTITION, FileFlash, FileFlashError, LOG_PARTITION};
@@ -24,5 +31,6 @@ pub use network::PcNetwork;
 pub use panel::{SimButton, SimLed};
 pub use random::PcRandom;
 pub use simulated::{SimRelay, SimSamples, Simulated};
-pub use slots::{FileSlots, SlotError};
+pub use slots::{FileSlots, RECORD, SLOT, VirtualSlots};
 pub use state_folder::{StateFolder, StateFolderError};
+pub use wifi::{SimWifi, WayOut};

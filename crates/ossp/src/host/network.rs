@@ -9,16 +9,39 @@ use edge_nal_std::{Stack, TcpSocket, UdpSocket};
 use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
 use embassy_sync::signal::Signal;
 
+use super::WayOut;
+
 /// Sockets and names as every program on this machine has them.
-#[derive(Clone, Copy, Default)]
-pub struct PcNetwork(Stack);
+#[derive(Clone, Default)]
+pub struct PcNetwork {
+    stack: Stack,
+    /// What it depends on; without a radio it is always there.
+    way_out: Option<WayOut>,
+}
+
+impl PcNetwork {
+    /// The same, as long as a network is joined.
+    #[must_use]
+    pub fn by_radio(way_out: WayOut) -> Self {
+        Self { way_out: Some(way_out), ..Self::default() }
+    }
+
+    /// # Errors
+    /// No network is joined.
+    fn stack(&self) -> io::Result<&Stack> {
+        match &self.way_out {
+            Some(way_out) if !way_out.is_there() => Err(io::ErrorKind::NetworkUnreachable.into()),
+            _ => Ok(&self.stack),
+        }
+    }
+}
 
 impl TcpConnect for PcNetwork {
     type Error = io::Error;
     type Socket<'a> = TcpSocket;
 
     async fn connect(&self, remote: SocketAddr) -> io::Result<TcpSocket> {
-        self.0.connect(remote).await
+        self.stack()?.connect(remote).await
     }
 }
 
@@ -27,7 +50,7 @@ impl UdpBind for PcNetwork {
     type Socket<'a> = UdpSocket;
 
     async fn bind(&self, local: SocketAddr) -> io::Result<UdpSocket> {
-        self.0.bind(local).await
+        self.stack()?.bind(local).await
     }
 }
 
@@ -38,7 +61,7 @@ impl Dns for PcNetwork {
     /// go on measuring. A lookup that nobody waits for any more ends by itself.
     async fn get_host_by_name(&self, host: &str, kind: AddrType) -> io::Result<IpAddr> {
         let answer = Arc::new(Signal::<CriticalSectionRawMutex, io::Result<IpAddr>>::new());
-        let (stack, host, found) = (self.0, host.to_owned(), answer.clone());
+        let (stack, host, found) = (*self.stack()?, host.to_owned(), answer.clone());
         std::thread::Builder::new()
             .name("lookup".to_owned())
             .spawn(move || found.signal(async_io::block_on(stack.get_host_by_name(&host, kind))))?;
@@ -46,6 +69,6 @@ impl Dns for PcNetwork {
     }
 
     async fn get_host_by_address(&self, address: IpAddr, result: &mut [u8]) -> io::Result<usize> {
-        self.0.get_host_by_address(address, result).await
+        self.stack()?.get_host_by_address(address, result).await
     }
 }

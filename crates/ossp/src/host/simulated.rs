@@ -55,6 +55,12 @@ impl Simulated {
         self.0.borrow().chip_temperature_c()
     }
 
+    /// How old its world is, in seconds.
+    #[must_use]
+    pub fn elapsed_s(&self) -> f64 {
+        self.0.borrow().elapsed().value()
+    }
+
     /// Its relay.
     #[must_use]
     pub fn relay(&self) -> SimRelay {

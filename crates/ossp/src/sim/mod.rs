@@ -19,6 +19,7 @@ mod front_end;
 mod load;
 mod mains;
 mod model;
+pub(crate) mod radio;
 mod random;
 mod relay;
 pub(crate) mod scenario;

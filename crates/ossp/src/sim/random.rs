@@ -16,6 +16,7 @@ pub(super) mod stream {
     pub(in crate::sim) const RELAY: u64 = 3;
     pub(in crate::sim) const FLASH: u64 = 4;
     pub(in crate::sim) const ERASE_TIMES: u64 = 5;
+    pub(in crate::sim) const RADIO: u64 = 6;
     pub(in crate::sim) const LOADS: u64 = 16;
 }
 

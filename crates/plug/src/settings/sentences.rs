@@ -68,6 +68,10 @@ emoncms.input_frequency must be at most 16 letters, digits, spaces and character
 emoncms.input_power_min must be at most 16 letters, digits, spaces and characters of "_-.", or empty where it is not to be sent
 emoncms.input_power_max must be at most 16 letters, digits, spaces and characters of "_-.", or empty where it is not to be sent
 emoncms.input_relay must be at most 16 letters, digits, spaces and characters of "_-.", or empty where it is not to be sent
+update.accept must be "default", "signed" or "any"
+update.keys must be a list of at most 4 different public keys, each 64 hexadecimal digits in small letters
+update.retired must be a list of at most 4 different public keys, each 64 hexadecimal digits in small letters
+update.warn_above_a must be a number from 0 to 100
 "#;
 
 /// Changes of new settings, and what is wrong with them.

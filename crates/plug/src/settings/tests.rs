@@ -20,6 +20,7 @@ use super::stored::{self, KEPT_MOST, Stored};
 use super::write::{Beside, write_json, write_stored};
 use super::{Refusal, STORED_MOST, WRONG_MOST, json_length, patch};
 use crate::limits;
+use crate::update::keys::{KEYS, Key, UpdateSettings};
 
 fn basis() -> Basis {
     Basis {
@@ -110,7 +111,9 @@ fn everything() -> Value {
             "user_id": 4_294_967_295_u32, "transport": "plain", "interval_s": 60, "send_every_s": 3600, "begin": "oldest",
             "input_power": "P", "input_energy": "Wh", "input_energy_kwh": "kWh", "input_energy_export": "out",
             "input_voltage": "U", "input_current": "I", "input_power_factor": "", "input_frequency": "f-1.0_x",
-            "input_power_min": "lo", "input_power_max": "hi", "input_relay": "relay on"}
+            "input_power_min": "lo", "input_power_max": "hi", "input_relay": "relay on"},
+        "update": {"accept": "signed", "keys": ["01".repeat(32), "ab".repeat(32)], "retired": ["cd".repeat(32)],
+            "warn_above_a": 0.5}
     })
 }
 
@@ -473,10 +476,14 @@ fn the_longest_settings_fit_where_they_must() {
     for quantity in Quantity::ALL {
         settings.emoncms.set_input(quantity, &"i".repeat(INPUT));
     }
+    settings.update.keys = (0..KEYS as u8).map(|byte| Key([byte; 32])).collect();
+    settings.update.retired = (0..KEYS as u8).map(|byte| Key([byte + 9; 32])).collect();
     let shown = json_length(&settings, &basis().board, Secrets::Hide);
     assert!(shown + 512 < limits::SETTINGS_BODY, "{shown} bytes");
     settings.wifi.password = Some("\"".repeat(63).as_str().try_into().unwrap());
     settings.wifi.access_point_password = settings.wifi.password.clone();
+    // Eight keys beside the longest of everything else would be too long, and the plug would say so.
+    settings.update = UpdateSettings::default();
     let stored = stored_text(&settings, &Beside { revision: u32::MAX, kept: Vec::new() });
     assert!(stored.len() < STORED_MOST, "{} bytes", stored.len());
     // With a calibration on its way, if none of the texts is twice as long for its quotation marks.
@@ -503,7 +510,8 @@ fn any_text_at_all_is_taken_or_refused() {
             let (at, other) = (next(bytes.len()), next(bytes.len()));
             match next(4) {
                 0 => bytes[at] = b"0123456789-.\"\\{}[],:e+nullx"[next(27)],
-                1 => drop(bytes.remove(at)),
+                // A text of one letter stays one.
+                1 if bytes.len() > 1 => drop(bytes.remove(at)),
                 2 => bytes.insert(at, bytes[other]),
                 _ => bytes.truncate(at.max(1)),
             }

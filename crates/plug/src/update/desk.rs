@@ -25,7 +25,6 @@ use super::version::VERSION_MOST;
 use crate::limits;
 use crate::platform::Instant;
 
-
 /// What is wanted of an upload.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Order {
@@ -144,6 +143,8 @@ pub(super) enum Done {
 pub struct Desk {
     /// Why nothing is taken now; `None`: it is.
     closed: Cell<Option<Fault>>,
+    /// Bytes that a slot holds; `None` before somebody looks after them.
+    capacity: Cell<Option<u32>>,
     taken: Cell<bool>,
     progress: Cell<Progress>,
     size: Cell<u32>,
@@ -160,6 +161,7 @@ impl Desk {
     pub const fn new() -> Self {
         Self {
             closed: Cell::new(Some(Fault::NoSlots)),
+            capacity: Cell::new(None),
             taken: Cell::new(false),
             progress: Cell::new(Progress::Idle),
             size: Cell::new(0),
@@ -171,9 +173,22 @@ impl Desk {
         }
     }
 
-    /// Says why no upload is taken from now on, or with `None` that they are.
-    pub fn close(&self, why: Option<Fault>) {
-        self.closed.set(why);
+    /// Uploads are taken from now on, for slots of so many bytes.
+    pub fn open(&self, capacity: u32) {
+        self.capacity.set(Some(capacity));
+        self.closed.set(None);
+    }
+
+    /// None is, and why; the slots have so many bytes.
+    pub fn close(&self, why: Fault, capacity: u32) {
+        self.capacity.set(Some(capacity));
+        self.closed.set(Some(why));
+    }
+
+    /// Bytes that a slot holds, if there are slots.
+    #[must_use]
+    pub fn capacity(&self) -> Option<u32> {
+        self.capacity.get()
     }
 
     /// Why no upload by `peer` would be taken now.

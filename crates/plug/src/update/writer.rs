@@ -19,12 +19,11 @@ use sha2::{Digest, Sha256};
 use super::desk::{Activated, Done, Last, Order, Outcome, Work};
 use super::fault::Fault;
 use super::image::{AppImage, Walk};
-use super::judge::{Candidate, Judged, Refused, Running, judge};
+use super::judge::{Candidate, Judged, PROJECT, Refused, Running, judge};
 use super::keys::{AcceptedKeys, Key};
 use super::package::{HEAD_MOST, Header, PackageError};
 use crate::limits;
 use crate::platform::{Clock, Instant, UpdateSlots};
-use crate::settings::Settings;
 use crate::state::{Restarting, State};
 use crate::storage::layout::SECTOR;
 
@@ -33,11 +32,13 @@ const WORD: usize = 4;
 /// The slot's memory is taken piece by piece; the first holds all that is judged.
 const _: () = assert!(limits::UPDATE_PIECE >= HEAD_MOST + super::image::IMAGE_HEAD);
 
-/// What an image is judged against.
+/// What an image is judged against, beside the settings and what is known of the running one.
 #[derive(Clone, Copy, Debug)]
 pub struct Standard<'a> {
-    /// What runs; its capacity is that of the slots.
-    pub running: Running<'a>,
+    /// [`Identity::chip`](crate::platform::Identity::chip).
+    pub chip: &'a str,
+    /// [`Identity::board`](crate::platform::Identity::board).
+    pub board: &'a str,
     /// The key that the build brought.
     pub key: Option<Key>,
 }
@@ -52,7 +53,7 @@ pub async fn serve<S: UpdateSlots, C: Clock>(
 ) -> ! {
     let desk = &state.update;
     let mut writer: Option<Box<Writer>> = None;
-    desk.close(None);
+    desk.open(slots.capacity());
     loop {
         let result = match (desk.take().await, writer.as_mut()) {
             (Work::Begin(order), _) => {
@@ -86,7 +87,7 @@ pub async fn serve<S: UpdateSlots, C: Clock>(
             desk.set_last(Last { outcome, version, time: clock.time_of_day(), uptime_s });
         }
         if outcome == Some(Outcome::Activated) {
-            state.restart.signal(Restarting::Update);
+            state.restart.signal(Restarting::OtherImage);
         }
         desk.answer(result.unwrap_or_else(Done::Refused));
         state.touch();
@@ -179,7 +180,7 @@ impl Writer {
         }
         let mut image = bytes;
         if self.taken.is_none() {
-            let (taken, head) = self.look(standard, &calm.state.settings.borrow(), slots.capacity(), bytes)?;
+            let (taken, head) = self.look(standard, calm.state, slots.capacity(), bytes)?;
             self.taken = Some(taken);
             image = bytes.get(head..).unwrap_or(&[]);
         }
@@ -190,7 +191,7 @@ impl Writer {
     fn look(
         &self,
         standard: &Standard<'_>,
-        settings: &Settings,
+        state: &State,
         capacity: u32,
         bytes: &[u8],
     ) -> Result<(Taken, usize), Fault> {
@@ -202,17 +203,23 @@ impl Writer {
         let image = AppImage::parse(bytes.get(head..).unwrap_or(&[])).map_err(refused)?;
         let image = image.ok_or(Fault::Refused(Refused::NotAnImage))?;
         let announced = self.order.length.saturating_sub(u32::try_from(head).unwrap_or(u32::MAX));
-        // What else stands in the body of a form is not known before its end.
+        // What else stands in the body of a form is not known before its end, at which there may be a line end.
         let size = match &header {
-            Some(header) if !self.order.exact => header.manifest.size,
-            _ => announced,
+            _ if self.order.exact => announced,
+            Some(header) => header.manifest.size,
+            None => announced.saturating_sub(2),
         };
         if size > announced {
             return Err(Fault::Refused(Refused::PackageDamaged));
         }
-        let running = Running { capacity, ..standard.running };
+        let (firmware, settings) = (state.firmware.borrow(), state.settings.borrow());
+        let Standard { chip, board, key } = *standard;
+        // A plug that was never told what runs is what it was built as.
+        let version =
+            if firmware.version.is_empty() { env!("CARGO_PKG_VERSION") } else { firmware.version.as_str() };
+        let running = Running { version, project: PROJECT, chip, board, capacity };
         let candidate = Candidate { header: header.as_ref(), image: &image, size };
-        let keys = AcceptedKeys::of(standard.key, &update_settings(settings));
+        let keys = AcceptedKeys::of(key, &settings.update);
         let judged = judge(&running, &candidate, &keys, self.order.allow_downgrade).map_err(refused)?;
         Ok((Taken { header, image, judged }, head))
     }
@@ -300,7 +307,7 @@ impl Writer {
         if first != self.first {
             return Err(Fault::Flash);
         }
-        slots.activate().await.map_err(flash)?;
+        super::activate(slots, state).await.map_err(flash)?;
         self.taken = Some(taken);
         Ok(Activated { version, image_sha256: sent })
     }
@@ -361,10 +368,10 @@ impl Writer {
             // Again each time: somebody else may have changed the settings meanwhile.
             let next = {
                 let settings = state.settings.borrow();
-                let keys = AcceptedKeys::of(standard.key, &update_settings(&settings));
+                let keys = AcceptedKeys::of(standard.key, &settings.update);
                 let Some(after) = keys.after(&header.manifest).map_err(refused)? else { return Ok(()) };
                 let mut next = Box::new(settings.clone());
-                set_update_settings(&mut next, after);
+                next.update = after;
                 next
             };
             ticket = ticket.or_else(|| state.settings_desk.put(next));
@@ -379,12 +386,6 @@ impl Writer {
         }
     }
 }
-
-fn update_settings(_: &Settings) -> super::keys::UpdateSettings {
-    super::keys::UpdateSettings::default()
-}
-
-fn set_update_settings(_: &mut Settings, _: super::keys::UpdateSettings) {}
 
 fn refused(why: impl Into<Refused>) -> Fault {
     Fault::Refused(why.into())

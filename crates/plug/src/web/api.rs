@@ -145,7 +145,7 @@ fn basics<'a, C: Clock, N: Clock, M: RawMutex>(site: &Site<'a, C, N, M>) -> Basi
     Basics {
         id: &identity.id,
         name: name(&settings.device.name, &identity.id),
-        version: env!("CARGO_PKG_VERSION"),
+        version: &identity.version,
         git: identity.git,
         build: identity.build,
         board: identity.board,

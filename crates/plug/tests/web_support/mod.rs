@@ -483,7 +483,7 @@ async fn run(
 async fn keep_settings(inside: &Inside, basis: &Basis) {
     let flash = || RamFlash { bytes: vec![0xff; 8 * 4096], state: &inside.flash };
     let mut store = SettingsStore::new(flash(), flash());
-    settings::begin(&mut store, &inside.state, basis).await;
+    settings::begin(&mut store, &inside.state, basis, &Defaults::default()).await;
     settings::run(&mut store, &inside.state, basis, async |settings: &plug::settings::Settings| {
         inside.told.borrow_mut().push(settings.clone());
     })
@@ -727,6 +727,7 @@ pub(crate) fn identity() -> Identity {
         id: "ab12cd34ef56".try_into().unwrap(),
         board: "virtual",
         chip: "pc",
+        version: env!("CARGO_PKG_VERSION").try_into().unwrap(),
         git: "unknown",
         build: "test",
         reset_reason: "start",
@@ -752,8 +753,9 @@ fn starts() -> Starts {
 
 /// A build that brought all it can.
 fn defaults() -> Defaults {
-    let address = "https://emoncms.example";
-    Defaults::from_build(Some("Home"), Some("secret-word"), Some(address), Some("secret-key")).unwrap()
+    let address = "http://emoncms.example";
+    let (key, update) = ("5ec7e75ec7e75ec7e75ec7e75ec7e700", &*"5e".repeat(32).leak());
+    Defaults::from_build(Some("Home"), Some("secret-word"), Some(address), Some(key), Some(update)).unwrap()
 }
 
 pub(crate) fn front_end() -> FrontEnd {

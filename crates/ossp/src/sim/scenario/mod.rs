@@ -2,7 +2,8 @@
 
 mod error;
 mod number;
-pub(super) mod schema;
+pub(crate) mod schema;
+mod words;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -13,8 +14,9 @@ use schema::Settings;
 pub use error::ScenarioError;
 
 /// Every built-in scenario: its name and its file.
-const BUILT_IN: [(&str, &str); 15] = [
+const BUILT_IN: [(&str, &str); 16] = [
     ("day", include_str!("../../../scenarios/day.toml")),
+    ("first-start", include_str!("../../../scenarios/first_start.toml")),
     ("kettle", include_str!("../../../scenarios/kettle.toml")),
     ("fridge", include_str!("../../../scenarios/fridge.toml")),
     ("laptop", include_str!("../../../scenarios/laptop.toml")),
@@ -183,6 +185,12 @@ impl Scenario {
     pub fn knows_the_time(&self) -> bool {
         let (Origin::Model(settings) | Origin::Wave(_, settings)) = &self.origin;
         settings.clock.known
+    }
+
+    /// What is in the air around the plug; `None`: it has no radio.
+    pub(crate) fn radio(&self) -> Option<&schema::Radio> {
+        let (Origin::Model(settings) | Origin::Wave(_, settings)) = &self.origin;
+        settings.radio.as_ref()
     }
 
     /// Something that the user should know although it is no error: that a long recording was cut.

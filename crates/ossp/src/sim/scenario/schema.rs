@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use super::number::{above_zero, some_within, whole, within};
 
-/// A struct with defaults that refuses unknown fields; `+ Switched` adds the times at which a load is plugged in,
+/// A struct with defaults that refuses unknown fields; `+ Switched` adds the times at which something is there,
 /// `+ Recurring` those at which an event happens.
 macro_rules! settings {
     ($(#[$doc:meta])* $name:ident { $($(#[$about:meta])* $field:ident: $type:ty = $default:expr,)* }) => {
@@ -26,17 +26,17 @@ macro_rules! settings {
             $(#[$doc])*
             $name {
                 $($fields)*
-                /// When it is plugged in.
+                /// When it comes: is plugged in, goes on the air.
                 #[serde(deserialize_with = "within::<0, 1_000_000_000, _>")]
                 on_at_s: f64 = 0.0,
-                /// When it is pulled out.
+                /// When it goes.
                 #[serde(deserialize_with = "within::<0, 1_000_000_000, _>")]
                 off_at_s: f64 = f64::INFINITY,
             }
         }
 
         impl $name {
-            /// When it is plugged in.
+            /// When it is there.
             pub(crate) fn when(&self) -> Switched {
                 Switched { on_at_s: self.on_at_s, off_at_s: self.off_at_s }
             }
@@ -69,10 +69,12 @@ macro_rules! settings {
 }
 
 mod events;
+mod radio;
 
 pub(crate) use events::*;
+pub(crate) use radio::*;
 
-/// When a load is plugged in.
+/// When a load is plugged in, or a network on the air.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Switched {
     on_at_s: f64,
@@ -80,12 +82,12 @@ pub(crate) struct Switched {
 }
 
 impl Switched {
-    /// Whether it is plugged in at this time.
+    /// Whether it is there at this time.
     pub(crate) fn is_on(self, time_s: f64) -> bool {
         time_s >= self.on_at_s && time_s < self.off_at_s
     }
 
-    /// How long it has been plugged in.
+    /// How long it has been there.
     pub(crate) fn time_on(self, time_s: f64) -> f64 {
         (time_s - self.on_at_s).max(0.0)
     }
@@ -123,6 +125,8 @@ settings! {
         event: Events = Events::default(),
         /// The plug's own clock.
         clock: Clock = Clock::default(),
+        /// What is in the air; without it the plug has no radio.
+        radio: Option<Radio> = None,
     }
 }
 
