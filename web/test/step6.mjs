@@ -160,7 +160,7 @@ describe("the network page", { skip: SKIP }, () => {
   it("knows several networks in an order that can be changed", () =>
     looking(
       "networks",
-      {},
+      { allowConsole: true },
       async (page) => {
         await says(page, "Joined “home”");
         await button(page, "Try another network").click();
@@ -228,7 +228,7 @@ describe("the network page", { skip: SKIP }, () => {
   it("sets the access point, the host name and whether it is found by name", () =>
     looking(
       "access-point",
-      {},
+      { allowConsole: true },
       async (page) => {
         await field(page, "wifi.access_point").selectOption("button");
         await field(page, "wifi.access_point_after_loss_s").fill("-1");
