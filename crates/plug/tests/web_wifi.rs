@@ -64,7 +64,8 @@ fn a_scan_tells_each_network_once_the_strongest_first() {
     wifi_until(&plug, |page| page["available"] == true);
     let page = plug.get(SCAN).json();
     let networks = page["networks"].as_array().unwrap();
-    let of = |index: usize| (networks[index]["ssid"].as_str().unwrap(), networks[index]["signal_dbm"].as_i64());
+    let of =
+        |index: usize| (networks[index]["ssid"].as_str().unwrap(), networks[index]["signal_dbm"].as_i64());
     assert_eq!(
         (0..networks.len()).map(of).collect::<Vec<_>>(),
         [
@@ -164,7 +165,10 @@ fn each_step_that_fails_is_named_and_the_plug_goes_back() {
         assert_eq!((&test["address"], &test["confirm_within_s"]), (&Value::Null, &Value::Null));
         let page = wifi_until(&plug, |page| page["state"] == "joined");
         assert_eq!((&page["address"], &page["ssid"]), (&"10.0.0.7".into(), &"home".into()));
-        assert_eq!((&page["test"]["address_before"], &page["last_error"]), (&"10.0.0.7".into(), &Value::Null));
+        assert_eq!(
+            (&page["test"]["address_before"], &page["last_error"]),
+            (&"10.0.0.7".into(), &Value::Null)
+        );
         assert_eq!(wifi_settings(&plug), before);
         let late = plug.post(CONFIRM, "{}");
         assert_eq!((late.status, late.code().as_str()), (409, "no_wifi_test"));
@@ -272,7 +276,8 @@ fn wrong_fields_are_named() {
         let answer = plug.post(TEST, &network.to_string());
         assert_eq!((answer.status, answer.code().as_str()), (422, "bad_settings"), "{network}");
         let fields = answer.json()["error"]["fields"].clone();
-        let names = fields.as_array().unwrap().iter().map(|field| field["field"].as_str().unwrap().to_owned());
+        let names =
+            fields.as_array().unwrap().iter().map(|field| field["field"].as_str().unwrap().to_owned());
         names.collect::<Vec<_>>()
     };
     assert_eq!(told(json!({"ssid": ""})), ["ssid"]);
@@ -294,7 +299,8 @@ fn wrong_fields_are_named() {
 #[test]
 fn a_phone_that_uses_the_page_is_not_disturbed() {
     let plug = Plug::start_with_radio();
-    let home = json!({"wifi": {"ssid": "home", "password": "wrong horse", "access_point_password": "12345678"}});
+    let home =
+        json!({"wifi": {"ssid": "home", "password": "wrong horse", "access_point_password": "12345678"}});
     assert_eq!(plug.patch_settings(&[], &home.to_string()).status, 200);
     wifi_until(&plug, |page| page["state"] == "waiting" && page["access_point"]["open"] == true);
     let clients = plug.inside(|inside| {
@@ -305,7 +311,8 @@ fn a_phone_that_uses_the_page_is_not_disturbed() {
     // A round that is under way ends.
     let page = wifi_until(&plug, |page| page["state"] == "waiting" && page["access_point"]["clients"] == 1);
     assert!(page["retry_in_s"].as_f64().unwrap() > 500.0, "{page}");
-    let scans = || plug.inside(|inside| inside.house.calls.borrow().iter().filter(|call| *call == "scan").count());
+    let scans =
+        || plug.inside(|inside| inside.house.calls.borrow().iter().filter(|call| *call == "scan").count());
     let before = scans();
     // A minute for the plug.
     std::thread::sleep(Duration::from_secs(2));

@@ -124,7 +124,8 @@ mod tests {
     const ID: &str = "a1b2c3d4E5f6";
 
     fn verdict(text: &str) -> Result<bool, BadHost> {
-        Host::parse(text.as_bytes()).map(|host| host.is_ours(ID, "Cellar-2", ["plug.example.org", "Kettle"].into_iter()))
+        Host::parse(text.as_bytes())
+            .map(|host| host.is_ours(ID, "Cellar-2", ["plug.example.org", "Kettle"].into_iter()))
     }
 
     #[test]
@@ -182,7 +183,8 @@ mod tests {
 
     #[test]
     fn no_name_of_its_own_is_no_name_at_all() {
-        let ours = |text: &str| Host::parse(text.as_bytes()).map(|host| host.is_ours(ID, "", core::iter::empty()));
+        let ours =
+            |text: &str| Host::parse(text.as_bytes()).map(|host| host.is_ours(ID, "", core::iter::empty()));
         assert_eq!((ours("ossp-e5f6"), ours("cellar-2"), ours(".local")), (Ok(true), Ok(false), Ok(false)));
     }
 

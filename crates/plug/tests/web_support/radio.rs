@@ -51,12 +51,13 @@ impl Wifi for Air<'_> {
     async fn scan(&mut self) -> Result<heapless::Vec<Network, { limits::NETWORKS }>, LinkError> {
         self.call("scan".into());
         self.lives().await;
-        let network = |(index, (ssid, _, security, _)): (usize, &(&str, Option<&str>, Security, u8))| Network {
-            ssid: if *ssid == HIDDEN { "" } else { ssid }.try_into().unwrap(),
-            signal_dbm: -50 - index as i8,
-            security: *security,
-            channel: 6,
-        };
+        let network =
+            |(index, (ssid, _, security, _)): (usize, &(&str, Option<&str>, Security, u8))| Network {
+                ssid: if *ssid == HIDDEN { "" } else { ssid }.try_into().unwrap(),
+                signal_dbm: -50 - index as i8,
+                security: *security,
+                channel: 6,
+            };
         let mut found: heapless::Vec<_, { limits::NETWORKS }> =
             NETWORKS.iter().enumerate().map(network).collect();
         // A second access point of the same network, and an open one of the same name.

@@ -20,7 +20,8 @@ fn pairs(expected: &[(&str, Option<&str>)]) -> Vec<(String, Option<String>)> {
 
 #[test]
 fn addresses_are_those_that_a_plug_can_have() {
-    let address = |value: Value| after(&Settings::default(), &json!({"wifi": {"address": value}}).to_string());
+    let address =
+        |value: Value| after(&Settings::default(), &json!({"wifi": {"address": value}}).to_string());
     let with = |ip: &str, prefix: i32, gateway: Value, dns: Value| {
         address(json!({"ip": ip, "prefix": prefix, "gateway": gateway, "dns": dns})).is_ok()
     };
@@ -50,7 +51,9 @@ fn addresses_are_those_that_a_plug_can_have() {
     for dns in ["0.0.0.0", "224.0.0.251", "dns.example", ""] {
         assert!(!with("192.168.1.20", 24, Value::Null, dns.into()), "{dns}");
     }
-    for value in [json!({}), json!({"ip": "10.0.0.2"}), json!({"prefix": 24}), json!([]), json!("10.0.0.2/24")] {
+    for value in
+        [json!({}), json!({"ip": "10.0.0.2"}), json!({"prefix": 24}), json!([]), json!("10.0.0.2/24")]
+    {
         assert!(address(value.clone()).is_err(), "{value}");
     }
     assert!(address(json!({"ip": "10.0.0.2", "prefix": 24, "mask": 1})).is_err());
@@ -64,7 +67,8 @@ fn addresses_are_those_that_a_plug_can_have() {
 #[test]
 fn each_fault_in_the_list_is_named() {
     let more = |list: Value| faults(&Settings::default(), &json!({"wifi": {"more": list}}).to_string());
-    let password = "password must be 8 to 63 printable ASCII characters, \"set\" to keep the one that is set, or null";
+    let password =
+        "password must be 8 to 63 printable ASCII characters, \"set\" to keep the one that is set, or null";
     let name = "ssid must be the name of a network, a text of 1 to 32 bytes without control characters";
     for (list, expected) in [
         (json!([{}]), vec![format!("wifi.more[0].{name}")]),
@@ -160,11 +164,15 @@ fn a_network_alone_is_read_with_its_faults() {
     );
     assert!(faults("{\"password\":\"12345678\"}").starts_with("ssid must be the name of a network"));
     assert_eq!(faults("{\"ssid\":\"x\",\"more\":[]}"), "more is not a field that this plug knows.");
-    assert!(faults("{\"ssid\":\"x\",\"address\":{\"ip\":\"x\"}}").starts_with("address must be an object such as"));
+    assert!(
+        faults("{\"ssid\":\"x\",\"address\":{\"ip\":\"x\"}}")
+            .starts_with("address must be an object such as")
+    );
     for text in ["", "[]", "{", "\"x\""] {
         assert_eq!(network(&settings.wifi, text), Err(Refusal::NotJson), "{text}");
     }
-    let known = network(&settings.wifi, "{\"ssid\":\"one\",\"password\":\"set\",\"hidden\":null,\"address\":null}");
+    let known =
+        network(&settings.wifi, "{\"ssid\":\"one\",\"password\":\"set\",\"hidden\":null,\"address\":null}");
     assert_eq!(known.unwrap().credentials.password.as_deref(), Some("11111111"));
 }
 

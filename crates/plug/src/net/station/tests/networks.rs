@@ -17,7 +17,8 @@ fn plan_of(known: &[Known], policy: Policy) -> Box<Plan> {
 }
 
 fn in_range(names: &[&str]) -> Vec<Network> {
-    let network = |ssid: &&str| Network { ssid: (*ssid).try_into().unwrap(), ..super::network(Security::Wpa2) };
+    let network =
+        |ssid: &&str| Network { ssid: (*ssid).try_into().unwrap(), ..super::network(Security::Wpa2) };
     names.iter().map(network).collect()
 }
 
@@ -235,7 +236,10 @@ fn a_test_that_succeeds_waits_for_its_confirmation() {
     assert_eq!(scanned(&mut station, 104, &["a", "b"]).errand, Some(Errand::Join));
     assert_eq!(accepted(&mut station, 106), Actions::default());
     let report = station.report().unwrap();
-    assert_eq!((report.state, report.step, report.before), (TrialState::Succeeded, Step::Done, Some(ADDRESS.ip)));
+    assert_eq!(
+        (report.state, report.step, report.before),
+        (TrialState::Succeeded, Step::Done, Some(ADDRESS.ip))
+    );
     assert_eq!((report.address, station.poll_at()), (Some(ADDRESS.ip), Some(at(286))));
     // Another one has to wait.
     assert_eq!(station.handle(at(150), 0, Event::Try(Box::new(named("c")))), Actions::default());
@@ -341,7 +345,8 @@ fn a_plan_that_keeps_the_network_keeps_the_plug_on_it() {
     assert_eq!(station.handle(at(200), 0, Event::Planned(gone)).errand, Some(Errand::Leave));
     // An address that is set is another way to join.
     let mut station = on_first(&[named("a")], Policy::Fallback);
-    let set = crate::platform::StaticAddress { ip: [10, 0, 0, 9].into(), prefix: 24, gateway: None, dns: None };
+    let set =
+        crate::platform::StaticAddress { ip: [10, 0, 0, 9].into(), prefix: 24, gateway: None, dns: None };
     let moved = plan_of(&[Known { address: Some(set), ..named("a") }], Policy::Fallback);
     assert_eq!(station.handle(at(100), 0, Event::Planned(moved)).errand, Some(Errand::Leave));
 }

@@ -31,7 +31,8 @@ fn happening() -> impl Strategy<Value = Happening> {
         Just(Happening::Used),
         Just(Happening::NobodyThere),
         Just(Happening::Asked),
-        (0..16_u8, 0..4_u8, any::<bool>()).prop_map(|(known, policy, anew)| Happening::Plan(known, policy, anew)),
+        (0..16_u8, 0..4_u8, any::<bool>())
+            .prop_map(|(known, policy, anew)| Happening::Plan(known, policy, anew)),
         (0..4_u8).prop_map(Happening::Try),
         Just(Happening::TakenBack),
         Just(Happening::Confirmed),
@@ -42,8 +43,10 @@ const NAMES: [&str; 4] = ["a", "b", "c", "d"];
 
 fn named(index: usize) -> Known {
     let hidden = index == 3;
-    let credentials =
-        Credentials { ssid: NAMES[index].try_into().unwrap(), password: Some("eight888".try_into().unwrap()) };
+    let credentials = Credentials {
+        ssid: NAMES[index].try_into().unwrap(),
+        password: Some("eight888".try_into().unwrap()),
+    };
     Known { credentials, hidden, address: None }
 }
 
@@ -145,6 +148,10 @@ impl World {
         );
         if errand == Errand::Scan {
             self.now += 3;
+            if self.chance.is_multiple_of(16) && self.station.access_point_open() {
+                // Somebody begins just now.
+                self.in_use_until = Some(self.now + limits::PAGE_IN_USE.as_secs());
+            }
             let there = (0..3).filter(|index| self.there & 1 << index != 0);
             let found: Vec<_> = there
                 .map(|index| Network { ssid: named(index).credentials.ssid, ..network(Security::Wpa2) })
@@ -167,7 +174,8 @@ impl World {
     /// Lets time pass, with everything that falls due.
     fn pass(&mut self, end: u64) {
         let budget = self.steps + 2000;
-        while let Some(due) = self.station.poll_at().map(|due| due.since_start().as_secs_f64().ceil() as u64) {
+        while let Some(due) = self.station.poll_at().map(|due| due.since_start().as_secs_f64().ceil() as u64)
+        {
             assert!(self.steps < budget, "it does not come to rest at {}", self.now);
             if due > end {
                 break;
