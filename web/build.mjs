@@ -19,8 +19,11 @@ export const ASSETS = resolve(HERE, "../crates/plug/src/web/assets");
 const DESCRIPTION = "openapi.packed";
 /** What a browser loads at once, compressed. */
 const FIRST_BUDGET_BYTES = 60 * 1024;
-/** All assets together, compressed: they live in the chip's program flash. */
-const BUDGET_BYTES = 90 * 1024;
+/**
+ * All assets together, compressed: they live in the chip's program flash. 90 KB until step 6, which brought pages for joining
+ * networks and for updates: what a plug cannot be without.
+ */
+const BUDGET_BYTES = 104 * 1024;
 /** Fetched when they are needed: the other pages, and the time zones. */
 const LATER = ["pages.js.gz", "zones.json.gz"];
 /** Modules of the first script that the second one uses too, and must not hold a copy of. */

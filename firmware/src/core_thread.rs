@@ -80,9 +80,9 @@ fn core() -> Core {
     if hold::is_on() { Core::kept_on(HARDWARE, EmbassyClock.now()) } else { Core::new(HARDWARE) }
 }
 
-/// Begins to measure and to protect. Once; the scheduler runs.
+/// Begins to measure and to protect, unless the plug is in safe mode: the relay stays open then. Once; the scheduler runs.
 #[inline(never)]
-pub fn start() -> Shared {
+pub fn start(runs: bool) -> Shared {
     static LINK: ConstStaticCell<Link<CriticalSectionRawMutex>> = ConstStaticCell::new(Link::new());
     static FRONT_END: StaticCell<FrontEnd> = StaticCell::new();
     static BASIS: StaticCell<Basis> = StaticCell::new();
@@ -93,9 +93,11 @@ pub fn start() -> Shared {
     let basis =
         Basis { hardware: HARDWARE, board: calibration.clone(), zone: |text| Zone::parse(text).is_ok() };
     let link: &'static Link<_> = LINK.take();
-    let parts = Box::into_raw(Box::new(Parts { front_end, calibration, link }));
-    // SAFETY: `run` takes a pointer to `Parts` and makes the box of it again.
-    unsafe { task_create("core", run, parts.cast(), max_task_priority(), None, STACK) };
+    if runs {
+        let parts = Box::into_raw(Box::new(Parts { front_end, calibration, link }));
+        // SAFETY: `run` takes a pointer to `Parts` and makes the box of it again.
+        unsafe { task_create("core", run, parts.cast(), max_task_priority(), None, STACK) };
+    }
     Shared { link, front_end: FRONT_END.init(front_end), basis: BASIS.init(basis), state }
 }
 

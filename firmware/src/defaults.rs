@@ -7,8 +7,9 @@ const SSID: Option<&str> = option_env!("OSSP_WIFI_SSID");
 const PASSWORD: Option<&str> = option_env!("OSSP_WIFI_PASSWORD");
 const EMONCMS_URL: Option<&str> = option_env!("OSSP_EMONCMS_URL");
 const EMONCMS_KEY: Option<&str> = option_env!("OSSP_EMONCMS_KEY");
+const UPDATE_KEY: Option<&str> = option_env!("OSSP_UPDATE_KEY");
 
-const _: () = match Defaults::check(SSID, PASSWORD, EMONCMS_URL, EMONCMS_KEY) {
+const _: () = match Defaults::check(SSID, PASSWORD, EMONCMS_URL, EMONCMS_KEY, UPDATE_KEY) {
     Ok(()) => {}
     Err(error) => panic!("{}", error.sentence()),
 };
@@ -16,5 +17,5 @@ const _: () = match Defaults::check(SSID, PASSWORD, EMONCMS_URL, EMONCMS_KEY) {
 /// The defaults of this build.
 pub fn of_this_build() -> Defaults {
     // They were checked above.
-    Defaults::from_build(SSID, PASSWORD, EMONCMS_URL, EMONCMS_KEY).unwrap_or_default()
+    Defaults::from_build(SSID, PASSWORD, EMONCMS_URL, EMONCMS_KEY, UPDATE_KEY).unwrap_or_default()
 }

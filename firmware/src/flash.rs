@@ -16,9 +16,11 @@ use embedded_storage_async::nor_flash::{
 };
 use esp_bootloader_esp_idf::partitions::{PARTITION_TABLE_MAX_LEN, read_partition_table};
 use esp_hal::interrupt::{ElevatedRunLevel, Priority, RunLevel};
+use esp_hal::peripherals::FLASH;
 use esp_hal::time::Instant;
 use esp_storage::{FlashStorage, FlashStorageError};
 use plug::platform::FlashUse;
+use static_cell::StaticCell;
 
 use crate::analog;
 
@@ -85,15 +87,22 @@ pub struct Part {
     length: u32,
 }
 
+/// The chip's flash, for all. Once.
+pub fn take(flash: FLASH<'static>) -> &'static Shared {
+    static SHARED: StaticCell<Shared> = StaticCell::new();
+    SHARED.init(Mutex::new(FlashStorage::new(flash)))
+}
+
 /// Memory for the partition table, 3 KB: on the heap, for as long as it is needed.
 pub fn table_buffer() -> Vec<u8> {
     vec![0; PARTITION_TABLE_MAX_LEN]
 }
 
-/// The partition of this name, as the table in the flash has it.
-pub fn find(flash: &mut FlashStorage<'static>, label: &str) -> Option<Part> {
+/// The partition of this name, as the table in the flash has it. For the start, when nobody else uses the flash.
+pub fn find(flash: &Shared, label: &str) -> Option<Part> {
+    let mut flash = flash.try_lock().ok()?;
     let mut buffer = table_buffer();
-    let table = alone(|| read_partition_table(flash, &mut buffer)).ok()?;
+    let table = alone(|| read_partition_table(&mut flash, &mut buffer)).ok()?;
     table
         .iter()
         .find(|entry| entry.label_as_str() == label)

@@ -20,6 +20,7 @@ pub fn identity(start: &Start) -> Identity {
         id,
         board: BOARD.name,
         chip: BOARD.chip,
+        version: env!("CARGO_PKG_VERSION").try_into().unwrap_or_default(),
         git: env!("OSSP_GIT"),
         build: env!("OSSP_BUILD"),
         reset_reason: start.reason,

@@ -27,25 +27,21 @@ mod slots;
 mod temperature;
 mod wifi;
 
-use alloc::boxed::Box;
-
 use embassy_executor::Spawner;
+use embassy_futures::block_on;
 use embassy_sync::mutex::Mutex;
 use esp_hal::clock::CpuClock;
 use esp_hal::rtc_cntl::Rtc;
 use esp_hal::timer::timg::TimerGroup;
 use esp_println::println;
-use esp_storage::FlashStorage;
 use plug::starts::{self, Starts};
 use plug::storage::layout;
 use plug::storage::region::Region;
-use static_cell::StaticCell;
 
 use boards::BOARD;
-use flash::{EspFlash, Shared};
+use flash::{EspFlash, Part, Shared};
 use random::EspRandom;
 use rest::Rest;
-use slots::EspSlots;
 use wifi::EspWifi;
 
 esp_bootloader_esp_idf::esp_app_desc!();
@@ -55,6 +51,12 @@ async fn main(spawner: Spawner) {
     let chip = esp_hal::init(esp_hal::Config::default().with_cpu_clock(CpuClock::max()));
     hold::set_up();
     let start = reset::take();
+    // From here on nothing can hang for good, and a crash counts against a new image.
+    let mut rtc = Rtc::new(chip.RTC_TIMER);
+    machine::start_watchdog(&mut rtc);
+    memory::set_up();
+    let flash = flash::take(chip.FLASH);
+    let slots = slots::begin(flash, start.reason);
     println!(
         "\nOSSP {} on {}; started: {} {}",
         env!("CARGO_PKG_VERSION"),
@@ -62,14 +64,16 @@ async fn main(spawner: Spawner) {
         start.reason,
         start.detail
     );
-    let mut rtc = Rtc::new(chip.RTC_TIMER);
-    machine::start_watchdog(&mut rtc);
-    memory::set_up();
+    let data = flash::find(flash, "data");
+    let log = flash::find(flash, "log");
+    let starts = count(flash, data, &start);
+    // A plug that crashes again and again measures and switches nothing until somebody has mended it.
+    let is_safe = starts.call_for_safe_mode();
     esp_rtos::start(TimerGroup::new(chip.TIMG0).timer0, chip.FROM_CPU_INTR0);
 
     // Only the C3's converter can be read without waiting for it.
     #[cfg(feature = "esp32c3")]
-    if let Some(board) = &BOARD.analog {
+    if let Some(board) = BOARD.analog.as_ref().filter(|_| !is_safe) {
         analog::start(board, chip.ADC1, chip.SYSTIMER, chip.FROM_CPU_INTR3);
     }
 
@@ -83,20 +87,7 @@ async fn main(spawner: Spawner) {
         println!("the radio does not start: {error:?}");
     }
     // Measuring and protecting need nothing of what comes now.
-    let shared = core_thread::start();
-
-    static FLASH: StaticCell<Shared> = StaticCell::new();
-    let flash: &'static Shared = FLASH.init(Mutex::new(FlashStorage::new(chip.FLASH)));
-    let data = flash::find(&mut *flash.lock().await, "data");
-    let log = flash::find(&mut *flash.lock().await, "log");
-    let starts = match data {
-        Some(part) => {
-            let flash = Mutex::new(Some(EspFlash { flash, part }));
-            // On the heap: what stands here takes its memory for good.
-            Box::pin(starts::count(Region::new(&flash, layout::STARTS), start.reason, &start.detail)).await
-        }
-        None => Starts { trouble: Some(starts::Trouble::Flash), ..Starts::default() },
-    };
+    let shared = core_thread::start(!is_safe);
 
     let networks = network::start(spawner, &mut EspRandom::new());
     let listener = network::listen(networks);
@@ -107,7 +98,7 @@ async fn main(spawner: Spawner) {
         networks,
         listener,
         wifi: radio.ok().map(|radio| EspWifi::new(radio, networks, listener)),
-        slots: EspSlots::find(flash).await,
+        slots,
         flash: data.map(|part| EspFlash { flash, part }),
         log: log.map(|part| EspFlash { flash, part }),
     };
@@ -118,4 +109,15 @@ async fn main(spawner: Spawner) {
         spawner.spawn(restart);
         spawner.spawn(rest);
     }
+}
+
+/// Counts this start. Not inlined: what it takes of the stack is free again when it is done. Nobody else runs yet, and
+/// the scheduler does not either.
+#[inline(never)]
+fn count(flash: &'static Shared, data: Option<Part>, start: &reset::Start) -> Starts {
+    let Some(part) = data else {
+        return Starts { trouble: Some(starts::Trouble::Flash), ..Starts::default() };
+    };
+    let flash = Mutex::new(Some(EspFlash { flash, part }));
+    block_on(starts::count(Region::new(&flash, layout::STARTS), start.reason, &start.detail))
 }

@@ -16,6 +16,7 @@ use plug::timekeeping::WallClock;
 use static_cell::ConstStaticCell;
 
 use crate::analog;
+use crate::boards::BOARD;
 use crate::button::EspButton;
 use crate::core_thread::Shared;
 use crate::defaults;
@@ -98,6 +99,7 @@ pub async fn rest(rest: Rest) -> ! {
         own: &own,
         access_point_udp: Some(&udp),
         net: Some(&out),
+        measures: BOARD.analog.is_some(),
         multicast: None,
         slots: slots.as_mut(),
         button: EspButton::of_board(),

@@ -1,128 +1,104 @@
-//! The platform's update slots: the two application partitions and the record of which one the bootloader starts.
+//! The platform's update slots: the two application partitions and the record of which one the boot loader starts, raw.
+//! What is written into the record is decided in `plug::update`.
 
-use embassy_futures::yield_now;
-use esp_bootloader_esp_idf::ota::{Ota, OtaImageState};
-use esp_bootloader_esp_idf::partitions::{
-    AppPartitionSubType, DataPartitionSubType, Error as TableError, PartitionType, read_partition_table,
-};
-use esp_storage::FlashStorage;
-use plug::platform::{ImageState, UpdateSlots};
+use embassy_futures::block_on;
+use esp_bootloader_esp_idf::partitions::read_partition_table;
+use plug::platform::UpdateSlots;
+use plug::update::trial::{self, Begin};
 
-use crate::flash::{FlashError, Part, Shared, alone, counted, find, table_buffer};
+use crate::flash::{FlashError, Part, SECTOR, Shared, alone, find, table_buffer};
 use crate::hold;
 
 /// Application partitions of `partitions.csv`.
 const SLOTS: [&str; 2] = ["ota_0", "ota_1"];
+/// The record's.
+const RECORD: &str = "otadata";
 
 /// Both slots.
 pub struct EspSlots<'a> {
     flash: &'a Shared,
     running: u8,
-    other: Part,
+    parts: [Part; 2],
+    record: Part,
 }
 
-/// What can go wrong. Told through `Debug`.
-#[derive(Debug)]
-#[allow(dead_code, reason = "the compiler does not count Debug as a reader")]
-pub enum SlotError {
-    /// The flash says.
-    Flash(FlashError),
-    /// The table or the record says.
-    Record(TableError),
-}
-
-impl From<FlashError> for SlotError {
-    fn from(error: FlashError) -> Self {
-        Self::Flash(error)
-    }
-}
-
-impl From<TableError> for SlotError {
-    fn from(error: TableError) -> Self {
-        Self::Record(error)
+/// Finds the slots and counts a crash of a new image: before anything else that could crash. Restarts at once if that was
+/// one too many. `None` if the table in the flash is not ours. Not inlined: what it takes of the stack is free again when
+/// it is done; and it waits for nothing, since the scheduler does not run yet.
+#[inline(never)]
+pub fn begin(flash: &'static Shared, reset_reason: &str) -> Option<EspSlots<'static>> {
+    let mut slots = EspSlots::find(flash)?;
+    match block_on(trial::begin(&mut slots, reset_reason)) {
+        Begin::Runs(_) => Some(slots),
+        Begin::WentBack => hold::restart(false),
     }
 }
 
 impl<'a> EspSlots<'a> {
-    /// Finds out which slot runs; `None` if the table in the flash is not ours.
-    pub async fn find(flash: &'a Shared) -> Option<Self> {
-        let mut storage = flash.lock().await;
-        let mut buffer = table_buffer();
-        let table = alone(|| read_partition_table(&mut storage, &mut buffer)).ok()?;
-        let booted = table.booted_partition().ok()??;
+    fn find(flash: &'a Shared) -> Option<Self> {
         let [first, second] = SLOTS;
-        let (running, other) = if booted.label_as_str() == second { (1, first) } else { (0, second) };
-        let other = find(&mut storage, other)?;
-        drop(storage);
-        Some(Self { flash, running, other })
+        let parts = [find(flash, first)?, find(flash, second)?];
+        Some(Self { flash, running: running(flash)?, parts, record: find(flash, RECORD)? })
     }
 
-    async fn record<R>(
-        &self,
-        action: impl FnOnce(&mut Ota<'_, 'static>) -> Result<R, TableError>,
-    ) -> Result<R, SlotError> {
-        let mut flash = self.flash.lock().await;
-        Ok(with_record(&mut flash, action)?)
+    fn part(&self, slot: u8) -> Part {
+        let [first, second] = self.parts;
+        if slot == 0 { first } else { second }
+    }
+
+    fn other(&self) -> Part {
+        self.part(1 - self.running)
     }
 }
 
-/// Not inlined: it reads the table through the driver, which takes 4 KB of the stack.
-#[inline(never)]
-fn with_record<R>(
-    flash: &mut FlashStorage<'static>,
-    action: impl FnOnce(&mut Ota<'_, 'static>) -> Result<R, TableError>,
-) -> Result<R, TableError> {
+/// Which slot is mapped where programs run.
+fn running(flash: &Shared) -> Option<u8> {
+    let mut flash = flash.try_lock().ok()?;
     let mut buffer = table_buffer();
-    let table = alone(|| read_partition_table(flash, &mut buffer))?;
-    let entry = table.find_partition(PartitionType::Data(DataPartitionSubType::Ota))?;
-    let region = entry.ok_or(TableError::Invalid)?.as_flash_region(flash);
-    let mut record = Ota::new(region, SLOTS.len())?;
-    alone(|| action(&mut record))
+    let table = alone(|| read_partition_table(&mut flash, &mut buffer)).ok()?;
+    let booted = table.booted_partition().ok()??;
+    SLOTS.iter().position(|name| *name == booted.label_as_str()).map(|slot| slot as u8)
 }
 
 impl UpdateSlots for EspSlots<'_> {
-    type Error = SlotError;
+    type Error = FlashError;
 
     fn running(&self) -> u8 {
         self.running
     }
 
     fn capacity(&self) -> u32 {
-        self.other.length()
+        self.other().length()
     }
 
-    async fn state(&mut self) -> Result<ImageState, SlotError> {
-        match self.record(|record| record.current_ota_state()).await {
-            Ok(OtaImageState::Valid) => Ok(ImageState::Confirmed),
-            Ok(OtaImageState::New | OtaImageState::PendingVerify) => Ok(ImageState::OnProbation),
-            // Nothing was ever written: the image came by cable.
-            Ok(_) | Err(SlotError::Record(TableError::InvalidState)) => Ok(ImageState::Unrecorded),
-            Err(error) => Err(error),
-        }
+    async fn erase(&mut self, from: u32, to: u32) -> Result<(), FlashError> {
+        self.other().erase(self.flash, from, to).await
     }
 
-    async fn erase(&mut self, from: u32, to: u32) -> Result<(), SlotError> {
-        Ok(self.other.erase(self.flash, from, to).await?)
+    async fn write(&mut self, offset: u32, bytes: &[u8]) -> Result<(), FlashError> {
+        self.other().write(self.flash, offset, bytes).await
     }
 
-    async fn write(&mut self, offset: u32, bytes: &[u8]) -> Result<(), SlotError> {
-        Ok(self.other.write(self.flash, offset, bytes).await?)
+    async fn read(&mut self, offset: u32, bytes: &mut [u8]) -> Result<(), FlashError> {
+        self.other().read(self.flash, offset, bytes).await
     }
 
-    async fn read(&mut self, offset: u32, bytes: &mut [u8]) -> Result<(), SlotError> {
-        Ok(self.other.read(self.flash, offset, bytes).await?)
+    async fn read_running(&mut self, offset: u32, bytes: &mut [u8]) -> Result<(), FlashError> {
+        self.part(self.running).read(self.flash, offset, bytes).await
     }
 
-    async fn activate(&mut self) -> Result<(), SlotError> {
-        let other = if self.running == 0 { AppPartitionSubType::Ota1 } else { AppPartitionSubType::Ota0 };
+    async fn read_record(&mut self, sector: u8, entry: &mut [u8; 32]) -> Result<(), FlashError> {
+        self.record.read(self.flash, u32::from(sector) * SECTOR, entry).await
+    }
+
+    async fn erase_record(&mut self, sector: u8) -> Result<(), FlashError> {
+        // From here on the next start may be the other image's.
         hold::forbid();
-        // Two erases, and others have their turn in between: together they could outlast what the samples can wait.
-        self.record(|record| counted(|| record.set_current_app_partition(other))).await?;
-        yield_now().await;
-        self.record(|record| counted(|| record.set_current_ota_state(OtaImageState::New))).await
+        let from = u32::from(sector) * SECTOR;
+        self.record.erase(self.flash, from, from + SECTOR).await
     }
 
-    async fn confirm(&mut self) -> Result<(), SlotError> {
-        self.record(|record| counted(|| record.set_current_ota_state(OtaImageState::Valid))).await
+    async fn write_record(&mut self, sector: u8, offset: u32, bytes: &[u8]) -> Result<(), FlashError> {
+        self.record.write(self.flash, u32::from(sector) * SECTOR + offset, bytes).await
     }
 }

@@ -1,19 +1,18 @@
-// The pretended plug's radio and slots: networks to try with and without success, and updates that are kept or go back.
-// Passwords are "correct horse" everywhere. A file whose version ends in "-crash" goes back after a while.
+// The pretended plug's radio and slots: the networks of the program's scenario `first-start`, to try with and without success,
+// and updates that are kept or go back. A version that ends in "-crash" goes back after a while.
 import { createHash } from "node:crypto";
 
-const PASSWORD = "correct horse";
 const CONFIRM_S = 180;
 const STEP_MS = 700;
 const NETWORKS = [
-  { ssid: "home", signal_dbm: -48, security: "wpa2", channel: 6, joinable: true },
-  { ssid: "Fort Knox", signal_dbm: -57, security: "wpa3", channel: 1, joinable: false },
-  { ssid: "No DHCP here", signal_dbm: -63, security: "wpa2", channel: 11, joinable: true },
-  { ssid: "Office", signal_dbm: -68, security: "enterprise", channel: 6, joinable: false },
-  { ssid: "Guests of the café on the corner", signal_dbm: -77, security: "open", channel: 3, joinable: true },
-  { ssid: "Router of 2003", signal_dbm: -84, security: "outdated", channel: 9, joinable: false },
+  { ssid: "home", signal_dbm: -52, security: "wpa2", channel: 6, joinable: true },
+  { ssid: "Glass Tower", signal_dbm: -63, security: "wpa3", channel: 11, joinable: false },
+  { ssid: "Cafe downstairs", signal_dbm: -74, security: "open", channel: 3, joinable: true },
+  { ssid: "Flat 12", signal_dbm: -79, security: "wpa2", channel: 1, joinable: true },
+  { ssid: "Office", signal_dbm: -82, security: "enterprise", channel: 6, joinable: false },
 ];
-const HIDDEN = ["cellar"];
+const PASSWORDS = { home: "by-the-window", attic: "up-the-ladder" };
+const ADDRESSES = { home: "192.168.178.50", attic: "10.0.3.17" };
 const SENTENCES = {
   not_found: (ssid) => `No network "${ssid}" is in range; check its name, and that it is on 2.4 GHz.`,
   wrong_password: (ssid) => `The network "${ssid}" does not take this password; check it, capitals too.`,
@@ -24,20 +23,22 @@ const SENTENCES = {
 /** Why it cannot be joined, at which step; nothing if it can. */
 function failure({ ssid, password, address }) {
   const found = NETWORKS.find((one) => one.ssid === ssid);
-  if (!found && !HIDDEN.includes(ssid)) return ["searching", "not_found"];
+  if (!found && ssid !== "attic") return ["searching", "not_found"];
   if (found?.security === "wpa3") return ["searching", "only_wpa3"];
-  if (found?.security !== "open" && password !== PASSWORD) return ["joining", "wrong_password"];
-  return ssid.startsWith("No DHCP") && !address ? ["address", "no_address"] : null;
+  if (found?.security !== "open" && password !== PASSWORDS[ssid]) return ["joining", "wrong_password"];
+  return !ADDRESSES[ssid] && !address ? ["address", "no_address"] : null;
 }
 
 export class Net {
   #test = null;
   #wish = null;
   #timer;
+  #address = "192.168.178.50";
 
-  constructor(id, settings, fresh) {
+  constructor(id, settings, { fresh, hasRadio }) {
     this.id = id;
     this.settings = settings;
+    this.available = hasRadio;
     if (fresh) Object.assign(settings.current.wifi, { ssid: "", password: null });
   }
 
@@ -45,12 +46,12 @@ export class Net {
     const { wifi, device } = this.settings.current;
     const joined = wifi.ssid !== "" || this.#test?.state === "succeeded";
     return {
-      available: true,
+      available: this.available,
       state: joined ? "joined" : "no_network_known",
       ssid: wifi.ssid || null,
-      signal_dbm: joined ? -48 : null,
-      address: joined ? "192.168.1.23" : null,
-      gateway: joined ? "192.168.1.1" : null,
+      signal_dbm: joined ? -52 : null,
+      address: joined ? this.#address : null,
+      gateway: joined ? "192.168.178.1" : null,
       last_error: null,
       last_error_message: null,
       retry_in_s: null,
@@ -69,7 +70,7 @@ export class Net {
     return { ...test, confirm_within_s: test.state === "succeeded" ? left : null };
   }
 
-  scan = () => ({ networks: NETWORKS, hidden: HIDDEN.length });
+  scan = () => ({ networks: NETWORKS, hidden: 1 });
 
   /** Answers a refusal, or nothing. */
   begin(wish) {
@@ -80,7 +81,7 @@ export class Net {
     clearTimeout(this.#timer);
     this.#wish = wish;
     const test = { state: "running", ssid: wish.ssid, step: "searching", error: null, message: null };
-    this.#test = { ...test, address: null, address_before: this.settings.current.wifi.ssid ? "192.168.1.23" : null };
+    this.#test = { ...test, address: null, address_before: this.settings.current.wifi.ssid ? this.#address : null };
     this.#step(["searching", "joining", "address", "done"]);
   }
 
@@ -92,7 +93,7 @@ export class Net {
       this.#timer = setTimeout(action, STEP_MS);
     };
     if (step === "done") {
-      Object.assign(test, { state: "succeeded", address: this.#wish.address?.ip ?? "192.168.7.40" });
+      Object.assign(test, { state: "succeeded", address: this.#wish.address?.ip ?? ADDRESSES[test.ssid] });
       test.until = Date.now() + CONFIRM_S * 1000;
       this.#timer = setTimeout(() => this.revert(), CONFIRM_S * 1000).unref();
     } else if (step === where)
@@ -104,6 +105,7 @@ export class Net {
     if (this.#test?.state !== "succeeded") return false;
     clearTimeout(this.#timer);
     this.#test.state = "confirmed";
+    this.#address = this.#test.address;
     const { wifi } = this.settings.current;
     const { ssid, password, hidden = false, address = null } = this.#wish;
     const { ssid: old, password: secret, hidden: wasHidden, address: had, more } = wifi;
@@ -144,7 +146,7 @@ export class Slots {
         .toString("latin1")
         .split("\0")[0];
     const [version, project] = [text(16), text(48)];
-    if (project !== "ossp") return [422, "wrong_project", `The image is of "${project}", not of OSSP.`];
+    if (project !== "ossp-firmware") return [422, "wrong_project", `The image is of "${project}", not of OSSP.`];
     if (bytes[at - 32] !== 0xe9) return [422, "image_damaged", "The image is damaged."];
     const isPackage = at > 32;
     if (!isPackage && this.#accept() === "signed")
@@ -207,7 +209,7 @@ export class Slots {
       running: {
         ...this.#running,
         git: "0123abc",
-        project: "ossp",
+        project: "ossp-firmware",
         chip: "pc",
         board: "virtual",
         rustc: "1.90.0",
@@ -215,7 +217,7 @@ export class Slots {
         probation: this.#running.state === "on_probation" ? probation : null,
       },
       other: this.#other,
-      capacity_bytes: 1_310_720,
+      capacity_bytes: 1_339_392,
       size_bytes: null,
       received_bytes: null,
       accept: this.#accept(),

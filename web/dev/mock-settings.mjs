@@ -208,6 +208,14 @@ function wrongEmoncms({ emoncms, time }) {
   return found;
 }
 
+/** "set" stays what it is for a network of that name, wherever it stands now. */
+function keepPasswords(wanted, { ssid, password, more }) {
+  const known = new Map([...more, { ssid, password }].map((one) => [one.ssid, one.password]));
+  wanted.more = wanted.more.map((one) => (one.password === "set" ? { ...one, password: known.get(one.ssid) } : one));
+  if (wanted.password === "set" || wanted.ssid !== ssid) wanted.password = known.get(wanted.ssid) ?? wanted.password;
+  if (wanted.password === "set") wanted.password = null;
+}
+
 const told = (secret) => (secret === null ? null : "set");
 
 export class Settings {
@@ -244,6 +252,7 @@ export class Settings {
       return [412, "changed_meanwhile", "The settings were changed meanwhile: load them again."];
     if (!isGroup(patch)) return [422, "bad_settings", "The settings must be a JSON object."];
     const wanted = merge(this.current, patch);
+    keepPasswords(wanted.wifi, this.current.wifi);
     if (patch.calibration?.reset) wanted.calibration = null;
     else if (patch.calibration) {
       const { version } = this.calibration;

@@ -2,8 +2,9 @@
 // anew for each visit) and fakes the API with a living kettle or laptop supply. Takes the command line of the real one.
 //
 //   node dev/mock.mjs [run] [--listen ADDR:PORT] [--source sim:kettle|sim:laptop] [--dev] [--password WORDS] [--button]
+//                     [--scenario first-start|home]
 //
-// Without --password it has no owner yet; with --button whoever claims it must press it: GET /mock?press=1.
+// With a scenario it has a radio, with the first one no network. Without --password it has no owner yet; with --button whoever claims it must press it: GET /mock?press=1.
 // GET /mock?flags=clipped,lost_samples&locked=1&streams=0&null=1&welded=1 brings about what a kettle rarely does;
 // &clock=0 makes it forget the time, &uplink=catching_up|backing_off|stopped|... says how the sending to Emoncms stands;
 // &safe=1 is safe mode. What it can join and run is in mock-net.mjs.
@@ -39,7 +40,10 @@ const listeners = new Set();
 const past = new History();
 const report = new Report(settings);
 const clock = new Time(settings);
-const net = new Net(ID, settings, options.password === undefined);
+const net = new Net(ID, settings, {
+  fresh: options.scenario === "first-start",
+  hasRadio: options.scenario !== undefined,
+});
 const slots = new Slots(settings, restart);
 let sequence = 0;
 let samples = [];
@@ -53,6 +57,7 @@ function parse(words) {
     port: Number(port),
     source: value("--source", "sim:kettle").split(":")[1],
     password: value("--password"),
+    scenario: value("--scenario"),
     button: words.includes("--button"),
     dev: words.includes("--dev"),
   };

@@ -28,9 +28,11 @@ const PAGES: Page[] = [
   { path: "schedule", label: "Schedule", render: later("schedule") },
   { path: "protection", label: "Protection", render: later("protection") },
   { path: "report", label: "Report", render: later("report") },
+  { path: "network", label: "Network", render: later("network") },
   { path: "settings", label: "Settings", render: later("settings") },
   { path: "access", label: "Access", render: later("access") },
   { path: "leaves", label: "What leaves", render: later("leaves") },
+  { path: "update", label: "Update", render: later("update") },
   { path: "learn", label: "Learn", render: later("learn") },
   { path: "about", label: "This plug", render: aboutPage },
 ];

@@ -6,6 +6,7 @@ import { dirname, resolve } from "node:path";
 import { describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
 import * as esbuild from "esbuild";
+import { image, packed } from "./images.mjs";
 
 const SOURCES = resolve(dirname(fileURLToPath(import.meta.url)), "../src");
 
@@ -34,6 +35,9 @@ const { strength } = await load("texts/access.ts");
 const accessTexts = await load("texts/access.ts");
 const settingsTexts = await load("texts/settings.ts");
 const reportTexts = await load("texts/report.ts");
+const networkTexts = await load("texts/network.ts");
+const updateTexts = await load("texts/update.ts");
+const packages = await load("lib/package.ts");
 const pasts = await load("lib/past.ts");
 const hours = await load("lib/hours.ts");
 const { Range } = await load("lib/range.ts");
@@ -263,10 +267,12 @@ describe("an input", () => {
   });
 
   it("stands once for each setting, with words", () => {
-    const { DEVICE, RELAY, WIFI, TIME, LOG, PROTECTIONS, CALIBRATION } = settingsTexts;
-    const { ACCESS, ACCESS_POINT } = accessTexts;
+    const { DEVICE, RELAY, TIME, LOG, PROTECTIONS, CALIBRATION } = settingsTexts;
+    const { ACCESS } = accessTexts;
+    const { ACCESS_POINT, NAME } = networkTexts;
+    const { ACCEPT } = updateTexts;
     const { EMONCMS, EMONCMS_MORE } = reportTexts;
-    const groups = [DEVICE, RELAY, WIFI, TIME, LOG, ...PROTECTIONS, CALIBRATION, ACCESS, ACCESS_POINT];
+    const groups = [DEVICE, RELAY, TIME, LOG, ...PROTECTIONS, CALIBRATION, ACCESS, ACCESS_POINT, NAME, ACCEPT];
     const fields = [...groups, EMONCMS, EMONCMS_MORE].flatMap((group) => group.fields);
     const paths = fields.map((field) => field.path);
     assert.equal(new Set(paths).size, paths.length);
@@ -599,5 +605,84 @@ describe("the plug's clock", () => {
     const error = { code: "timed_out", message: "the other side took too long" };
     const asked = { server: "pool.ntp.org", ago_s: 5, error };
     assert.match(clockText({ ...known, asked }), /pool\.ntp\.org was asked 5 s ago: The other side took too long\.$/);
+  });
+});
+
+describe("a network", () => {
+  const network = (more) => ({ ssid: "n", signal_dbm: -50, security: "wpa2", channel: 1, joinable: true, ...more });
+
+  it("is told with its signal as bars and a word, and why it cannot be joined", () => {
+    assert.deepEqual(
+      [-40, -55, -56, -70, -90].map((dbm) => networkTexts.signal(dbm)[0]),
+      [4, 4, 3, 2, 1],
+    );
+    assert.equal(networkTexts.aboutNetwork(network()), "very good signal · WPA2");
+    for (const security of ["wpa3", "outdated", "enterprise", "of tomorrow"])
+      assert.match(networkTexts.aboutNetwork(network({ security, joinable: false })), /cannot|broken/, security);
+  });
+
+  it("is the first of a list, whose order is a patch of the settings", () => {
+    const wifi = { ssid: "a", password: "set", hidden: false, address: null, access_point: "fallback" };
+    const b = { ssid: "b", password: null, hidden: true, address: { ip: "10.0.0.2", prefix: 24 } };
+    const list = networkTexts.networksOf({ wifi: { ...wifi, more: [b] } });
+    assert.deepEqual(
+      list.map(({ ssid }) => ssid),
+      ["a", "b"],
+    );
+    const { access_point: _, ...a } = wifi;
+    assert.deepEqual(networkTexts.patchOfNetworks([...list].reverse()), { wifi: { ...b, more: [a] } });
+    assert.deepEqual(networkTexts.networksOf({ wifi: { ...wifi, ssid: "", more: [] } }), []);
+    const none = { ssid: "", password: null, hidden: false, address: null, more: [] };
+    assert.deepEqual(networkTexts.patchOfNetworks([]), { wifi: none });
+  });
+
+  it("stands in a sentence", () => {
+    const wifi = { available: true, state: "waiting", ssid: "n", retry_in_s: 90, last_error_message: "It is gone." };
+    assert.deepEqual(networkTexts.linkText(wifi), ["It is gone. It tries again in 1 min 30 s.", "warn"]);
+    assert.match(networkTexts.linkText({ ...wifi, state: "joined" })[0], /^Joined “n”/);
+    assert.match(networkTexts.linkText({ ...wifi, available: false })[0], /no radio/);
+  });
+});
+
+describe("a file for an update", () => {
+  it("tells what it is by its first bytes", () => {
+    const bare = packages.readHead(image("0.2.0").subarray(0, packages.HEAD_BYTES));
+    assert.deepEqual(bare, { isPackage: false, version: "0.2.0", project: "ossp-firmware", chip: "pc", keys: [] });
+    assert.equal(packages.readHead(image("1.0.0-rc.1", { chip: 5 })).chip, "esp32c3");
+    assert.equal(packages.readHead(image("1.0.0", { chip: 77 })).chip, "another chip");
+    const whole = packages.readHead(packed("0.2.0", { key: "11".repeat(32) }).subarray(0, packages.HEAD_BYTES));
+    assert.equal(whole.isPackage, true);
+    assert.deepEqual([whole.version, whole.chip, whole.commit], ["0.2.0", "pc", "89abcde"]);
+    assert.deepEqual(whole.keys, ["11".repeat(32)]);
+    assert.deepEqual(packages.readHead(packed("0.2.0")).keys, []);
+  });
+
+  it("is refused with a sentence if it is something else", () => {
+    const read = (bytes) => () => packages.readHead(new Uint8Array(bytes));
+    for (const bytes of [[], [0xe9], Buffer.from("{}"), image("1.0.0").subarray(0, 60), Buffer.alloc(4096, 0xe9)])
+      assert.throws(read(bytes), /neither an OSSP package nor an image/);
+    for (const text of ["OSSP1\n", "OSSP1\n{\n\n", "OSSP1\n\n"]) assert.throws(read(Buffer.from(text)), /damaged/);
+  });
+
+  it("is older, newer or the same", () => {
+    const ordered = ["0.1.9", "0.1.10-rc.2", "0.1.10-rc.10", "0.1.10", "0.2.0", "1.0.0"];
+    for (const [n, a] of ordered.entries())
+      for (const [m, b] of ordered.entries())
+        assert.equal(Math.sign(packages.compareVersions(a, b)), Math.sign(n - m), `${a} and ${b}`);
+    assert.equal(packages.compareVersions("v1.0.0+dirty", "1.0.0"), 0);
+    assert.equal(packages.compareVersions("abc", "1.0.0"), 0, "nobody knows");
+  });
+
+  it("is followed over the restart until it is kept or went back", () => {
+    const sent = { version: "0.2.0", image_sha256: "aa", restart_in_s: 1 };
+    const running = (image_sha256, state, version) => ({ image_sha256, state, version });
+    const told = (update) => updateTexts.outcome(sent, { state: "idle", last: null, ...update });
+    const old = running("bb", "confirmed", "0.1.0");
+    assert.match(told({ state: "activated", running: old }).words, /restarts/);
+    assert.equal(told({ running: old }), null, "not to be seen yet");
+    assert.equal(told({ running: running("aa", "on_probation", "0.2.0") }).mood, "note");
+    assert.deepEqual(told({ running: running("aa", "confirmed", "0.2.0") }).mood, "good");
+    const back = told({ running: old, last: { result: "went_back", version: "0.2.0", message: "it crashed" } });
+    assert.equal(back.words, "Version 0.2.0 did not prove itself: 0.1.0 runs again. It crashed.");
   });
 });

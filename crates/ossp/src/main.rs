@@ -4,7 +4,9 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
+use ossp::discover::{self, DiscoverOptions};
 use ossp::failure::Failure;
+use ossp::pack::{self, ImageOptions, KeygenOptions, SignOptions, VerifyOptions};
 use ossp::replay::{self, ReplayOptions};
 use ossp::run::{self, RunOptions};
 use ossp::stand_in::server::{self, StandInOptions};
@@ -33,8 +35,18 @@ enum Command {
     Run(RunOptions),
     /// Recordings through the same metering code, as fast as it goes
     Replay(ReplayOptions),
+    /// Which plugs there are on this machine's networks
+    Discover(DiscoverOptions),
     /// A stand-in for Emoncms: shows what a plug sends, and fails on purpose if asked to
     StandIn(StandInOptions),
+    /// A pair of keys to sign firmware with
+    Keygen(KeygenOptions),
+    /// Makes a package of an image and signs it
+    Sign(SignOptions),
+    /// Says everything about a package, and whether it is good
+    Verify(VerifyOptions),
+    /// An image for the virtual plug, to try updates with
+    Image(ImageOptions),
 }
 
 fn main() -> ExitCode {
@@ -43,7 +55,12 @@ fn main() -> ExitCode {
         None => run::run(&program.run.options),
         Some(Command::Run(options)) => run::run(&options),
         Some(Command::Replay(options)) => replay::replay(&options),
+        Some(Command::Discover(options)) => discover::run(&options),
         Some(Command::StandIn(options)) => server::run(&options),
+        Some(Command::Keygen(options)) => pack::keygen(&options),
+        Some(Command::Sign(options)) => pack::sign(&options),
+        Some(Command::Verify(options)) => pack::verify(&options),
+        Some(Command::Image(options)) => pack::make(&options),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

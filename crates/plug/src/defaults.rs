@@ -5,6 +5,9 @@ use core::fmt;
 use heapless::String;
 
 use crate::platform::{Credentials, Ssid};
+use crate::settings::Settings;
+use crate::settings::emoncms::is_url;
+use crate::update::keys::Key;
 
 /// Settings of the build; nothing by default.
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -15,6 +18,8 @@ pub struct Defaults {
     pub emoncms_url: Option<&'static str>,
     /// With which key (`OSSP_EMONCMS_KEY`).
     pub emoncms_key: Option<&'static str>,
+    /// Whose signature new firmware must have (`OSSP_UPDATE_KEY`): the public key of whoever makes the releases.
+    pub update_key: Option<Key>,
 }
 
 /// What is wrong with the variables of a build.
@@ -30,6 +35,10 @@ pub enum DefaultsError {
     UrlScheme,
     /// A key for no server.
     KeyWithoutUrl,
+    /// No key of Emoncms.
+    EmoncmsKey,
+    /// No public key.
+    UpdateKey,
 }
 
 impl DefaultsError {
@@ -40,8 +49,12 @@ impl DefaultsError {
             Self::SsidTooLong => "OSSP_WIFI_SSID may have at most 32 bytes.",
             Self::PasswordLength => "OSSP_WIFI_PASSWORD must have 8 to 63 characters, as WPA2 wants it.",
             Self::PasswordWithoutSsid => "OSSP_WIFI_PASSWORD is given without OSSP_WIFI_SSID.",
-            Self::UrlScheme => "OSSP_EMONCMS_URL must begin with http:// or https://.",
+            Self::UrlScheme => "OSSP_EMONCMS_URL must begin with http:// and have at most 64 characters.",
             Self::KeyWithoutUrl => "OSSP_EMONCMS_KEY is given without OSSP_EMONCMS_URL.",
+            Self::EmoncmsKey => "OSSP_EMONCMS_KEY must be the 32 hexadecimal digits of a write key.",
+            Self::UpdateKey => {
+                "OSSP_UPDATE_KEY must be a public key of 64 hexadecimal digits, small letters."
+            }
         }
     }
 }
@@ -59,7 +72,7 @@ impl Defaults {
     ///
     /// ```
     /// # use plug::defaults::Defaults;
-    /// const _: () = match Defaults::check(option_env!("OSSP_WIFI_SSID"), None, None, None) {
+    /// const _: () = match Defaults::check(option_env!("OSSP_WIFI_SSID"), None, None, None, None) {
     ///     Ok(()) => {}
     ///     Err(error) => panic!("{}", error.sentence()),
     /// };
@@ -72,6 +85,7 @@ impl Defaults {
         password: Option<&str>,
         emoncms_url: Option<&str>,
         emoncms_key: Option<&str>,
+        update_key: Option<&str>,
     ) -> Result<(), DefaultsError> {
         let (ssid, password) = (length(ssid), length(password));
         if ssid > 32 {
@@ -84,6 +98,10 @@ impl Defaults {
             Err(DefaultsError::UrlScheme)
         } else if length(emoncms_key) > 0 && length(emoncms_url) == 0 {
             Err(DefaultsError::KeyWithoutUrl)
+        } else if !are_digits(emoncms_key, 32, true) {
+            Err(DefaultsError::EmoncmsKey)
+        } else if !are_digits(update_key, 64, false) {
+            Err(DefaultsError::UpdateKey)
         } else {
             Ok(())
         }
@@ -98,8 +116,9 @@ impl Defaults {
         password: Option<&'static str>,
         emoncms_url: Option<&'static str>,
         emoncms_key: Option<&'static str>,
+        update_key: Option<&'static str>,
     ) -> Result<Self, DefaultsError> {
-        Self::check(ssid, password, emoncms_url, emoncms_key)?;
+        Self::check(ssid, password, emoncms_url, emoncms_key, update_key)?;
         let given = |text: Option<&'static str>| text.filter(|text| !text.is_empty());
         let wifi = match given(ssid) {
             None => None,
@@ -111,7 +130,21 @@ impl Defaults {
                 },
             }),
         };
-        Ok(Self { wifi, emoncms_url: given(emoncms_url), emoncms_key: given(emoncms_key) })
+        Ok(Self {
+            wifi,
+            emoncms_url: given(emoncms_url),
+            emoncms_key: given(emoncms_key),
+            update_key: update_key.and_then(Key::parse),
+        })
+    }
+
+    /// Gives settings that nobody ever stored what the build brings for them: where readings go, and with which key. They
+    /// are sent once the owner switches that on. The network is the radio's own matter.
+    pub fn apply(&self, settings: &mut Settings) {
+        if let Some(url) = self.emoncms_url.filter(|url| is_url(url)) {
+            settings.emoncms.url = url.into();
+            settings.emoncms.write_key = self.emoncms_key.map(Into::into);
+        }
     }
 
     /// Names of what the build brought; never the values.
@@ -122,6 +155,7 @@ impl Defaults {
             ("wifi_password", password),
             ("emoncms_url", self.emoncms_url.is_some()),
             ("emoncms_key", self.emoncms_key.is_some()),
+            ("update_key", self.update_key.is_some()),
         ]
         .into_iter()
         .filter_map(|(name, given)| given.then_some(name))
@@ -142,14 +176,31 @@ const fn length(text: Option<&str>) -> usize {
     }
 }
 
+/// Whether `text` is `count` hexadecimal digits, capitals too where `any_case`; or nothing.
+const fn are_digits(text: Option<&str>, count: usize, any_case: bool) -> bool {
+    let Some(text) = text else { return true };
+    let mut rest = text.as_bytes();
+    if rest.is_empty() {
+        return true;
+    }
+    if rest.len() != count {
+        return false;
+    }
+    while let [first, others @ ..] = rest {
+        if !(first.is_ascii_hexdigit() && (any_case || !first.is_ascii_uppercase())) {
+            return false;
+        }
+        rest = others;
+    }
+    true
+}
+
 const fn is_web(url: Option<&str>) -> bool {
     match url {
         None => false,
-        Some(url) => matches!(
-            url.as_bytes(),
-            [b'h', b't', b't', b'p', b':', b'/', b'/', _, ..]
-                | [b'h', b't', b't', b'p', b's', b':', b'/', b'/', _, ..]
-        ),
+        Some(url) => {
+            url.len() <= 64 && matches!(url.as_bytes(), [b'h', b't', b't', b'p', b':', b'/', b'/', _, ..])
+        }
     }
 }
 
@@ -161,12 +212,12 @@ mod tests {
     use alloc::vec::Vec;
 
     const ALL: Result<Defaults, DefaultsError> =
-        Ok(Defaults { wifi: None, emoncms_url: None, emoncms_key: None });
+        Ok(Defaults { wifi: None, emoncms_url: None, emoncms_key: None, update_key: None });
 
     #[test]
     fn nothing_given_is_nothing() {
-        assert_eq!(Defaults::from_build(None, None, None, None), ALL);
-        assert_eq!(Defaults::from_build(Some(""), Some(""), Some(""), Some("")), ALL);
+        assert_eq!(Defaults::from_build(None, None, None, None, None), ALL);
+        assert_eq!(Defaults::from_build(Some(""), Some(""), Some(""), Some(""), Some("")), ALL);
         assert_eq!(Defaults::default().names().count(), 0);
     }
 
@@ -175,37 +226,58 @@ mod tests {
         let given = Defaults::from_build(
             Some("Home"),
             Some("secret-of-mine"),
-            Some("https://emoncms.org"),
-            Some("0123456789abcdef"),
+            Some("http://emoncms.org"),
+            Some("0123456789abcdef0123456789ABCDEF"),
+            Some(&*"0f".repeat(32).leak()),
         )
         .unwrap();
         let names: Vec<_> = given.names().collect();
-        assert_eq!(names, ["wifi_ssid", "wifi_password", "emoncms_url", "emoncms_key"]);
+        assert_eq!(names, ["wifi_ssid", "wifi_password", "emoncms_url", "emoncms_key", "update_key"]);
         let wifi = given.wifi.as_ref().unwrap();
         assert_eq!((wifi.ssid.as_str(), wifi.password.as_deref()), ("Home", Some("secret-of-mine")));
         let told = format!("{given:?}");
         for secret in ["Home", "secret-of-mine", "emoncms.org", "0123456789"] {
             assert!(!told.contains(secret), "{told}");
         }
-        let open = Defaults::from_build(Some("Café"), None, None, None).unwrap();
+        let open = Defaults::from_build(Some("Café"), None, None, None, None).unwrap();
         assert_eq!(open.names().collect::<Vec<_>>(), ["wifi_ssid"]);
+    }
+
+    #[test]
+    fn settings_that_nobody_stored_begin_with_the_builds_server() {
+        let key = &*"0f".repeat(16).leak();
+        for (url, key) in
+            [(None, None), (Some("http://emoncms.local/emoncms"), None), (Some("http://a"), Some(key))]
+        {
+            let mut settings = Settings::default();
+            Defaults::from_build(None, None, url, key, None).unwrap().apply(&mut settings);
+            let emoncms = &settings.emoncms;
+            assert_eq!((&*emoncms.url, emoncms.write_key.as_deref()), (url.unwrap_or(""), key));
+            assert!(!emoncms.enabled);
+        }
     }
 
     #[test]
     fn what_cannot_be_is_refused_with_a_sentence() {
         let long = "ä".repeat(17).leak();
-        for (ssid, password, url, key, error) in [
-            (Some(&*long), None, None, None, DefaultsError::SsidTooLong),
-            (Some("a"), Some("seven77"), None, None, DefaultsError::PasswordLength),
-            (Some("a"), Some(&*"x".repeat(64).leak()), None, None, DefaultsError::PasswordLength),
-            (None, Some("eight888"), None, None, DefaultsError::PasswordWithoutSsid),
-            (None, None, Some("emoncms.org"), None, DefaultsError::UrlScheme),
-            (None, None, Some("https://"), None, DefaultsError::UrlScheme),
-            (None, None, None, Some("key"), DefaultsError::KeyWithoutUrl),
+        for (ssid, password, url, key, update, error) in [
+            (Some(&*long), None, None, None, None, DefaultsError::SsidTooLong),
+            (Some("a"), Some("seven77"), None, None, None, DefaultsError::PasswordLength),
+            (Some("a"), Some(&*"x".repeat(64).leak()), None, None, None, DefaultsError::PasswordLength),
+            (None, Some("eight888"), None, None, None, DefaultsError::PasswordWithoutSsid),
+            (None, None, Some("emoncms.org"), None, None, DefaultsError::UrlScheme),
+            (None, None, Some("http://"), None, None, DefaultsError::UrlScheme),
+            (None, None, Some("https://a"), None, None, DefaultsError::UrlScheme),
+            (None, None, None, Some("key"), None, DefaultsError::KeyWithoutUrl),
+            (None, None, Some("http://a"), Some("key"), None, DefaultsError::EmoncmsKey),
+            (None, None, Some("http://a"), Some(&*"g".repeat(32).leak()), None, DefaultsError::EmoncmsKey),
+            (None, None, None, None, Some("0f"), DefaultsError::UpdateKey),
+            (None, None, None, None, Some(&*"0F".repeat(32).leak()), DefaultsError::UpdateKey),
+            (None, None, None, None, Some(&*"0f".repeat(33).leak()), DefaultsError::UpdateKey),
         ] {
-            assert_eq!(Defaults::from_build(ssid, password, url, key), Err(error));
+            assert_eq!(Defaults::from_build(ssid, password, url, key, update), Err(error));
             assert!(error.to_string().ends_with('.') && error.to_string().contains("OSSP_"));
         }
-        assert!(Defaults::from_build(Some("a"), Some(&*"x".repeat(63).leak()), None, None).is_ok());
+        assert!(Defaults::from_build(Some("a"), Some(&*"x".repeat(63).leak()), None, None, None).is_ok());
     }
 }

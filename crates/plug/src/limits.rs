@@ -80,12 +80,21 @@ pub const ACCESS_POINT_POOL: usize = 8;
 pub const ACCESS_POINT_LEASE: Duration = Duration::from_secs(600);
 /// Longest DHCP packet that is read or sent: what every client has to take (RFC 2131 §2: 576 bytes with IP and UDP).
 pub const DHCP_PACKET: usize = 548;
+/// Longest label of the plug on its network: one of 32 with a number behind it.
+pub const MDNS_LABEL: usize = 32 + 3;
+/// Longest name of it: with `.local`.
+pub const MDNS_NAME: usize = MDNS_LABEL + 6;
+/// Longest packet that says who the plug is: everything under the longest name takes 540 bytes.
+pub const MDNS_SAYS: usize = 640;
+/// How often it is looked whether the plug has another address or is to have another name, and how long the plug waits after
+/// an error of the socket.
+pub const MDNS_LOOK: Duration = Duration::from_secs(1);
+/// How long a packet may take until it is out, and leaving may wait for that.
+pub const MDNS_SEND: Duration = Duration::from_millis(200);
 /// Longest question for a name that is read, and longest answer: what every resolver takes (RFC 1035 §4.2.1).
 pub const NAMES_PACKET: usize = 512;
 /// How long the access point's servers rest after an error of their sockets: it may just be opening.
 pub const ACCESS_POINT_PAUSE: Duration = Duration::from_secs(1);
-/// Longest name of the plug on its network: a label of 32, a number behind it, `.local`.
-pub const MDNS_NAME: usize = 32 + 3 + 6;
 /// How long a scan may take: 13 channels of at most 0.3 s passively, and half as much again beside an access point.
 pub const SCAN_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long the shell waits for an address after joining: four attempts of a DHCP client (RFC 2131 §4.1).
@@ -100,9 +109,21 @@ pub const RETRY_FIRST: Duration = Duration::from_secs(5);
 /// Longest wait: each attempt takes the radio off the access point's channel for seconds, and a person who repairs
 /// the network does not want to wait longer.
 pub const RETRY_LONGEST: Duration = Duration::from_secs(300);
-/// How long the access point stays open after joining, so that a phone on it sees that it worked; also how long a
-/// network must hold to count as joined for good.
-pub const ACCESS_POINT_LINGER: Duration = Duration::from_secs(60);
+/// How long a network must hold to count as joined for good.
+pub const NETWORK_HOLDS: Duration = Duration::from_secs(60);
+/// How long after the last request by the access point somebody on it counts as using the page: a scan or an attempt to
+/// join takes the radio to another channel, and phones drop. Time to find a password and to type it.
+pub const PAGE_IN_USE: Duration = Duration::from_secs(600);
+/// How long a test of a network waits before the network that is joined is left, and how long it waits before it goes
+/// back: the answer to whoever asked gets out.
+pub const TEST_DELAY: Duration = Duration::from_secs(1);
+/// How long a network that was tested is kept without a confirmation: time for a phone to change its network, or for a
+/// person to type another address.
+pub const TEST_CONFIRM: Duration = Duration::from_secs(180);
+/// How long a web handler waits for a scan: one that began just before it, and one more.
+pub const SCAN_WAIT: Duration = Duration::from_secs(12);
+/// Body of a test of a network: its name, its password and four addresses, each character escaped.
+pub const WIFI_TEST_BODY: usize = 1024;
 /// How long the access point stays open after somebody asked for it at the button: time to find it with a phone, and to
 /// change the network.
 pub const ACCESS_POINT_ASKED: Duration = Duration::from_secs(600);
@@ -117,8 +138,6 @@ pub const CLAIM: Duration = Duration::from_secs(120);
 pub const SETUP_BODY: usize = 2048;
 /// Body of a new password: its 128 characters, each escaped as two halves.
 pub const PASSWORD_BODY: usize = 2048;
-/// How long a lost network is only retried before the access point opens: a router restarts within that.
-pub const ACCESS_POINT_AFTER_LOSS: Duration = Duration::from_secs(300);
 /// How often the signal of the joined network is looked at.
 pub const SIGNAL_INTERVAL: Duration = Duration::from_secs(5);
 /// Longest sentence on why a network was not joined, with a name of 32 bytes in it.
@@ -128,13 +147,20 @@ pub const LINK_SENTENCE: usize = 192;
 pub const STARTS_REGION: u32 = crate::storage::layout::STARTS.length;
 /// Name of a reset reason.
 pub const RESET_REASON: usize = 16;
-/// How long a new image must measure and serve before it is confirmed: a crash at first use comes within that, and
-/// nobody pulls the plug sooner on purpose.
-pub const PROBATION: Duration = Duration::from_secs(60);
+/// How long a new image may take to prove itself: a router that restarts at the same time takes five minutes at most, and
+/// nobody waits longer for a plug that cannot be reached.
+pub const PROBATION: Duration = Duration::from_secs(600);
+/// Windows that a new image must measure: four seconds.
+pub const PROBATION_WINDOWS: u32 = 20;
 /// How often the new image is looked at meanwhile.
 pub const PROBATION_INTERVAL: Duration = Duration::from_secs(1);
-/// How long its readings may stand still: ten windows.
-pub const PROBATION_STALL: Duration = Duration::from_secs(2);
+/// Bytes of the running image that are hashed at once: a millisecond and a half on the chip.
+pub const IMAGE_PIECE: usize = 512;
+/// Pause between two pieces: the whole image takes a minute, and nobody else feels it.
+pub const IMAGE_PAUSE: Duration = Duration::from_millis(20);
+/// Bad ends in a row after which only what is needed to mend the plug is started. After three the relay stays open
+/// already; what crashes even so does not depend on the load.
+pub const SAFE_MODE_STARTS: u8 = 5;
 /// Errors of `accept()` in a row from which on nobody can be said to be served: two for each worker.
 pub const ACCEPT_ERRORS: u32 = 2 * WEB_WORKERS as u32;
 /// How long no sample may come before the core opens the relay: longer than an erase of the flash (0.4 s), in which the
@@ -288,3 +314,8 @@ pub const UPDATE_CALM_LOOK: Duration = Duration::from_millis(100);
 pub const UPDATE_KEYS_LOOK: Duration = Duration::from_millis(20);
 /// What an upload has around its image at the most: a package's head, and a form's parts.
 pub const UPDATE_AROUND: u32 = 4096;
+/// How long a body that is not wanted is read all the same, so that its sender sees the answer: a whole flash of 4 MB at
+/// 70 KB a second.
+pub const UPDATE_DRAIN: Duration = Duration::from_secs(60);
+/// And how long it may stand still meanwhile.
+pub const UPDATE_DRAIN_SILENCE: Duration = Duration::from_secs(2);

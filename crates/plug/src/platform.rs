@@ -188,6 +188,8 @@ pub struct Identity {
     pub board: &'static str,
     /// Chip name, `pc` on a PC.
     pub chip: &'static str,
+    /// Version of the image that runs.
+    pub version: String<{ crate::update::version::VERSION_MOST }>,
     /// Commit this was built from, or `unknown`.
     pub git: &'static str,
     /// Build profile and target.
@@ -480,20 +482,21 @@ pub trait Wifi {
     fn associated(&self) -> u8;
 }
 
-/// What is known of an image in a slot.
+/// What is known of the image that runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ImageState {
     /// It proved itself.
     Confirmed,
-    /// It runs for the first time and was not confirmed yet. Where the bootloader keeps to it, without
-    /// [`UpdateSlots::confirm`] the next start goes back to the other one.
+    /// It is new and has not proved itself yet (see [`crate::update::probation`]).
     OnProbation,
     /// Nobody keeps a record: the image came by cable.
     Unrecorded,
 }
 
-/// The two places for the application; the one that does not run can be written.
+/// The two places for the application, and the two sectors in which the boot loader looks up which one to start
+/// (`otadata`). All of it raw: what is written into those sectors, and when, is decided in [`crate::update`], the same
+/// for every shell. Dropping a future is a power cut.
 pub trait UpdateSlots {
     /// What can go wrong.
     type Error: core::fmt::Debug;
@@ -501,34 +504,39 @@ pub trait UpdateSlots {
     fn running(&self) -> u8;
     /// Bytes that a slot holds.
     fn capacity(&self) -> u32;
-    /// What is known of the running image.
-    ///
-    /// # Errors
-    /// If the record cannot be read.
-    async fn state(&mut self) -> Result<ImageState, Self::Error>;
     /// Erases sectors of the other slot; `from` and `to` are whole ones.
     ///
     /// # Errors
     /// If they lie outside, or the flash fails.
     async fn erase(&mut self, from: u32, to: u32) -> Result<(), Self::Error>;
-    /// Writes words into what was erased.
+    /// Writes words into what was erased in the other slot.
     ///
     /// # Errors
     /// If they lie outside or across a word, or the flash fails.
     async fn write(&mut self, offset: u32, bytes: &[u8]) -> Result<(), Self::Error>;
-    /// Reads words back from the other slot.
+    /// Reads words from the other slot.
     ///
     /// # Errors
     /// If they lie outside, or the flash fails.
     async fn read(&mut self, offset: u32, bytes: &mut [u8]) -> Result<(), Self::Error>;
-    /// The other slot runs from the next start on, on probation.
+    /// Reads words from the slot that runs.
     ///
     /// # Errors
-    /// If the record cannot be written; the running image stays chosen then.
-    async fn activate(&mut self) -> Result<(), Self::Error>;
-    /// The running image has proved itself.
+    /// If they lie outside, or the flash fails.
+    async fn read_running(&mut self, offset: u32, bytes: &mut [u8]) -> Result<(), Self::Error>;
+    /// Reads the beginning of one of the record's sectors (0 or 1).
     ///
     /// # Errors
-    /// If the record cannot be written.
-    async fn confirm(&mut self) -> Result<(), Self::Error>;
+    /// If there is no such sector, or the flash fails.
+    async fn read_record(&mut self, sector: u8, entry: &mut [u8; 32]) -> Result<(), Self::Error>;
+    /// Erases one of the record's sectors. From here on the next start may be another image's.
+    ///
+    /// # Errors
+    /// If there is no such sector, or the flash fails.
+    async fn erase_record(&mut self, sector: u8) -> Result<(), Self::Error>;
+    /// Writes whole words into one of the record's sectors, the first word first.
+    ///
+    /// # Errors
+    /// If they lie outside or across a word, or the flash fails.
+    async fn write_record(&mut self, sector: u8, offset: u32, bytes: &[u8]) -> Result<(), Self::Error>;
 }

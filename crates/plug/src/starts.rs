@@ -43,6 +43,16 @@ pub struct Starts {
     pub trouble: Option<Trouble>,
 }
 
+impl Starts {
+    /// Whether the plug has crashed so often in a row that only what is needed to mend it is to be started. A start after
+    /// a brownout does not count: that is the mains' doing, and a plug that measures is wanted back.
+    #[must_use]
+    pub fn call_for_safe_mode(&self) -> bool {
+        let crashed = self.last_fault.as_ref().is_some_and(|fault| fault.reason != "brownout");
+        crashed && self.bad_in_a_row >= limits::SAFE_MODE_STARTS
+    }
+}
+
 /// Reset reasons that are bad ends.
 const FAULTS: [&str; 3] = ["panic", "watchdog", "brownout"];
 /// Keys of the map; never used for anything else.

@@ -22,14 +22,16 @@ use crate::desk::Desk;
 use crate::history::Intake;
 use crate::ledger::Ledger;
 use crate::limits;
+use crate::net::desk::RadioDesk;
 use crate::net::{WifiStatus, mdns::Mdns};
 use crate::panel::Panel;
+use crate::platform::Instant;
 use crate::settings::{self, Basis, Settings};
 use crate::storage::archive::Archive;
 use crate::storage::meter_id::MeterId;
 use crate::storage::totals::Totals;
 use crate::timekeeping::Timekeeping;
-use crate::update::{self, Image};
+use crate::update::{self, Firmware, Image};
 use crate::uplink::Uplink;
 
 /// Lives in `run_rest`, on one executor: no locks, borrows never cross an `await`.
@@ -62,6 +64,12 @@ pub struct State {
     pub image: Cell<Option<Image>>,
     /// Where uploads of an image wait.
     pub update: update::Desk,
+    /// What is known of both images.
+    pub firmware: RefCell<Firmware>,
+    /// The plug crashed again and again: only network, sign-in and update run.
+    pub safe_mode: Cell<bool>,
+    /// Which of the stores were opened and understood: what a new image has to show.
+    pub stores: Cell<Stores>,
     /// The settings as they are stored; defaults until [`State::settings_desk`] is open.
     pub settings: RefCell<Settings>,
     /// Where they say that the plug is: read once, asked for with each window.
@@ -92,6 +100,10 @@ pub struct State {
     pub setup: Setup,
     /// Somebody wants the access point.
     pub access_point_wanted: Signal<NoopRawMutex, ()>,
+    /// What the web wants of the radio.
+    pub radio: RadioDesk,
+    /// When somebody last used the page by the access point.
+    pub last_use_by_access_point: Cell<Option<Instant>>,
     /// Where readings become rows of the history.
     pub history: Intake,
     /// What is believed of the time of day.
@@ -100,6 +112,15 @@ pub struct State {
     pub ledger: RefCell<Ledger>,
     /// The way to Emoncms.
     pub uplink: Uplink,
+}
+
+/// Stores that were opened and understood.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stores {
+    /// The settings.
+    pub settings: bool,
+    /// The energy's journal.
+    pub journal: bool,
 }
 
 /// What a window leaves on the meter.
@@ -118,8 +139,8 @@ pub enum Restarting {
     Plain,
     /// Settings, logs, keys and energy are to be erased.
     FactoryReset,
-    /// Another image is chosen. The relay is not held: that image may do something else with its pin.
-    Update,
+    /// The other image runs from then on. The relay opens: what starts it has not shown that it can.
+    OtherImage,
 }
 
 /// One line of the plug's log: what a person should know that no number says.
@@ -154,6 +175,9 @@ impl State {
             mdns: Mdns::new(),
             image: Cell::new(None),
             update: update::Desk::new(),
+            firmware: RefCell::default(),
+            safe_mode: Cell::new(false),
+            stores: Cell::default(),
             settings: RefCell::default(),
             zone: Cell::new(Zone::UTC),
             settings_tag: Cell::new(0),
@@ -169,6 +193,8 @@ impl State {
             restart: Signal::new(),
             setup: Setup::new(),
             access_point_wanted: Signal::new(),
+            radio: RadioDesk::default(),
+            last_use_by_access_point: Cell::new(None),
             history: Intake::new(),
             timekeeping: Timekeeping::new(),
             ledger: RefCell::new(Ledger::new()),

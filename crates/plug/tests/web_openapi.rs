@@ -10,6 +10,7 @@
 
 mod web_support;
 
+use plug::net::trial_join::{Report, Step, TrialState};
 use plug::net::{LinkState, WifiStatus};
 use plug::platform::{Address, Instant, LinkError};
 use plug::web::{ROUTES, Who};
@@ -174,6 +175,20 @@ fn waiting() -> WifiStatus {
         retry_at: Some(Instant::from_start(std::time::Duration::from_secs(300))),
         access_point_open: true,
         access_point_ssid: "OSSP".try_into().unwrap(),
+        access_point_clients: 2,
+        networks: vec![
+            ("home".try_into().unwrap(), Some(LinkError::WrongPassword)),
+            ("shed".try_into().unwrap(), None),
+        ],
+        test: Some(Report {
+            state: TrialState::Succeeded,
+            step: Step::Done,
+            error: Some(LinkError::NoAddress),
+            address: Some([10, 0, 0, 8].into()),
+            before: Some([10, 0, 0, 7].into()),
+            confirm_by: Some(Instant::from_start(std::time::Duration::from_secs(400))),
+            ..Report::new("shed".try_into().unwrap(), None)
+        }),
     }
 }
 

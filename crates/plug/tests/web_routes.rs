@@ -41,17 +41,19 @@ fn info_says_who_the_plug_is() {
     );
     assert_eq!(info["last_fault"]["detail"].as_str().unwrap().len(), plug::limits::RESET_DETAIL);
     assert_eq!(info["image"], serde_json::json!({"slot": 1, "state": "on_probation"}));
-    let brought = ["wifi_ssid", "wifi_password", "emoncms_url", "emoncms_key"];
+    let brought = ["wifi_ssid", "wifi_password", "emoncms_url", "emoncms_key", "update_key"];
     assert_eq!(info["build_defaults"], serde_json::json!(brought));
     let text = plug.get("/api/v1/info");
-    assert!(!text.text().contains("Home") && !text.text().contains("secret"), "{}", text.text());
+    for value in ["Home", "secret", "5ec7", "5e5e"] {
+        assert!(!text.text().contains(value), "{}", text.text());
+    }
 }
 
 #[test]
 fn without_a_radio_there_is_nothing_to_say_of_it() {
     let page = Plug::start(1.0).get("/api/v1/wifi").json();
     assert_eq!(page["available"], false);
-    assert_eq!(page.as_object().unwrap().values().filter(|value| value.is_null()).count(), 9, "{page}");
+    assert_eq!(page.as_object().unwrap().values().filter(|value| value.is_null()).count(), 11, "{page}");
 }
 
 #[test]
@@ -101,6 +103,9 @@ fn joined() -> WifiStatus {
         retry_at: None,
         access_point_open: false,
         access_point_ssid: "OSSP".try_into().unwrap(),
+        access_point_clients: 0,
+        networks: vec![("home".try_into().unwrap(), None)],
+        test: None,
     }
 }
 

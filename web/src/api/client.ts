@@ -23,6 +23,7 @@ import type {
   Trip,
   Uplink,
   UplinkTest,
+  Wifi,
 } from "./types";
 
 const TIMEOUT_MS = 5000;
@@ -106,6 +107,13 @@ function ask(): Promise<boolean> {
   return asking;
 }
 
+/** Goes on with what the plug handed out; whether only the nonce was too old. */
+export function takeChallenge(header: string | null): boolean {
+  const challenge = readChallenge(header);
+  if (challenge) signer.challenge(challenge);
+  return challenge?.stale ?? false;
+}
+
 async function send({ method, path, body, headers, timeout }: Request, signature: Signature | null): Promise<Answer> {
   const abort = new AbortController();
   const timer = setTimeout(() => abort.abort(), timeout ?? (method === "GET" ? TIMEOUT_MS : CHANGE_TIMEOUT_MS));
@@ -123,8 +131,7 @@ async function send({ method, path, body, headers, timeout }: Request, signature
       },
     });
     const text = await response.text();
-    const challenge = readChallenge(response.headers.get("OSSP-Challenge"));
-    if (challenge) signer.challenge(challenge);
+    takeChallenge(response.headers.get("OSSP-Challenge"));
     return { status: response.status, headers: response.headers, text };
   } catch {
     throw new NoAnswer();
@@ -335,6 +342,7 @@ export const api = {
   identify: () => change("POST", "/api/v1/identify", () => ({})),
   restart: () => change("POST", "/api/v1/restart", () => ({})),
   factoryReset: (confirm: string) => change("POST", "/api/v1/reset", () => ({ confirm })),
+  wifi: () => readJson<Wifi>("/api/v1/wifi"),
   /** Who this browser is to the plug; renewed where it can be. */
   async session(): Promise<Session> {
     const session = await readJson<Session>(SESSION);

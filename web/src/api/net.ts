@@ -1,6 +1,5 @@
 // Requests of the network and update pages: they are part of the second script.
-import { change, NoAnswer, parsed, readJson, refusal, signer } from "./client";
-import { readChallenge } from "./digest";
+import { change, NoAnswer, parsed, readJson, refusal, signer, takeChallenge } from "./client";
 import type { Activated, NetworkWish, Scan, Update, Wifi, WifiTest } from "./types";
 
 const WIFI = "/api/v1/wifi";
@@ -11,12 +10,11 @@ const SCAN_TIMEOUT_MS = 30_000;
 const STALLED_MS = 60_000;
 
 export const net = {
-  wifi: () => readJson<Wifi>(WIFI, true),
   scan: () => readJson<Scan>(`${WIFI}/scan`, true, SCAN_TIMEOUT_MS),
   test: async (wish: NetworkWish) => parsed<WifiTest>(await change("POST", `${WIFI}/test`, () => wish)),
   confirm: async () => parsed<Wifi>(await change("POST", `${WIFI}/confirm`, () => ({}))),
   endTest: () => change("DELETE", `${WIFI}/test`),
-  update: () => readJson<Update>(UPDATE, true),
+  update: () => readJson<Update>(UPDATE),
 };
 
 interface Sent {
@@ -61,8 +59,7 @@ export async function upload(file: Blob, allowDowngrade: boolean, tell: (sent: n
   for (let again = true; ; again = false) {
     const { status, text, challenge } = await send(path, file, signer.sign("POST", path)?.header ?? null, tell);
     if (status < 300) return JSON.parse(text) as Activated;
-    const next = readChallenge(challenge);
-    if (next) signer.challenge(next);
-    if (status !== 401 || !again || !next?.stale) throw refusal({ status, headers: new Headers(), text });
+    const isStale = takeChallenge(challenge);
+    if (status !== 401 || !again || !isStale) throw refusal({ status, headers: new Headers(), text });
   }
 }

@@ -3,7 +3,7 @@
 import { Signal } from "../lib/signal";
 import { api, denied, desk, EVENTS, NoAnswer, Refused } from "./client";
 import { History } from "./history";
-import type { Info, LogLine, Reading, RelayStatus } from "./types";
+import type { Info, LogLine, Reading, RelayStatus, Wifi } from "./types";
 
 export type Link =
   | { state: "connecting" }
@@ -37,6 +37,8 @@ export class Plug {
   readonly info = new Signal<Info | null>(null);
   readonly reading = new Signal<Reading | null>(null);
   readonly relay = new Signal<RelayStatus | null>(null);
+  /** How it is connected, as far as this page has heard. */
+  readonly wifi = new Signal<Wifi | null>(null);
   readonly who = new Signal<Who>("unknown");
   readonly link = new Signal<Link>({ state: "connecting" });
   /** Rises when the relay has moved: the log has a new line. */
@@ -123,6 +125,7 @@ export class Plug {
         this.link.value = { state: "closed" };
       }
       this.who.value = who;
+      if (who === "in" && !desk.claiming) this.wifi.value = await api.wifi();
       if (who !== "out") this.acceptRelay(await api.relay());
     } catch {
       // The stream or the next probe tells whether the plug is gone; both lead back here.

@@ -67,6 +67,8 @@ export function withoutSecrets(settings: Group): Group {
     const own = copy[group];
     for (const name of names) if (isGroup(own) && own[name] !== null) delete own[name];
   }
+  // A network without its password would be an open one, so the others are not for another plug.
+  if (isGroup(copy.wifi)) delete copy.wifi.more;
   return copy;
 }
 

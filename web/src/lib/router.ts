@@ -11,6 +11,12 @@ export interface Page {
   render: (life: Lifetime, rest: string) => Node | Promise<Node>;
 }
 
+/** The words of the address: the page, and a place on it. The document lies at `/update` too, for who looks for it there. */
+export function here(): [string, string[]] {
+  const [path = "", ...rest] = (location.hash || `#${location.pathname}`).replace(/^#\/?/, "").split("/");
+  return [path, rest];
+}
+
 /** What would be lost by leaving this page now, as a question; `null`: nothing. A page sets it and its end clears it. */
 export const leaving: { question: () => string | null } = { question: () => null };
 
@@ -44,7 +50,7 @@ export function startRouter(
     if (target || byUser) (target ?? main).focus({ preventScroll: true });
   };
   const show = (byUser: boolean): void => {
-    const [path = "", ...rest] = location.hash.replace(/^#\/?/, "").split("/");
+    const [path, rest] = here();
     const page = instead(path) ?? pages.find((candidate) => candidate.path === path) ?? pages[0];
     if (!page || (page === shown && !byUser)) return;
     if (page === shown && rest.length > 0) {

@@ -1,4 +1,4 @@
-// Who may do what: who is signed in, the password, open reading, the access point, and tokens for programs.
+// Who may do what: who is signed in, the password, open reading, and tokens for programs.
 import { api, Refused, signer, signIn } from "../api/client";
 import { plug } from "../api/plug";
 import type { Right, Token } from "../api/types";
@@ -9,7 +9,7 @@ import type { Lifetime } from "../lib/signal";
 import { editor } from "../parts/editor";
 import { groupCard } from "../parts/groups";
 import { explainRefusal, userName } from "../parts/signin";
-import { ACCESS, ACCESS_POINT, LEAST, strength } from "../texts/access";
+import { ACCESS, LEAST, strength } from "../texts/access";
 
 const SCOPES: [Right, string][] = [
   ["read", "read: look, change nothing"],
@@ -213,7 +213,6 @@ export function accessPage(life: Lifetime): Node {
     passwordCard(),
     tokensCard(),
     groupCard(form, ACCESS),
-    groupCard(form, ACCESS_POINT),
     bar,
   );
 }

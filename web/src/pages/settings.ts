@@ -1,4 +1,4 @@
-// Settings of the plug as a whole: device, relay, network, time, calibration; moving them, starting anew.
+// Settings of the plug as a whole: device, relay, time, log, calibration; moving them, starting anew.
 import { api } from "../api/client";
 import { plug } from "../api/plug";
 import { h, setAttribute, setText } from "../lib/dom";
@@ -8,14 +8,13 @@ import { type Editor, editor } from "../parts/editor";
 import { groupCard } from "../parts/groups";
 import { moveCard } from "../parts/move";
 import { placeCard } from "../parts/place";
-import { CALIBRATION, DEVICE, LOG, RELAY, WIFI } from "../texts/settings";
+import { CALIBRATION, DEVICE, LOG, RELAY } from "../texts/settings";
 
 const CONTENTS: [string, string][] = [
   ["device", "Device"],
   ["relay", "Relay"],
   ["time", "Time and place"],
   ["log", "Log"],
-  ["wifi", "Wi-Fi"],
   ["calibration", "Calibration"],
   ["move", "Export and import"],
   ["restart", "Restart and reset"],
@@ -128,6 +127,8 @@ export function settingsPage(life: Lifetime): Node {
       "ul",
       { "class": "contents", "aria-label": "On this page" },
       ...CONTENTS.map(([id, title]) => h("li", {}, h("a", { href: `#/settings/${id}` }, title))),
+      h("li", {}, h("a", { href: "#/network" }, "Network…")),
+      h("li", {}, h("a", { href: "#/update" }, "Update…")),
       h("li", {}, h("a", { href: "#/schedule" }, "Schedule…")),
       h("li", {}, h("a", { href: "#/protection" }, "Protection…")),
       h("li", {}, h("a", { href: "#/report" }, "Emoncms…")),
@@ -136,7 +137,6 @@ export function settingsPage(life: Lifetime): Node {
     groupCard(form, RELAY),
     placeCard(life, form),
     groupCard(form, LOG),
-    groupCard(form, WIFI),
     calibrationCard(life, own),
     moveCard(own),
     restartCard(),

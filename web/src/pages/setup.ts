@@ -1,14 +1,14 @@
 // The first minutes of a plug: one form that makes somebody its owner, the button that confirms it, and signed in.
-import { api, desk, Refused, signIn } from "../api/client";
+import { api, desk, NoAnswer, Refused, signIn } from "../api/client";
 import { plug } from "../api/plug";
 import type { Json, SetupState } from "../api/types";
 import { h, setAttribute, setText } from "../lib/dom";
 import { type Field, Form } from "../lib/form";
 import { duration, withUnit } from "../lib/format";
-import { valueAt } from "../lib/patch";
 import type { Lifetime } from "../lib/signal";
 import { browserZone, zones } from "../lib/zonefile";
 import { findZone } from "../lib/zones";
+import { joinPart } from "../parts/join";
 import { userName } from "../parts/signin";
 import { LEAST, strength, TIME_SOURCES, timeSource } from "../texts/access";
 
@@ -22,14 +22,7 @@ const WHO: Field[] = [
   },
   { path: "again", kind: "secret", label: "The same again" },
 ];
-const NETWORK: Field[] = [
-  {
-    path: "wifi.ssid",
-    kind: "text",
-    label: "Wi-Fi network",
-    help: "Its name (SSID). Empty: the plug stays on its own access point.",
-  },
-  { path: "wifi.password", kind: "secret", label: "Its password", help: "Empty for an open network." },
+const OWN: Field[] = [
   {
     path: "access_point_password",
     kind: "secret",
@@ -76,7 +69,7 @@ function fields(form: Form, id: string, title: string, rows: Field[], ...after: 
 }
 
 /** What was typed, as the plug wants it. */
-function wish(form: Form, hasRadio: boolean, posix: (zone: string) => string | undefined): { [name: string]: Json } {
+function wish(form: Form, posix: (zone: string) => string | undefined): { [name: string]: Json } {
   const value = (path: string): string => {
     const taken = form.at(path)?.take();
     return taken && "value" in taken ? String(taken.value ?? "") : "";
@@ -87,15 +80,12 @@ function wish(form: Form, hasRadio: boolean, posix: (zone: string) => string | u
     password: value("password"),
     ...(value("name") && { name: value("name") }),
     ...(value("access_point_password") && { access_point_password: value("access_point_password") }),
-    ...(hasRadio &&
-      value("wifi.ssid") && { wifi: { ssid: value("wifi.ssid"), password: value("wifi.password") || null } }),
     time: { ...(rules && { zone, posix: rules }), source: value("time.source") },
   };
 }
 
 export async function setupPage(life: Lifetime): Promise<Node> {
   const state = await api.setup();
-  const hasRadio = plug.info.value?.board !== "virtual";
   const least = state.password_characters ?? LEAST;
   const table = await zones().catch(() => new Map<string, string>());
   const form = new Form();
@@ -111,7 +101,7 @@ export async function setupPage(life: Lifetime): Promise<Node> {
     { novalidate: true },
     userName(),
     fields(form, "owner-title", "You", WHO),
-    fields(form, "network-title", hasRadio ? "Network" : "Access point", hasRadio ? NETWORK : NETWORK.slice(2)),
+    fields(form, "own-title", "Access point", OWN),
     fields(form, "time-title", "Time", TIME, names, goesOut),
     problem,
     h("p", { class: "tools" }, submit),
@@ -128,7 +118,6 @@ export async function setupPage(life: Lifetime): Promise<Node> {
     password: "",
     again: "",
     access_point_password: "",
-    wifi: { ssid: "", password: "" },
     time: { zone: findZone(table, browserZone())?.zone ?? "", source: "none" },
   });
   const input = (path: string): HTMLInputElement => element.querySelector(`[data-field="${path}"]`) as HTMLInputElement;
@@ -156,9 +145,9 @@ export async function setupPage(life: Lifetime): Promise<Node> {
     setAttribute(submit, "disabled", true);
     desk.claiming = true;
     try {
-      const asked = wish(form, hasRadio, (zone) => table.get(zone));
+      const asked = wish(form, (zone) => table.get(zone));
       const answer = await api.claim(asked);
-      const finish = (): void => void finished(page, String(asked.password), String(valueAt(asked, "wifi.ssid") ?? ""));
+      const finish = (): void => void finished(life, page, String(asked.password));
       if (answer?.setup_complete) finish();
       else waitForButton(life, page, element, answer, finish);
     } catch (error) {
@@ -257,48 +246,75 @@ function waitForButton(
   page.scrollIntoView();
 }
 
-/** It has an owner now: in, and on. */
-async function finished(page: HTMLElement, password: string, network: string): Promise<void> {
+/** It has an owner now: in, to the network, and on. */
+async function finished(life: Lifetime, page: HTMLElement, password: string): Promise<void> {
   const go = async (): Promise<void> => {
     history.replaceState(null, "", "#/");
     await plug.meet();
     desk.claiming = false;
     dispatchEvent(new Event("hashchange"));
   };
+  const button = (label: string, run: () => void): HTMLElement => h("button", { type: "button", onclick: run }, label);
+  const ending = (title: string, words: string, label: string, next: () => void): void => {
+    const tools = h("p", { class: "tools" }, button(label, next));
+    const card = h(
+      "section",
+      { "class": "card press", "aria-labelledby": "done-title", "tabindex": -1 },
+      h("h2", { id: "done-title" }, title),
+      h("p", { role: "status" }, words),
+      tools,
+    );
+    page.replaceChildren(card);
+    card.focus();
+  };
   try {
     await signIn(password);
-  } catch {
-    ending(
-      page,
-      "The plug has an owner now",
-      "The password that you chose is not the one: somebody else claimed it before you. If that was nobody you know, hold its button for 10 s, which resets it, and begin again.",
-      "Sign in",
-      go,
-    );
-    return;
+    const { available, access_point: own } = await api.wifi();
+    if (available) network(life, page, own?.ssid, go);
+    else await go();
+  } catch (error) {
+    if (error instanceof NoAnswer)
+      ending(
+        "This plug is yours",
+        "Its access point is just taking its new name and password, so your phone may have left it. Join it again, with the password that you chose, and go on.",
+        "Go on",
+        () => void finished(life, page, password),
+      );
+    else
+      ending(
+        "The plug has an owner now",
+        "The password that you chose is not the one: somebody else claimed it before you. If that was nobody you know, hold its button for 10 s, which resets it, and begin again.",
+        "Sign in",
+        () => void go(),
+      );
   }
-  if (network === "") {
-    await go();
-    return;
-  }
-  ending(
-    page,
-    "This plug is yours",
-    `In a few seconds it joins ${network} and its access point takes the new name and password, so this page may stop. Connect to ${network} again and open the plug's address there, which your router shows. If it cannot join, its access point stays.`,
-    "Go on",
-    go,
-  );
 }
 
-/** The last words of the form. */
-function ending(page: HTMLElement, title: string, words: string, label: string, go: () => Promise<void>): void {
-  const card = h(
-    "section",
-    { "class": "card press", "aria-labelledby": "done-title", "tabindex": -1 },
-    h("h2", { id: "done-title" }, title),
-    h("p", { role: "status" }, words),
-    h("p", { class: "tools" }, h("button", { type: "button", onclick: () => void go() }, label)),
+/** The last step: a network, if one is wanted. */
+function network(life: Lifetime, page: HTMLElement, own: string | undefined, go: () => Promise<void>): void {
+  const leave = (label: string, kind?: string): HTMLElement =>
+    h("button", { type: "button", class: kind, onclick: () => void go() }, label);
+  const later = h("p", { class: "tools" }, leave("Later", "small"));
+  const title = h("h1", { tabindex: -1 }, "This plug is yours: now its network");
+  page.replaceChildren(
+    title,
+    h(
+      "p",
+      { class: "lead" },
+      "Your phone may say that there is no internet here: stay all the same. ",
+      own ? `The plug's access point is called “${own}” from now on and has the password that you chose. ` : "",
+      "Whatever is tried, the plug stays in reach there.",
+    ),
+    h(
+      "section",
+      { "class": "card settings", "aria-label": "Network" },
+      joinPart(life, {
+        setHost: (host) => api.changeSettings({ device: { host } }, null),
+        kept: () => later.remove(),
+        after: leave("Go on"),
+      }),
+    ),
+    later,
   );
-  page.replaceChildren(card);
-  card.focus();
+  title.focus();
 }

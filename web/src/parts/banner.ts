@@ -3,6 +3,7 @@ import { desk } from "../api/client";
 import { FLAG_MEMORY_MS, plug, STALE_MS } from "../api/plug";
 import { h, ICONS, icon, setText } from "../lib/dom";
 import { duration, sentence } from "../lib/format";
+import { here } from "../lib/router";
 import { flagText } from "../texts/flags";
 import { alarmText } from "../texts/sources";
 
@@ -78,6 +79,27 @@ const to = (label: string, path: string): NonNullable<Alert["action"]> => ({
   },
 });
 const toControl = (label: string): NonNullable<Alert["action"]> => to(label, "control");
+
+/** For whoever comes back to a plug that tried a network meanwhile, or that nobody gave one. */
+function network(): Alert[] {
+  const { available, networks = [], test } = plug.wifi.value ?? {};
+  if (!available || plug.who.value !== "in" || here()[0] === "network") return [];
+  const note = (key: string, title: string, text: string, label: string): Alert[] => [
+    { key, weight: "note", title, text, action: to(label, "network"), dismissible: true },
+  ];
+  if (test?.state === "running") return note("trial", `It tries “${test.ssid}”.`, "", "Look…");
+  if (test?.state === "succeeded")
+    return note("keep", `It works in “${test.ssid}”.`, "It goes back unless somebody says to keep it.", "Keep it…");
+  if (test?.state === "failed") return note("failed", `“${test.ssid}” was not joined.`, test.message ?? "", "Look…");
+  const text = "It is reached by its own access point only.";
+  return networks.length > 0 ? [] : note("alone", "It knows no network.", text, "Join one…");
+}
+
+function safeMode(): Alert[] {
+  if (!plug.info.value?.safe_mode || here()[0] === "update") return [];
+  const text = "It crashed again and again: only network, sign-in and update run, and the socket is in its safe state.";
+  return [{ key: "safe", weight: "danger", title: "Safe mode.", text, action: to("Update…", "update") }];
+}
 
 /** The page of the first minutes says it by itself. */
 function owner(): Alert[] {
@@ -176,9 +198,15 @@ const shown = new Map<string, { element: HTMLElement; text: string }>();
 
 function update(): void {
   const now = Date.now();
-  const alerts = [...connection(now), ...owner(), ...relay(now), ...quality(), ...program()].filter(
-    (a) => !dismissed.has(a.key),
-  );
+  const alerts = [
+    ...connection(now),
+    ...owner(),
+    ...safeMode(),
+    ...relay(now),
+    ...network(),
+    ...quality(),
+    ...program(),
+  ].filter((a) => !dismissed.has(a.key));
   for (const [key, { element }] of shown) {
     if (alerts.some((alert) => alert.key === key)) continue;
     element.remove();
@@ -203,6 +231,7 @@ export function banner(): HTMLElement {
   plug.who.watch(update);
   plug.relay.watch(update);
   plug.updated.watch(update);
+  plug.wifi.watch(update);
   plug.reading.watch(update);
   setInterval(update, 500);
   return h("div", { class: "banner" }, urgent, calm);

@@ -67,36 +67,6 @@ export const ACCESS: FieldGroup = {
   ],
 };
 
-export const ACCESS_POINT: FieldGroup = {
-  id: "access-point",
-  title: "Its own access point",
-  what: "Taken some seconds after it is stored; whoever is on it joins anew.",
-  fields: [
-    {
-      path: "wifi.access_point",
-      kind: "choice",
-      label: "It opens",
-      help: "A long press of the button opens it in any case.",
-      choices: [
-        ["fallback", "when it cannot join a network"],
-        ["button", "by the button only"],
-      ],
-    },
-    {
-      path: "wifi.access_point_ssid",
-      kind: "text",
-      label: "Network",
-      help: "Its name. Empty: OSSP- and the end of the plug's identity.",
-    },
-    {
-      path: "wifi.access_point_password",
-      kind: "secret",
-      label: "Password",
-      help: "8 to 63 characters. It has the owner's from the set-up, unless another was given.",
-    },
-  ],
-};
-
 /** A password has at least so many characters, unless the plug says otherwise. */
 export const LEAST = 10;
 

@@ -127,22 +127,6 @@ export const RELAY: FieldGroup = {
   ],
 };
 
-export const WIFI: FieldGroup = {
-  id: "wifi",
-  title: "Wi-Fi",
-  what: "Taken some seconds after it is stored. If the plug cannot join, it opens an access point of its own.",
-  fields: [
-    { path: "wifi.ssid", kind: "text", label: "Network", help: "Its name (SSID). Empty: none." },
-    {
-      path: "wifi.password",
-      kind: "secret",
-      label: "Password",
-      help: "The plug never tells it. Leave it empty to keep the one it has.",
-      off: "None: an open network",
-    },
-  ],
-};
-
 export const LOG: FieldGroup = {
   id: "log",
   title: "Log",

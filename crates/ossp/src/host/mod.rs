@@ -3,11 +3,14 @@
 
 mod access_point;
 mod access_point_udp;
+mod boot;
 mod clock;
 mod erase;
 mod flash;
+mod image;
 mod listener;
 mod machine;
+mod multicast;
 mod network;
 mod panel;
 mod random;
@@ -20,15 +23,18 @@ mod wifi;
 
 pub use access_point::{AccessPoint, AccessPointError};
 pub use access_point_udp::{AccessPointSocket, AccessPointUdp};
+pub use boot::{BootLoader, boot};
 pub use clock::{RealClock, SimulatedClock};
 pub use erase::{Erasing, SlowFlash};
 pub use flash::{DATA_PARTITION, FileFlash, FileFlashError, LOG_PARTITION};
+pub use image::{RunningImage, Taken, boot_image, last_words};
 pub use listener::Listener;
 pub use machine::Pc;
+pub use multicast::{PcMulticast, networks};
 pub use network::PcNetwork;
 pub use panel::{SimButton, SimLed};
 pub use random::PcRandom;
 pub use simulated::{SimRelay, SimSamples, Simulated};
-pub use slots::{FileSlots, SlotError};
+pub use slots::{FileSlots, RECORD, SLOT, VirtualSlots};
 pub use state_folder::{StateFolder, StateFolderError};
 pub use wifi::{SimWifi, WayOut};

@@ -30,6 +30,8 @@ pub struct SimWifi<C> {
     way_out: WayOut,
     channel: u32,
     phones_from: Instant,
+    /// An image that never joins runs.
+    fails: bool,
 }
 
 /// Whether a network is joined: what the plug's way out depends on. Clones are the same.
@@ -66,7 +68,15 @@ impl<C: Clock> SimWifi<C> {
             way_out: WayOut::default(),
             channel: FIRST_CHANNEL,
             phones_from: Instant::default(),
+            fails: false,
         })
+    }
+
+    /// Hears all networks and joins none, if that is how the running image `fails`.
+    #[must_use]
+    pub fn failing(mut self, fails: bool) -> Self {
+        self.fails = fails;
+        self
     }
 
     /// What the plug's way out goes by.
@@ -109,6 +119,9 @@ impl<C: Clock> Wifi for SimWifi<C> {
         let (time, link) = self.air.join(self.time_s(), ssid, password.as_deref());
         self.takes(time).await;
         let link = link?;
+        if self.fails {
+            return Err(LinkError::Lost);
+        }
         if let Some(channel) = self.air.channel(link).filter(|channel| *channel != self.channel) {
             self.channel = channel;
             self.phones_from = self.clock.now().after(PHONES_RETURN);

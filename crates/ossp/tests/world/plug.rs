@@ -39,7 +39,7 @@ use super::time::{EPOCH, PlugClock, World};
 /// The node that plugs send to.
 pub const NODE: &str = "plug";
 /// The data partition.
-const DATA_SECTORS: usize = 112;
+const DATA_SECTORS: usize = plug::storage::layout::SECTORS as usize;
 /// The log's.
 const LOG_SECTORS: usize = 256;
 /// Readings end in the middle of a second: a clock that is a little off changes no slot.
@@ -248,6 +248,7 @@ impl Plug {
             own: &factory_access_point(),
             access_point_udp: None,
             net: Some(&self.link),
+            measures: true,
             multicast: None,
             slots: None,
             button: NoButton,
@@ -377,6 +378,7 @@ fn identity(id: &str) -> Identity {
         id: id.try_into().unwrap(),
         board: "virtual",
         chip: "pc",
+        version: env!("CARGO_PKG_VERSION").try_into().unwrap(),
         git: "test",
         build: "test",
         reset_reason: "power_on",

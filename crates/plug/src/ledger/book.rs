@@ -223,12 +223,7 @@ impl Ledger {
 
     /// Takes down what ended. Without memory, parts of it are lost: what leaves does not wait for it.
     pub fn note(&mut self, record: Record) {
-        self.sums.connections = self.sums.connections.saturating_add(1);
-        self.sums.failed = self.sums.failed.saturating_add(u32::from(record.outcome != Outcome::Ok));
-        self.sums.bytes_out = self.sums.bytes_out.saturating_add(record.bytes_out.into());
-        self.sums.bytes_in = self.sums.bytes_in.saturating_add(record.bytes_in.into());
-        self.forget_old(record.began);
-        let Some(place) = self.count(&record) else { return };
+        let Some(place) = self.add(&record) else { return };
         let tenths = record.began.since_start().as_millis() / 100;
         let entry = Entry {
             number: self.sums.connections,
@@ -244,6 +239,21 @@ impl Ledger {
             keep(&mut self.bodies, body, limits::LEDGER_BODIES, limits::LEDGER_BODIES);
         }
         keep(&mut self.connections, entry, limits::LEDGER_CONNECTIONS, CONNECTIONS_STEP);
+    }
+
+    /// Takes down in sums and hours, and not one by one, what anybody on the network can cause: it would take the place of
+    /// what the plug does by itself.
+    pub fn note_often(&mut self, record: &Record) {
+        self.add(record);
+    }
+
+    fn add(&mut self, record: &Record) -> Option<Rc<Place>> {
+        self.sums.connections = self.sums.connections.saturating_add(1);
+        self.sums.failed = self.sums.failed.saturating_add(u32::from(record.outcome != Outcome::Ok));
+        self.sums.bytes_out = self.sums.bytes_out.saturating_add(record.bytes_out.into());
+        self.sums.bytes_in = self.sums.bytes_in.saturating_add(record.bytes_in.into());
+        self.forget_old(record.began);
+        self.count(record)
     }
 
     /// Lets go of the hours that are over a week old.

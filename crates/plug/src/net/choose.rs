@@ -1,6 +1,24 @@
 //! Which of the networks that a scan found is joined, or why none is: a pure function.
 
-use crate::platform::{Credentials, LinkError, Network, Security};
+use crate::platform::{Credentials, Known, LinkError, Network, Security};
+use crate::settings::schema::NETWORKS;
+
+/// Why each of the known networks cannot be joined, or cannot yet.
+pub type Errors = [Option<LinkError>; NETWORKS];
+
+/// Which of the known networks are worth joining (a bit for each), and why the others are not. One that hides its name
+/// shows nothing in a scan, so whatever the scan says it has to be tried.
+#[must_use]
+pub fn choose_all(found: &[Network], known: &[Known]) -> (u8, Errors) {
+    let (mut joinable, mut errors) = (0, Errors::default());
+    for (index, (known, place)) in known.iter().zip(&mut errors).enumerate() {
+        match choose(found, &known.credentials) {
+            Err(error) if !known.hidden => *place = Some(error),
+            _ => joinable |= 1 << index,
+        }
+    }
+    (joinable, errors)
+}
 
 /// The strongest network by the name of `known` that can be joined as `known` says. Others of the same name do not
 /// matter then: one that is open beside a protected one may be a trap, and is never taken when a password is set.

@@ -5,7 +5,7 @@ use core::fmt::Write;
 use heapless::String;
 
 use crate::limits;
-use crate::platform::LinkError;
+use crate::platform::{LinkError, Security};
 
 /// One sentence that a person can act on: why the network `ssid` was not joined or was left.
 #[must_use]
@@ -14,7 +14,7 @@ pub fn sentence(error: LinkError, ssid: &str) -> String<{ limits::LINK_SENTENCE 
     let result = match error {
         LinkError::NotFound => write!(
             text,
-            "No network \"{ssid}\" is in range; check its name, and that it is on 2.4 GHz and not hidden."
+            "No network \"{ssid}\" is in range; check its name, that it is on 2.4 GHz, and whether it is hidden."
         ),
         LinkError::WrongPassword => {
             write!(text, "The network \"{ssid}\" does not take this password; check it, capitals too.")
@@ -52,6 +52,34 @@ pub fn sentence(error: LinkError, ssid: &str) -> String<{ limits::LINK_SENTENCE 
     // Every sentence fits, with the longest name too; a test looks.
     let _ = result;
     text
+}
+
+/// An error as JSON has it.
+#[must_use]
+pub const fn error_word(error: LinkError) -> &'static str {
+    match error {
+        LinkError::NotFound => "not_found",
+        LinkError::WrongPassword => "wrong_password",
+        LinkError::OnlyWpa3 => "only_wpa3",
+        LinkError::ScansAsOpen => "scans_as_open",
+        LinkError::PasswordMissing => "password_missing",
+        LinkError::Unsupported => "unsupported",
+        LinkError::NoAddress => "no_address",
+        LinkError::Lost => "lost",
+        LinkError::Radio => "radio",
+    }
+}
+
+/// How a network is protected, as JSON has it.
+#[must_use]
+pub const fn security_word(security: Security) -> &'static str {
+    match security {
+        Security::Open => "open",
+        Security::Wpa2 => "wpa2",
+        Security::Wpa3 => "wpa3",
+        Security::Outdated => "outdated",
+        Security::Enterprise => "enterprise",
+    }
 }
 
 /// The same in a few words, for a line of the log.

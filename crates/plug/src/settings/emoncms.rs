@@ -236,7 +236,7 @@ impl<'a> Server<'a> {
 }
 
 /// Whether `url` may be stored.
-pub(super) fn is_url(url: &str) -> bool {
+pub(crate) fn is_url(url: &str) -> bool {
     url.is_empty() || url.len() <= URL && Server::parse(url).is_some()
 }
 

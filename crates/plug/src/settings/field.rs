@@ -1,5 +1,6 @@
 //! One field of the settings: how it is read strictly, written, compared and copied.
 
+use alloc::vec::Vec;
 use core::fmt::{Result as Written, Write};
 use core::time::Duration;
 
@@ -7,9 +8,12 @@ use heapless::String;
 
 use super::entries;
 use super::hosts;
+use super::keys;
+use super::networks;
 use super::schema::{Basis, Hardware, Settings};
 use super::wrong::{Part, Wanted, Why, WrongField};
 use crate::json::{self, Number, Quoted};
+use crate::update::keys::Key;
 
 /// Longest text that a field takes, in bytes.
 pub(super) const TEXT: usize = 64;
@@ -106,6 +110,12 @@ pub(super) enum Kind {
     Entries,
     /// The list of host names.
     Hosts,
+    /// A list of public keys.
+    Keys(Place<Vec<Key>>),
+    /// An address that is set.
+    Address,
+    /// The list of further networks.
+    Networks,
 }
 
 /// Whether secrets are written.
@@ -118,7 +128,7 @@ pub enum Secrets {
 }
 
 /// What a secret that is set reads as; given back, it stays.
-const SET: &str = "set";
+pub(super) const SET: &str = "set";
 
 /// Whether a value says that a secret is to stay what it is.
 pub(super) fn keeps(value: &str) -> bool {
@@ -146,6 +156,18 @@ impl Field {
             Kind::Hosts => hosts::read(value)
                 .map(|hosts| settings.access.hosts = hosts)
                 .ok_or(Wanted::Phrase(hosts::WANTED)),
+            Kind::Keys(place) => keys::read(value)
+                .map(|keys| *(place.of_mut)(settings) = keys)
+                .ok_or(Wanted::Phrase(keys::WANTED)),
+            Kind::Address => networks::address(value)
+                .map(|address| settings.wifi.address = Some(address))
+                .ok_or(Wanted::Phrase(networks::ADDRESS)),
+            Kind::Networks => {
+                if let Some(more) = networks::read(value, wrong) {
+                    settings.wifi.more = more;
+                }
+                return;
+            }
             Kind::Text { set, check, wanted, .. } => {
                 let taken = text(value).is_some_and(|text| check(&text, basis) && set(settings, &text));
                 taken.then_some(()).ok_or(Wanted::Phrase(wanted))
@@ -206,7 +228,8 @@ impl Field {
                 let wanted = range.wanted("a number of seconds", true, hardware);
                 place.put(settings, Some(seconds(value, wanted)?));
             }
-            Kind::Choice { .. } | Kind::Text { .. } | Kind::Secret { .. } | Kind::Entries | Kind::Hosts => {}
+            Kind::Choice { .. } | Kind::Text { .. } | Kind::Secret { .. } => {}
+            Kind::Entries | Kind::Hosts | Kind::Keys(_) | Kind::Address | Kind::Networks => {}
         }
         Ok(())
     }
@@ -245,6 +268,9 @@ impl Field {
             },
             Kind::Entries => entries::write(&settings.schedule.entries, secrets == Secrets::Hide, out),
             Kind::Hosts => hosts::write(&settings.access.hosts, out),
+            Kind::Keys(place) => keys::write((place.of)(settings), out),
+            Kind::Address => networks::write_address(settings.wifi.address.as_ref(), out),
+            Kind::Networks => networks::write(&settings.wifi.more, secrets, out),
         }
     }
 
@@ -264,6 +290,9 @@ impl Field {
             Kind::Secret { get, .. } => get(one) == get(other),
             Kind::Entries => one.schedule.entries == other.schedule.entries,
             Kind::Hosts => one.access.hosts == other.access.hosts,
+            Kind::Keys(place) => (place.of)(one) == (place.of)(other),
+            Kind::Address => one.wifi.address == other.wifi.address,
+            Kind::Networks => one.wifi.more == other.wifi.more,
         }
     }
 
@@ -288,6 +317,9 @@ impl Field {
             }
             Kind::Entries => to.schedule.entries.clone_from(&from.schedule.entries),
             Kind::Hosts => to.access.hosts.clone_from(&from.access.hosts),
+            Kind::Keys(place) => (place.of_mut)(to).clone_from((place.of)(from)),
+            Kind::Address => to.wifi.address = from.wifi.address,
+            Kind::Networks => to.wifi.more.clone_from(&from.wifi.more),
         }
     }
 

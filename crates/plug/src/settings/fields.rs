@@ -10,9 +10,10 @@ use super::emoncms::{Begin, INPUT, NODE, Quantity, Transport, is_key, is_name, i
 use super::field::{Field, Kind, Most, Place, Range};
 use super::schema::{AccessPointWhen, ManualUntil, PowerOn, Reading, Settings, TimeSource};
 use crate::timekeeping::servers::are_servers;
+use crate::update::keys::AcceptWhat;
 
 /// Names of the sections, in the order in which they are written.
-pub(super) const SECTIONS: [&str; 10] = [
+pub(super) const SECTIONS: [&str; 11] = [
     "device",
     "wifi",
     "access",
@@ -23,6 +24,7 @@ pub(super) const SECTIONS: [&str; 10] = [
     "time",
     "history",
     "emoncms",
+    "update",
 ];
 /// The section with a table of its own.
 pub(super) const CALIBRATION: &str = "calibration";
@@ -80,7 +82,7 @@ pub(super) fn find(section: &str, name: &str) -> Option<(usize, &'static Field)>
 }
 
 /// All fields but the calibration's, section by section.
-pub(super) static FIELDS: [Field; 67] = [
+pub(super) static FIELDS: [Field; 78] = [
     field(
         "device",
         "name",
@@ -93,6 +95,17 @@ pub(super) static FIELDS: [Field; 67] = [
     ),
     field("device", "button_locked", Kind::Flag(at!(device.button_locked))),
     field("device", "led_off", Kind::Flag(at!(device.led_off))),
+    field(
+        "device",
+        "host",
+        Kind::Text {
+            get: |settings| &settings.device.host,
+            set: |settings, text| put(&mut settings.device.host, text),
+            check: |text, _| text.is_empty() || is_label(text),
+            wanted: "at most 32 letters, digits and hyphens, none of these at its ends, or empty",
+        },
+    ),
+    field("device", "mdns", Kind::Flag(at!(device.mdns))),
     field(
         "wifi",
         "ssid",
@@ -113,6 +126,9 @@ pub(super) static FIELDS: [Field; 67] = [
             wanted: WPA2_PASSWORD,
         },
     ),
+    field("wifi", "hidden", Kind::Flag(at!(wifi.hidden))),
+    field("wifi", "address", Kind::Address),
+    field("wifi", "more", Kind::Networks),
     field(
         "wifi",
         "access_point",
@@ -144,6 +160,16 @@ pub(super) static FIELDS: [Field; 67] = [
             check: is_wpa2_password,
             wanted: WPA2_PASSWORD,
         },
+    ),
+    field(
+        "wifi",
+        "access_point_after_loss_s",
+        Kind::WholeSeconds(at!(wifi.access_point_after_loss_s), range(0.0, 12.0 * HOUR_S)),
+    ),
+    field(
+        "wifi",
+        "access_point_linger_s",
+        Kind::WholeSeconds(at!(wifi.access_point_linger_s), range(0.0, HOUR_S)),
     ),
     field(
         "access",
@@ -380,6 +406,24 @@ pub(super) static FIELDS: [Field; 67] = [
     input!("input_power_min", PowerMin),
     input!("input_power_max", PowerMax),
     input!("input_relay", Relay),
+    field(
+        "update",
+        "accept",
+        Kind::Choice {
+            get: |settings| settings.update.accept as usize,
+            set: |settings, index| {
+                settings.update.accept = match index {
+                    0 => AcceptWhat::Default,
+                    1 => AcceptWhat::Signed,
+                    _ => AcceptWhat::Any,
+                }
+            },
+            words: &["default", "signed", "any"],
+        },
+    ),
+    field("update", "keys", Kind::Keys(at!(update.keys))),
+    field("update", "retired", Kind::Keys(at!(update.retired))),
+    field("update", "warn_above_a", Kind::Number(at!(update.warn_above_a), range(0.0, 100.0))),
 ];
 
 const KEY: &str =
@@ -395,7 +439,13 @@ fn put_key(place: &mut Option<Box<str>>, text: Option<&str>) -> bool {
     true
 }
 
-const WPA2_PASSWORD: &str =
+/// One label of a host's name (RFC 1123 §2.1).
+fn is_label(text: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+    text.bytes().all(plain) && !text.starts_with('-') && !text.ends_with('-')
+}
+
+pub(super) const WPA2_PASSWORD: &str =
     "8 to 63 printable ASCII characters, \"set\" to keep the one that is set, or null";
 
 /// As WPA2 has it (IEEE 802.11, annex J.4).

@@ -6,6 +6,7 @@
 
 use embedded_storage_async::nor_flash::NorFlash;
 
+use crate::defaults::Defaults;
 use crate::state::State;
 pub use crate::storage::item::{Found, SaveError};
 
@@ -16,7 +17,9 @@ mod entries;
 mod field;
 mod fields;
 mod hosts;
+mod keys;
 mod migrate;
+mod networks;
 mod patch;
 mod rules;
 pub mod schema;
@@ -32,19 +35,27 @@ mod wrong;
 pub(crate) use claim::read_password;
 pub use claim::{Claimed, PASSWORD_LEAST, claim, is_password};
 pub use field::Secrets;
+pub(crate) use keys::{read as read_keys, write as write_keys};
+pub use networks::network;
 pub use patch::{Refusal, patch};
 pub use schema::{Basis, Hardware, Settings, WifiSettings};
 pub use store::{STORED_MOST, SettingsStore, Trouble};
 pub use write::{etag, json_length, write_json};
 pub use wrong::{WRONG_MOST, Wanted, Wrong, WrongField};
 
-/// Reads the settings into the state, and lets them be changed from now on. What went wrong is for the log.
+/// Reads the settings into the state, and lets them be changed from now on; `defaults` are the build's, for a plug that
+/// has none. What went wrong is for the log.
 pub async fn begin<S: NorFlash, K: NorFlash>(
     store: &mut SettingsStore<S, K>,
     state: &State,
     basis: &Basis,
+    defaults: &Defaults,
 ) -> Option<Trouble> {
-    let (settings, trouble) = store.load(basis).await;
+    let (mut settings, trouble) = store.load(basis).await;
+    // Revision 0: nobody ever stored any.
+    if store.revision() == 0 && trouble.is_none() {
+        defaults.apply(&mut settings);
+    }
     state.put_settings(*settings, basis, store.revision());
     state.settings_desk.open();
     trouble

@@ -5,6 +5,7 @@ use alloc::boxed::Box;
 use super::calibration::{self, Writer};
 use super::field::keeps;
 use super::fields::{CALIBRATION, FIELDS, SECTIONS, find};
+use super::networks::keep_passwords;
 use super::rules::{Given, check, check_keys};
 use super::schema::{Basis, Settings, VERSION};
 use super::wrong::{Part, Wanted, Why, Wrong, WrongField};
@@ -71,6 +72,8 @@ impl<'a> Patch<'a> {
 
     /// The settings after it, if nothing in it is wrong.
     pub(super) fn finish(mut self) -> Result<Box<Settings>, Wrong> {
+        let stays = self.given.has("wifi", "password") && !self.anew.has("wifi", "password");
+        keep_passwords(&self.before.wifi, &mut self.settings.wifi, stays, &mut self.wrong);
         check(&self.settings, self.given, &mut self.wrong);
         check_keys(self.before, &self.settings, self.anew, &mut self.wrong);
         if self.wrong.is_empty() { Ok(self.settings) } else { Err(self.wrong) }
@@ -96,6 +99,7 @@ impl<'a> Patch<'a> {
         } else if value == "null" {
             for (index, field) in FIELDS.iter().enumerate().filter(|(_, field)| field.section == section) {
                 self.given.add(index);
+                self.anew.add(index);
                 field.copy(&self.default, &mut self.settings);
             }
         } else if json::members(value, |name, value| self.member(section, name, value)).is_err() {
@@ -110,6 +114,7 @@ impl<'a> Patch<'a> {
         if !self.given.add(index) {
             self.wrong.push(field.wrong(Why::Repeated));
         } else if value == "null" {
+            self.anew.add(index);
             field.clear(&mut self.settings, &self.default);
         } else {
             if !keeps(value) {

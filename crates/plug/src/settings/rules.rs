@@ -42,12 +42,19 @@ const fn party(section: &'static str, name: &'static str, must: &'static str) ->
     Party { section, name, must }
 }
 
-static RULES: [Rule; 12] = [
+static RULES: [Rule; 13] = [
     Rule {
         broken: |settings| settings.wifi.password.is_some() && settings.wifi.ssid.is_empty(),
         parties: &[
             party("wifi", "password", "be null where there is no ssid"),
             party("wifi", "ssid", "be given, or password be null"),
+        ],
+    },
+    Rule {
+        broken: |settings| settings.wifi.has_a_name_twice(),
+        parties: &[
+            party("wifi", "more", "name each network once, and not the first one again"),
+            party("wifi", "ssid", "be another name than those in more"),
         ],
     },
     Rule {

@@ -8,12 +8,18 @@ use heapless::{String, Vec};
 use metering::calibration::Calibration;
 
 use super::emoncms::EmoncmsSettings;
-use crate::platform::{Credentials, Ssid};
+use crate::platform::{Credentials, Known, Ssid, StaticAddress};
+use crate::update::keys::UpdateSettings;
 
 /// Version of the schema; a migration brings older ones here.
 pub const VERSION: u32 = 1;
 /// Entries of the weekly schedule.
 pub const SCHEDULE_ENTRIES: usize = 16;
+
+/// Networks that are known besides the first.
+pub const MORE_NETWORKS: usize = 3;
+/// All of them.
+pub const NETWORKS: usize = 1 + MORE_NETWORKS;
 
 /// Names under which a plug can be reached besides its own.
 pub const HOSTS: usize = 4;
@@ -50,10 +56,12 @@ pub struct Settings {
     pub history: HistorySettings,
     /// Where readings go.
     pub emoncms: EmoncmsSettings,
+    /// Which firmware is taken in.
+    pub update: UpdateSettings,
 }
 
 /// `device`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeviceSettings {
     /// `name`: what people call this plug; empty: `ossp-` and the end of its identity.
     pub name: String<32>,
@@ -61,6 +69,16 @@ pub struct DeviceSettings {
     pub button_locked: bool,
     /// `led_off`: the light stays dark but for alarms and `identify`.
     pub led_off: bool,
+    /// `host`: its name in the network, one label; empty: `ossp-` and the end of its identity.
+    pub host: String<32>,
+    /// `mdns`: whether it says that name where it is asked for.
+    pub mdns: bool,
+}
+
+impl Default for DeviceSettings {
+    fn default() -> Self {
+        Self { name: String::new(), button_locked: false, led_off: false, host: String::new(), mdns: true }
+    }
 }
 
 /// When the plug opens its access point by itself.
@@ -74,26 +92,89 @@ pub enum AccessPointWhen {
 }
 
 /// `wifi`.
-#[derive(Clone, Default, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct WifiSettings {
     /// `ssid`: the network to join; empty: none.
     pub ssid: Ssid,
     /// `password`: a secret; `None` for an open network.
     pub password: Option<String<64>>,
+    /// `hidden`: that network does not say its name.
+    pub hidden: bool,
+    /// `address`: the plug's there; `None`: the network hands one out.
+    pub address: Option<StaticAddress>,
+    /// `more`: further networks, the most wanted first, at most [`MORE_NETWORKS`]. On the heap, where most plugs have none.
+    pub more: alloc::vec::Vec<Known>,
     /// `access_point`: `fallback` or `button`.
     pub access_point: AccessPointWhen,
     /// `access_point_ssid`: the access point's own name; empty: `OSSP-` and the end of the plug's identity.
     pub access_point_ssid: Ssid,
     /// `access_point_password`: a secret; `None`: a plug with an owner opens no access point.
     pub access_point_password: Option<String<64>>,
+    /// `access_point_after_loss_s`: how long a lost network is only retried before a fallback opens.
+    pub access_point_after_loss_s: u16,
+    /// `access_point_linger_s`: how long it stays open after joining.
+    pub access_point_linger_s: u16,
+}
+
+impl Default for WifiSettings {
+    fn default() -> Self {
+        Self {
+            ssid: Ssid::new(),
+            password: None,
+            hidden: false,
+            address: None,
+            more: alloc::vec::Vec::new(),
+            access_point: AccessPointWhen::Fallback,
+            access_point_ssid: Ssid::new(),
+            access_point_password: None,
+            access_point_after_loss_s: 300,
+            access_point_linger_s: 60,
+        }
+    }
 }
 
 impl WifiSettings {
-    /// The network, if there is one to join.
+    /// The first network, if there is one.
+    fn first(&self) -> Option<Known> {
+        let credentials = || Credentials { ssid: self.ssid.clone(), password: self.password.clone() };
+        let (hidden, address) = (self.hidden, self.address);
+        (!self.ssid.is_empty()).then(|| Known { credentials: credentials(), hidden, address })
+    }
+
+    /// The networks, the most wanted first.
     #[must_use]
-    pub fn credentials(&self) -> Option<Credentials> {
-        let known = !self.ssid.is_empty();
-        known.then(|| Credentials { ssid: self.ssid.clone(), password: self.password.clone() })
+    pub fn networks(&self) -> alloc::vec::Vec<Known> {
+        self.first().into_iter().chain(self.more.iter().cloned()).collect()
+    }
+
+    /// Puts a network first; it takes the place of one by the same name, the others move down, and what has no place any
+    /// more is forgotten.
+    pub fn put_first(&mut self, network: &Known) {
+        let mut networks = self.networks();
+        networks.retain(|known| known.credentials.ssid != network.credentials.ssid);
+        networks.truncate(MORE_NETWORKS);
+        self.more = networks;
+        let Known { credentials, hidden, address } = network.clone();
+        (self.ssid, self.password) = (credentials.ssid, credentials.password);
+        (self.hidden, self.address) = (hidden, address);
+    }
+
+    /// The password that is set for a network of this name; `None`: no such network is known.
+    #[must_use]
+    pub(super) fn password_of(&self, ssid: &str) -> Option<Option<&String<64>>> {
+        if !ssid.is_empty() && self.ssid == ssid {
+            return Some(self.password.as_ref());
+        }
+        let known = self.more.iter().find(|known| known.credentials.ssid == ssid)?;
+        Some(known.credentials.password.as_ref())
+    }
+
+    /// Whether a network stands there twice.
+    pub(super) fn has_a_name_twice(&self) -> bool {
+        let name = |known: &Known| known.credentials.ssid.clone();
+        self.more.iter().enumerate().any(|(index, known)| {
+            self.ssid == name(known) || self.more.iter().take(index).any(|other| name(other) == name(known))
+        })
     }
 }
 
@@ -105,9 +186,14 @@ impl core::fmt::Debug for WifiSettings {
             .debug_struct("WifiSettings")
             .field("ssid", &self.ssid)
             .field("password", &told(&self.password))
+            .field("hidden", &self.hidden)
+            .field("address", &self.address)
+            .field("more", &self.more)
             .field("access_point", &self.access_point)
             .field("access_point_ssid", &self.access_point_ssid)
             .field("access_point_password", &told(&self.access_point_password))
+            .field("access_point_after_loss_s", &self.access_point_after_loss_s)
+            .field("access_point_linger_s", &self.access_point_linger_s)
             .finish()
     }
 }

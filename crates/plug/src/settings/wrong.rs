@@ -75,6 +75,8 @@ pub(super) enum Part {
     Entry(u8),
     /// In this channel of the calibration.
     Channel(&'static str),
+    /// In this one of the further networks.
+    Network(u8),
 }
 
 /// A name of ours, or one that came from outside.
@@ -161,6 +163,7 @@ impl Display for Path<'_> {
             Part::Top => {}
             Part::Entry(index) => write!(formatter, ".entries[{index}]")?,
             Part::Channel(channel) => write!(formatter, ".{channel}")?,
+            Part::Network(index) => write!(formatter, ".more[{index}]")?,
         }
         match name {
             Some(name) => write!(formatter, ".{name}"),

@@ -27,12 +27,13 @@ use crate::app::{Command, Link, Piece, Tripped};
 use crate::core::civil::local_day;
 use crate::core::claims::{Cause, Class, Memory, RelayChange, Source};
 use crate::core::protection::Trip;
+use crate::defaults::Defaults;
 use crate::history::History;
 use crate::limits;
 use crate::platform::{Clock, Instant, Random};
 use crate::settings::{self, Basis, SettingsStore};
 use crate::starts::Starts;
-use crate::state::State;
+use crate::state::{State, Stores};
 
 /// Changes that are looked through for the cause of a lock-out: a few wishes in vain, and many starts.
 const LOCK_OUT_LOOK: usize = 64;
@@ -65,6 +66,7 @@ pub async fn open_settings<'a, F: NorFlash>(
     log: &Shared<F>,
     state: &State,
     basis: &Basis,
+    defaults: &Defaults,
     mut say: impl FnMut(&str),
 ) -> (Settling<'a, F>, bool) {
     let finished = finish_reset(flash, log).await;
@@ -73,7 +75,10 @@ pub async fn open_settings<'a, F: NorFlash>(
     }
     let part = |place| Region::new(flash, place);
     let mut store = SettingsStore::new(part(layout::SETTINGS), part(layout::CALIBRATION));
-    if let Some(trouble) = settings::begin(&mut store, state, basis).await {
+    let trouble = settings::begin(&mut store, state, basis, defaults).await;
+    let understood = trouble.as_ref().is_none_or(|trouble| trouble.settings == settings::Found::Whole);
+    state.stores.set(Stores { settings: understood, ..state.stores.get() });
+    if let Some(trouble) = trouble {
         trouble.tell(say);
     }
     (store, matches!(finished, Some(Reset::Done | Reset::ButLog)))
@@ -100,6 +105,7 @@ impl<'a, F: NorFlash> Keeper<'a, F> {
             say("the meter's identity could not be read: energy begins at 0 under a new one");
         }
         let (journal, totals) = Journal::open(part(layout::ENERGY), meter.tag()).await;
+        state.stores.set(Stores { journal: totals.is_ok(), ..state.stores.get() });
         let totals = totals.unwrap_or_else(|error| {
             say(&alloc::format!("energy: {error}"));
             None

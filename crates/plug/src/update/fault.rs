@@ -17,6 +17,12 @@ pub enum Fault {
     NearTheLimit,
     /// It is not one for this plug.
     Refused(Refused),
+    /// There is no memory to take it.
+    NoMemory,
+    /// It is no form with one file in it.
+    NotAForm,
+    /// Nobody announced it, or too long ago.
+    NotAnnounced,
     /// Fewer or more bytes came than were said.
     Incomplete,
     /// The client did not go on.
@@ -40,6 +46,9 @@ impl Fault {
             Self::NearTheLimit => (409, "near_the_limit"),
             Self::Refused(Refused::ImageTooLarge) => (413, Refused::ImageTooLarge.code()),
             Self::Refused(why) => (422, why.code()),
+            Self::NoMemory => (503, "busy"),
+            Self::NotAForm => (400, "bad_form"),
+            Self::NotAnnounced => (400, "not_announced"),
             Self::Incomplete => (400, "body_missing"),
             Self::Stalled => (408, "upload_stalled"),
             Self::WrongMd5 => (422, "md5_wrong"),
@@ -62,6 +71,9 @@ impl Display for Fault {
                 "The current is near its limit, and an update interrupts protection; switch the load off and try again."
             }
             Self::Refused(why) => return why.fmt(formatter),
+            Self::NoMemory => "The plug has no memory for an upload just now; try again in a minute.",
+            Self::NotAForm => "The body is no whole form with one file in it; send multipart/form-data.",
+            Self::NotAnnounced => "Ask /ota/start?mode=fr&hash=MD5 first, and upload within a minute.",
             Self::Incomplete => "The file did not arrive whole; nothing was changed, send it again.",
             Self::Stalled => "The upload stood still for too long; nothing was changed, send it again.",
             Self::WrongMd5 => "The file's MD5 is not the one that was given; nothing was changed, send it again.",

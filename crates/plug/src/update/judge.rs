@@ -2,9 +2,10 @@
 
 use core::fmt;
 
-use super::image::{AppImage, ChipId};
-use super::keys::{AcceptedKeys, Key};
+use super::image::{AppImage, ChipId, ImageError};
+use super::keys::{Accept, AcceptedKeys, Key};
 use super::package::{Header, PackageError};
+use super::version::Version;
 
 /// What runs now.
 #[derive(Clone, Copy, Debug)]
@@ -94,11 +95,11 @@ impl From<PackageError> for Refused {
     }
 }
 
-impl From<super::image::ImageError> for Refused {
-    fn from(error: super::image::ImageError) -> Self {
+impl From<ImageError> for Refused {
+    fn from(error: ImageError) -> Self {
         match error {
-            super::image::ImageError::NotAnImage => Self::NotAnImage,
-            super::image::ImageError::Damaged => Self::ImageDamaged,
+            ImageError::NotAnImage => Self::NotAnImage,
+            ImageError::Damaged => Self::ImageDamaged,
         }
     }
 }
@@ -106,7 +107,32 @@ impl From<super::image::ImageError> for Refused {
 /// One sentence that a person can act on.
 impl fmt::Display for Refused {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(self.code())
+        if let Self::WrongChip(chip) = self {
+            return write!(formatter, "This firmware is for {}, which this plug does not have.", chip.name());
+        }
+        formatter.write_str(match self {
+            Self::ImageTooLarge => "This firmware is longer than the place for it.",
+            Self::NotAnImage => "This file is no firmware of a plug.",
+            Self::ImageDamaged => "This firmware is damaged: get the file once more.",
+            Self::PackageDamaged => "This package is damaged: get the file once more.",
+            Self::WrongChip(_) => "",
+            Self::WrongProject => "This is the firmware of something else.",
+            Self::WrongBoard => "This firmware is for another board: its pins are not this plug's.",
+            Self::SignatureMissing => {
+                "This firmware is not signed: take a package, or let update.accept be any."
+            }
+            Self::SignatureUnknown => "This package is signed with a key that is not in update.keys.",
+            Self::SignatureWrong => {
+                "The signature of this package is wrong: get the file from where it was made."
+            }
+            Self::OlderVersion => "This firmware is older than the one that runs: confirm that you want it.",
+            Self::VersionTooOldToInstall => {
+                "Install the version before this one first: this plug's is too old for it."
+            }
+            Self::KeysDoNotFit => {
+                "This package leaves no key, or too many: look at update.keys and update.retired."
+            }
+        })
     }
 }
 
@@ -129,6 +155,56 @@ pub fn judge(
     keys: &AcceptedKeys,
     allow_downgrade: bool,
 ) -> Result<Judged, Refused> {
-    let _ = (running, candidate, keys, allow_downgrade);
-    Err(Refused::NotAnImage)
+    let Candidate { header, image, size } = *candidate;
+    if size > running.capacity {
+        return Err(Refused::ImageTooLarge);
+    }
+    if ChipId::of_name(running.chip) != Some(image.chip) {
+        return Err(Refused::WrongChip(image.chip));
+    }
+    if image.project != running.project {
+        return Err(Refused::WrongProject);
+    }
+    let manifest = header.map(|header| &header.manifest);
+    if let Some(manifest) = manifest {
+        if manifest.word("board") != running.board {
+            return Err(Refused::WrongBoard);
+        }
+        let same = manifest.word("chip") == running.chip
+            && manifest.word("project") == image.project
+            && manifest.version.as_str() == image.version
+            && manifest.size == size;
+        if !same {
+            return Err(Refused::PackageDamaged);
+        }
+    }
+    let signed_by = signed_by(header, keys)?;
+    let now = Version::parse(running.version);
+    // What cannot be read counts as older, on either side.
+    if manifest.is_some_and(|manifest| now.as_ref().is_none_or(|now| *now < manifest.oldest)) {
+        return Err(Refused::VersionTooOldToInstall);
+    }
+    if let Some(manifest) = manifest.filter(|_| signed_by.is_some()) {
+        keys.after(manifest)?;
+    }
+    let then = Version::parse(&image.version);
+    let newer = then.zip(now).is_some_and(|(then, now)| then >= now);
+    if newer || allow_downgrade { Ok(Judged { signed_by }) } else { Err(Refused::OlderVersion) }
+}
+
+/// The accepted key that signed it. Every signature by an accepted key must be good.
+fn signed_by(header: Option<&Header>, keys: &AcceptedKeys) -> Result<Option<Key>, Refused> {
+    let signatures = header.map(|header| header.signatures.as_slice()).unwrap_or_default();
+    let mut signed_by = None;
+    for signature in signatures.iter().filter(|signature| keys.has(&signature.key)) {
+        if !header.is_some_and(|header| header.manifest.is_signed(signature)) {
+            return Err(Refused::SignatureWrong);
+        }
+        signed_by = signed_by.or(Some(signature.key));
+    }
+    match (signed_by, keys.accept()) {
+        (None, Accept::Signed) if signatures.is_empty() => Err(Refused::SignatureMissing),
+        (None, Accept::Signed) => Err(Refused::SignatureUnknown),
+        (signed_by, _) => Ok(signed_by),
+    }
 }

@@ -103,9 +103,30 @@ impl AcceptedKeys {
     /// # Errors
     /// [`Refused::KeysDoNotFit`], which [`super::judge()`] has looked for too.
     pub fn after(&self, manifest: &Manifest) -> Result<Option<UpdateSettings>, Refused> {
-        let _ = manifest;
-        Ok(None)
+        if manifest.add.is_empty() && manifest.retire.is_empty() {
+            return Ok(None);
+        }
+        let mut settings = self.settings.clone();
+        settings.keys.retain(|key| !manifest.retire.contains(key));
+        settings.retired.retain(|key| !manifest.add.contains(key));
+        put_all(&mut settings.keys, manifest.add.iter().filter(|key| self.built != Some(**key)))?;
+        put_all(&mut settings.retired, manifest.retire.iter())?;
+        let after = Self { built: self.built, settings };
+        if after.accept() == Accept::Signed && after.iter().next().is_none() {
+            return Err(Refused::KeysDoNotFit);
+        }
+        Ok((after.settings != self.settings).then_some(after.settings))
     }
+}
+
+/// Adds those that are not there yet.
+fn put_all<'a>(keys: &mut Vec<Key>, more: impl Iterator<Item = &'a Key>) -> Result<(), Refused> {
+    for key in more {
+        if !keys.contains(key) {
+            keys.push(*key);
+        }
+    }
+    if keys.len() > KEYS { Err(Refused::KeysDoNotFit) } else { Ok(()) }
 }
 
 /// What the owner chose.

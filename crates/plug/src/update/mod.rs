@@ -1,15 +1,22 @@
-//! Images and their slots; writing one comes with the step that updates over the air.
+//! Images and their slots: which one is started, and how a new one proves itself.
 
-pub mod confirm;
 pub mod desk;
+pub mod ed25519;
 pub mod fault;
 pub mod image;
 pub mod judge;
 pub mod keys;
+pub mod made;
 pub mod package;
+pub mod probation;
+pub mod record;
+pub mod task;
+pub mod trial;
+mod turns;
 pub mod version;
 pub mod writer;
 
+use heapless::String;
 use serde::Serialize;
 
 pub use desk::Desk;
@@ -17,6 +24,9 @@ pub use fault::Fault;
 pub use judge::{Candidate, Judged, Refused, Running, judge};
 
 use crate::platform::{ImageState, UpdateSlots};
+use crate::state::State;
+use record::{Reached, RecordError, Standing};
+use version::VERSION_MOST;
 
 /// The image that runs, as it is told to the world.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -25,6 +35,58 @@ pub struct Image {
     pub slot: u8,
     /// What is known of it.
     pub state: ImageState,
+}
+
+/// What is known of both images.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Firmware {
+    /// Version of the running image, as its descriptor has it; empty where there is none.
+    pub version: String<VERSION_MOST>,
+    /// SHA-256 of the running image, once it was computed.
+    pub image_sha256: Option<[u8; 32]>,
+    /// How far the running image's probation is, while it is on one.
+    pub probation: Option<probation::Status>,
+    /// What is in the other slot; `None` where that is no image.
+    pub other: Option<Other>,
+}
+
+/// What is in the other slot.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Other {
+    /// Its version.
+    pub version: String<VERSION_MOST>,
+    /// What is known of it.
+    pub state: OtherState,
+}
+
+/// What is known of an image that does not run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OtherState {
+    /// It ran before the one that runs.
+    Former,
+    /// It was new, and the plug went back from it.
+    WentBack,
+    /// It is started next.
+    Activated,
+}
+
+/// Has the other image, of this version, started from the next start on, on trial; what it has to reach is what holds now. Dropping the
+/// future is a power cut: the running image stays chosen, or the other one is.
+///
+/// # Errors
+/// If the flash does not take it; the running image stays chosen then.
+pub async fn activate<S: UpdateSlots>(
+    slots: &mut S,
+    state: &State,
+    version: String<VERSION_MOST>,
+) -> Result<(), RecordError<S::Error>> {
+    let before = Reached::of(state);
+    let other = 1 - slots.running().min(1);
+    record::choose(slots, other, Standing::OnTrial { before, crashes: 0 }).await?;
+    let mut firmware = state.firmware.borrow_mut();
+    firmware.other = Some(Other { version, state: OtherState::Activated });
+    Ok(())
 }
 
 /// Slots of a shell that has none: there is no value of this type.
@@ -42,10 +104,6 @@ impl UpdateSlots for NoSlots {
         match *self {}
     }
 
-    async fn state(&mut self) -> Result<ImageState, Self::Error> {
-        match *self {}
-    }
-
     async fn erase(&mut self, _: u32, _: u32) -> Result<(), Self::Error> {
         match *self {}
     }
@@ -58,11 +116,19 @@ impl UpdateSlots for NoSlots {
         match *self {}
     }
 
-    async fn activate(&mut self) -> Result<(), Self::Error> {
+    async fn read_running(&mut self, _: u32, _: &mut [u8]) -> Result<(), Self::Error> {
         match *self {}
     }
 
-    async fn confirm(&mut self) -> Result<(), Self::Error> {
+    async fn read_record(&mut self, _: u8, _: &mut [u8; 32]) -> Result<(), Self::Error> {
+        match *self {}
+    }
+
+    async fn erase_record(&mut self, _: u8) -> Result<(), Self::Error> {
+        match *self {}
+    }
+
+    async fn write_record(&mut self, _: u8, _: u32, _: &[u8]) -> Result<(), Self::Error> {
         match *self {}
     }
 }

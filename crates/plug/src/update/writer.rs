@@ -19,12 +19,11 @@ use sha2::{Digest, Sha256};
 use super::desk::{Activated, Done, Last, Order, Outcome, Work};
 use super::fault::Fault;
 use super::image::{AppImage, Walk};
-use super::judge::{Candidate, Judged, Refused, Running, judge};
+use super::judge::{Candidate, Judged, PROJECT, Refused, Running, judge};
 use super::keys::{AcceptedKeys, Key};
 use super::package::{HEAD_MOST, Header, PackageError};
 use crate::limits;
-use crate::platform::{Clock, Instant, UpdateSlots};
-use crate::settings::Settings;
+use crate::platform::{Clock, Identity, Instant, UpdateSlots};
 use crate::state::{Restarting, State};
 use crate::storage::layout::SECTOR;
 
@@ -33,13 +32,28 @@ const WORD: usize = 4;
 /// The slot's memory is taken piece by piece; the first holds all that is judged.
 const _: () = assert!(limits::UPDATE_PIECE >= HEAD_MOST + super::image::IMAGE_HEAD);
 
-/// What an image is judged against.
+/// What an image is judged against, beside the settings.
 #[derive(Clone, Copy, Debug)]
 pub struct Standard<'a> {
     /// What runs; its capacity is that of the slots.
     pub running: Running<'a>,
     /// The key that the build brought.
     pub key: Option<Key>,
+}
+
+impl<'a> Standard<'a> {
+    /// Of this plug; the slots' capacity is not known yet.
+    #[must_use]
+    pub fn of(identity: &'a Identity, key: Option<Key>) -> Self {
+        let running = Running {
+            version: &identity.version,
+            project: PROJECT,
+            chip: identity.chip,
+            board: identity.board,
+            capacity: 0,
+        };
+        Self { running, key }
+    }
 }
 
 /// Takes uploads for as long as the plug runs. To be called when the running image is confirmed, or nobody keeps a record
@@ -52,7 +66,7 @@ pub async fn serve<S: UpdateSlots, C: Clock>(
 ) -> ! {
     let desk = &state.update;
     let mut writer: Option<Box<Writer>> = None;
-    desk.close(None);
+    desk.open(slots.capacity());
     loop {
         let result = match (desk.take().await, writer.as_mut()) {
             (Work::Begin(order), _) => {
@@ -86,7 +100,7 @@ pub async fn serve<S: UpdateSlots, C: Clock>(
             desk.set_last(Last { outcome, version, time: clock.time_of_day(), uptime_s });
         }
         if outcome == Some(Outcome::Activated) {
-            state.restart.signal(Restarting::Update);
+            state.restart.signal(Restarting::OtherImage);
         }
         desk.answer(result.unwrap_or_else(Done::Refused));
         state.touch();
@@ -179,8 +193,7 @@ impl Writer {
         }
         let mut image = bytes;
         if self.taken.is_none() {
-            let (taken, head) =
-                self.look(standard, &calm.state.settings.borrow(), slots.capacity(), bytes)?;
+            let (taken, head) = self.look(standard, calm.state, slots.capacity(), bytes)?;
             self.taken = Some(taken);
             image = bytes.get(head..).unwrap_or(&[]);
         }
@@ -191,7 +204,7 @@ impl Writer {
     fn look(
         &self,
         standard: &Standard<'_>,
-        settings: &Settings,
+        state: &State,
         capacity: u32,
         bytes: &[u8],
     ) -> Result<(Taken, usize), Fault> {
@@ -203,17 +216,19 @@ impl Writer {
         let image = AppImage::parse(bytes.get(head..).unwrap_or(&[])).map_err(refused)?;
         let image = image.ok_or(Fault::Refused(Refused::NotAnImage))?;
         let announced = self.order.length.saturating_sub(u32::try_from(head).unwrap_or(u32::MAX));
-        // What else stands in the body of a form is not known before its end.
+        // What else stands in the body of a form is not known before its end, at which there may be a line end.
         let size = match &header {
-            Some(header) if !self.order.exact => header.manifest.size,
-            _ => announced,
+            _ if self.order.exact => announced,
+            Some(header) => header.manifest.size,
+            None => announced.saturating_sub(2),
         };
         if size > announced {
             return Err(Fault::Refused(Refused::PackageDamaged));
         }
+        let settings = state.settings.borrow();
         let running = Running { capacity, ..standard.running };
         let candidate = Candidate { header: header.as_ref(), image: &image, size };
-        let keys = AcceptedKeys::of(standard.key, &update_settings(settings));
+        let keys = AcceptedKeys::of(standard.key, &settings.update);
         let judged = judge(&running, &candidate, &keys, self.order.allow_downgrade).map_err(refused)?;
         Ok((Taken { header, image, judged }, head))
     }
@@ -301,7 +316,7 @@ impl Writer {
         if first != self.first {
             return Err(Fault::Flash);
         }
-        slots.activate().await.map_err(flash)?;
+        super::activate(slots, state, version.clone()).await.map_err(flash)?;
         self.taken = Some(taken);
         Ok(Activated { version, image_sha256: sent })
     }
@@ -362,10 +377,10 @@ impl Writer {
             // Again each time: somebody else may have changed the settings meanwhile.
             let next = {
                 let settings = state.settings.borrow();
-                let keys = AcceptedKeys::of(standard.key, &update_settings(&settings));
+                let keys = AcceptedKeys::of(standard.key, &settings.update);
                 let Some(after) = keys.after(&header.manifest).map_err(refused)? else { return Ok(()) };
                 let mut next = Box::new(settings.clone());
-                set_update_settings(&mut next, after);
+                next.update = after;
                 next
             };
             ticket = ticket.or_else(|| state.settings_desk.put(next));
@@ -380,12 +395,6 @@ impl Writer {
         }
     }
 }
-
-fn update_settings(_: &Settings) -> super::keys::UpdateSettings {
-    super::keys::UpdateSettings::default()
-}
-
-fn set_update_settings(_: &mut Settings, _: super::keys::UpdateSettings) {}
 
 fn refused(why: impl Into<Refused>) -> Fault {
     Fault::Refused(why.into())

@@ -21,7 +21,7 @@ use picoserve::request::RequestParts;
 use super::host::{self, Host};
 use super::problem::Problem;
 use super::reply::{Extra, Reply};
-use super::routes::{Route, Who};
+use super::routes::{Route, UPDATE_PATH, Who};
 use super::site::Site;
 use crate::access::{By, Credential, Presented, Right, SESSION_PATH, Verdict};
 use crate::platform::Clock;
@@ -72,7 +72,8 @@ pub(super) fn entry(parts: &RequestParts<'_>, peer: Peer, state: &State, id: &st
         let settings = state.settings.borrow();
         let others = settings.access.hosts.iter().map(heapless::String::as_str);
         let asked = Host::parse(asked).map_err(bad)?;
-        asked.is_ours(id, others) || matches!(asked, Host::Name(name) if state.mdns.is(name))
+        asked.is_ours(id, &settings.device.host, others)
+            || matches!(asked, Host::Name(name) if state.mdns.is(name))
     };
     if !ours {
         let looks = matches!(parts.method(), "GET" | "HEAD");
@@ -86,13 +87,25 @@ pub(super) fn entry(parts: &RequestParts<'_>, peer: Peer, state: &State, id: &st
 
 /// Whether an address is for machines: known or not, it takes credentials.
 pub(super) fn is_for_machines(path: &str) -> bool {
-    ["/api", "/ota", "/metrics"]
+    ["/api", "/ota", "/metrics", UPDATE_PATH]
         .iter()
         .any(|start| path.strip_prefix(start).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')))
 }
 
+/// Whether a browser wants the page of updates. Whatever else looks there is about to upload, and asks how to sign in:
+/// ElegantOTA's clients do.
+pub(super) fn wants_update_page(parts: &RequestParts<'_>, path: &str) -> bool {
+    path == UPDATE_PATH
+        && matches!(parts.method(), "GET" | "HEAD")
+        && parts.headers().get("accept").is_some_and(|value| contains(value.as_raw(), b"text/html"))
+}
+
 /// Who may send a request with this method here. What is not known asks for what the worst of its kind would.
-pub(super) fn who(route: Option<&Route>, path: &str, method: &str) -> Who {
+/// `wants_page`: see [`wants_update_page`].
+pub(super) fn who(route: Option<&Route>, path: &str, method: &str, wants_page: bool) -> Who {
+    if path == UPDATE_PATH && matches!(method, "GET" | "HEAD") {
+        return if wants_page { Who::Anyone } else { Who::Admin };
+    }
     match route.and_then(|route| route.methods.who(method)) {
         Some(who) => who,
         None if !is_for_machines(path) => Who::Anyone,
@@ -125,7 +138,8 @@ impl<C: Clock, N: Clock, M: RawMutex> Site<'_, C, N, M> {
             };
         }
         // A browser shows its credentials everywhere; pages do not care.
-        let known = if is_for_machines(path) { self.credential(parts)? } else { None };
+        let looked_at = is_for_machines(path) && !wants_update_page(parts, path);
+        let known = if looked_at { self.credential(parts)? } else { None };
         let may = |right| known.is_some_and(|known| known.right >= right);
         let open = state.settings.borrow().access.reading == Reading::Open;
         let sees_all = may(Right::Read);
@@ -229,8 +243,10 @@ mod tests {
 
     #[test]
     fn what_nobody_knows_asks_for_the_most() {
-        let who = |method, path| who(find(path), path, method);
-        for path in ["/api", "/api/", "/api/v1/x", "/api/v1/info/x", "/ota", "/ota/x", "/metrics/x"] {
+        let who = |method, path| who(find(path), path, method, false);
+        for path in
+            ["/api", "/api/", "/api/v1/x", "/api/v1/info/x", "/ota", "/ota/x", "/metrics/x", "/update/x"]
+        {
             assert_eq!(who("GET", path), Who::Open, "{path}");
             assert_eq!(who("HEAD", path), Who::Open, "{path}");
             for method in ["PUT", "POST", "PATCH", "DELETE", "OPTIONS", "TRACE", "BREW", "get", ""] {

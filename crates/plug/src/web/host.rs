@@ -50,28 +50,35 @@ impl<'a> Host<'a> {
         Ok(name.parse().map_or(Self::Name(name), Self::Address))
     }
 
-    /// Whether the plug with this id answers under it; `others` are further names that its owner gave it.
-    pub(super) fn is_ours<'n>(self, id: &str, mut others: impl Iterator<Item = &'n str>) -> bool {
+    /// Whether the plug with this id answers under it; `own` is the host name that its owner gave it, `others` are further
+    /// names.
+    pub(super) fn is_ours<'n>(self, id: &str, own: &str, mut others: impl Iterator<Item = &'n str>) -> bool {
         let name = match self {
             Self::Address(_) => return true,
             Self::Name(name) => name,
         };
         name.eq_ignore_ascii_case("localhost")
-            || is_host_name(name, id)
+            || is_host_name(name, |bare| {
+                is_by_id(bare, id) || !own.is_empty() && bare.eq_ignore_ascii_case(own)
+            })
             || others.any(|other| name.eq_ignore_ascii_case(other.strip_suffix('.').unwrap_or(other)))
     }
 }
 
-/// Whether it is the plug's host name, bare or with a suffix.
-fn is_host_name(name: &str, id: &str) -> bool {
+/// Whether it is one of the plug's host names, bare or with a suffix.
+fn is_host_name(name: &str, is_one: impl Fn(&str) -> bool) -> bool {
     let (bare, suffix) = name.split_once('.').unwrap_or((name, ""));
+    is_one(bare) && (suffix.is_empty() || SUFFIXES.iter().any(|known| suffix.eq_ignore_ascii_case(known)))
+}
+
+/// Whether it is what the plug is called where its owner gave it no name.
+fn is_by_id(bare: &str, id: &str) -> bool {
     let id = id.as_bytes();
     let end = id.get(id.len().saturating_sub(SUFFIX_OF_ID)..).unwrap_or(id);
-    let ours = match bare.as_bytes().split_at_checked(PREFIX.len()) {
+    match bare.as_bytes().split_at_checked(PREFIX.len()) {
         Some((prefix, rest)) => prefix.eq_ignore_ascii_case(PREFIX) && rest.eq_ignore_ascii_case(end),
         None => false,
-    };
-    ours && (suffix.is_empty() || SUFFIXES.iter().any(|known| suffix.eq_ignore_ascii_case(known)))
+    }
 }
 
 const fn is_of_a_name(byte: u8) -> bool {
@@ -117,7 +124,8 @@ mod tests {
     const ID: &str = "a1b2c3d4E5f6";
 
     fn verdict(text: &str) -> Result<bool, BadHost> {
-        Host::parse(text.as_bytes()).map(|host| host.is_ours(ID, ["plug.example.org", "Kettle"].into_iter()))
+        Host::parse(text.as_bytes())
+            .map(|host| host.is_ours(ID, "Cellar-2", ["plug.example.org", "Kettle"].into_iter()))
     }
 
     #[test]
@@ -141,6 +149,9 @@ mod tests {
             "PLUG.example.org.:443",
             "kettle",
             "kettle:",
+            "cellar-2",
+            "CELLAR-2.local:80",
+            "cellar-2.lan",
         ] {
             assert_eq!(verdict(text), Ok(true), "{text}");
         }
@@ -160,12 +171,21 @@ mod tests {
             "localhost.example.org",
             "192.0.2.1.example.org",
             "kettle.local",
+            "cellar-2.example.org",
+            "cellar-",
             "1.2.3",
             "0x7f000001",
             "2130706433",
         ] {
             assert_eq!(verdict(text), Ok(false), "{text}");
         }
+    }
+
+    #[test]
+    fn no_name_of_its_own_is_no_name_at_all() {
+        let ours =
+            |text: &str| Host::parse(text.as_bytes()).map(|host| host.is_ours(ID, "", core::iter::empty()));
+        assert_eq!((ours("ossp-e5f6"), ours("cellar-2"), ours(".local")), (Ok(true), Ok(false), Ok(false)));
     }
 
     #[test]

@@ -69,7 +69,7 @@ impl Page<'_> {
         self.0.write_str("ossp_info{")?;
         for (index, (name, value)) in [
             ("id", identity.id.as_str()),
-            ("version", env!("CARGO_PKG_VERSION")),
+            ("version", &identity.version),
             ("git", identity.git),
             ("board", identity.board),
             ("chip", identity.chip),

@@ -36,7 +36,9 @@ mod socket;
 mod time;
 mod tokens;
 mod trips;
+mod update;
 mod uplink;
+mod upload;
 mod waveform;
 mod wifi;
 
@@ -230,6 +232,7 @@ mod tests {
                 id: heapless::String::new(),
                 board: "",
                 chip: "",
+                version: heapless::String::new(),
                 git: "",
                 build: "",
                 reset_reason: "",

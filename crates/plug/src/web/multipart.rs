@@ -95,7 +95,8 @@ impl Form {
     }
 
     /// Takes as many bytes as there is room for in `file`, which does not grow over `most`, and adds to it what belongs to
-    /// the file; how many it took. It always takes some if there is room for [`Form::at_once`].
+    /// the file; how many it took. It always takes some if there is room for [`Form::at_once`], and stops where the file
+    /// begins.
     ///
     /// # Errors
     /// It is no form with one file.
@@ -109,7 +110,11 @@ impl Form {
             if file.len() + self.at_once() > most {
                 return Ok(taken);
             }
+            let had_begun = self.file_has_begun();
             self.byte(*byte, file)?;
+            if self.file_has_begun() != had_begun {
+                return Ok(taken + 1);
+            }
         }
         Ok(bytes.len())
     }
@@ -122,6 +127,11 @@ impl Form {
     /// Bytes that close the form behind a file, at the least.
     pub(super) fn closing(&self) -> usize {
         self.delimiter.len() + 2
+    }
+
+    /// Whether the next byte may be one of the file, or that has ended.
+    pub(super) const fn file_has_begun(&self) -> bool {
+        self.files > 0
     }
 
     /// Whether its end came.
@@ -202,7 +212,7 @@ impl Form {
             }
             return Ok(());
         }
-        self.files += u8::from(self.kind == Kind::File);
+        self.files = self.files.saturating_add(u8::from(self.kind == Kind::File));
         if self.files > 1 {
             return Err(NotAForm);
         }

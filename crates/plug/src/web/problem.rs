@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use crate::core::claims::DelayReason;
 use crate::number::tenths;
+use crate::update::Fault;
 use crate::uplink::NoTest;
 
 /// Longest message: the longest sentence below with a name in it.
@@ -101,8 +102,16 @@ pub(super) enum Problem {
     CoreBusy,
     /// The one capture buffer is in use.
     CaptureBusy,
+    /// The plug has no radio.
+    WifiUnavailable,
+    /// The radio does something else.
+    WifiBusy,
+    /// No network is being tested, or it is not joined yet.
+    NoWifiTest,
     /// There is no request to Emoncms to be shown.
     NoTest(NoTest),
+    /// A new image is not taken.
+    Update(Fault),
     /// All live streams are taken.
     TooManyStreams,
     /// No memory for this answer now.
@@ -166,6 +175,10 @@ impl Problem {
             Self::LockedOut => (409, "locked_out"),
             Self::TooSoon { .. } => (409, "too_soon"),
             Self::TooManyTokens => (409, "too_many_tokens"),
+            Self::Update(why) => why.kind(),
+            Self::WifiBusy => (409, "wifi_busy"),
+            Self::NoWifiTest => (409, "no_wifi_test"),
+            Self::WifiUnavailable => (503, "wifi_unavailable"),
             Self::NoTest(NoTest::NotConfigured) => (409, "emoncms_not_configured"),
             Self::NoTest(NoTest::NoClock) => (409, "clock_unknown"),
             Self::NoTest(NoTest::NoNetwork) => (409, "no_network"),
@@ -236,6 +249,7 @@ impl Problem {
                 let seconds = wait.as_millis().div_ceil(1000);
                 write!(text, "There were too many wrong passwords; try again in {seconds} s.")
             }
+            Self::Update(why) => write!(text, "{why}"),
             _ => text.write_str(self.fixed_message()),
         };
         // Every sentence fits; a cut one would still be a hint.
@@ -317,12 +331,20 @@ impl Problem {
                 "The plug did not confirm in time, the command may still take effect; look at /api/v1/relay."
             }
             Self::CaptureBusy => "Somebody else is fetching a waveform; ask again in a second.",
+            Self::WifiUnavailable => "This plug has no radio that works; it cannot join a network.",
+            Self::WifiBusy => {
+                "The radio is joining, scanning or testing a network; look at /api/v1/wifi and try again in some seconds."
+            }
+            Self::NoWifiTest => {
+                "No tested network waits for this; see test in /api/v1/wifi, and begin with POST /api/v1/wifi/test."
+            }
             Self::NoTest(why) => why.message(),
             Self::TooManyStreams => {
                 "All live streams are in use; close another page of this plug or ask /api/v1/reading."
             }
             Self::Busy => "The plug is busy with other answers; ask again in a second.",
-            Self::BodyTooLong { .. }
+            Self::Update(_)
+            | Self::BodyTooLong { .. }
             | Self::UnknownField { .. }
             | Self::BadField { .. }
             | Self::BadParameter { .. }
@@ -393,6 +415,9 @@ mod tests {
             Problem::FlashSilent,
             Problem::CoreBusy,
             Problem::CaptureBusy,
+            Problem::WifiUnavailable,
+            Problem::WifiBusy,
+            Problem::NoWifiTest,
             Problem::NoTest(NoTest::NotConfigured),
             Problem::NoTest(NoTest::NoClock),
             Problem::NoTest(NoTest::NoNetwork),

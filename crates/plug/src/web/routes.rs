@@ -5,6 +5,9 @@ use super::assets::Asset;
 use super::control::Order;
 use crate::access::SESSION_PATH;
 
+/// The page of updates.
+pub(super) const UPDATE_PATH: &str = "/update";
+
 /// What is done at an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Method {
@@ -131,13 +134,29 @@ pub(super) enum Handler {
     Setup,
     Time,
     Wifi,
+    WifiScan,
+    WifiTest,
+    WifiConfirm,
     Ledger,
     Uplink,
     UplinkTest,
     History,
+    Update,
+    Elegant(Wire),
     OpenApi,
     Metrics,
     Page(Asset),
+}
+
+/// An address of ElegantOTA's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wire {
+    /// Announces an upload.
+    Start,
+    /// An upload that was announced.
+    Upload,
+    /// The page; an upload of the second version.
+    Page,
 }
 
 /// One address.
@@ -174,7 +193,13 @@ const PASSWORD: &[(Method, Who)] = &[(Method::Post, Who::SignIn)];
 const TOKENS: &[(Method, Who)] =
     &[(Method::Get, Who::Admin), (Method::Post, Who::Admin), (Method::Delete, Who::Admin)];
 const DELETE_ADMIN: &[(Method, Who)] = &[(Method::Delete, Who::Admin)];
+const TEST: &[(Method, Who)] = &[(Method::Post, Who::Admin), (Method::Delete, Who::Admin)];
 const SETUP: &[(Method, Who)] = &[(Method::Get, Who::Anyone), (Method::Post, Who::Claim)];
+
+const UPDATE: &[(Method, Who)] = &[(Method::Get, Who::Read), (Method::Post, Who::Admin)];
+/// It promises an upload.
+const ANNOUNCE: &[(Method, Who)] = &[(Method::Get, Who::Admin)];
+const UPDATE_PAGE: &[(Method, Who)] = &[(Method::Get, Who::Anyone), (Method::Post, Who::Admin)];
 
 /// Every route there is. What is not in here is a 404.
 pub const ROUTES: &[Route] = &[
@@ -216,6 +241,9 @@ pub const ROUTES: &[Route] = &[
     route("/api/v1/tokens/{number}", DELETE_ADMIN, Handler::Token, "one of them"),
     route("/api/v1/time", TIME, Handler::Time, "the time of day, who said it and how sure it is; saying it"),
     route("/api/v1/wifi", READ, Handler::Wifi, "the radio: which network, how well, why not"),
+    route("/api/v1/wifi/scan", READ, Handler::WifiScan, "the networks in range"),
+    route("/api/v1/wifi/test", TEST, Handler::WifiTest, "tries a network, and goes back"),
+    route("/api/v1/wifi/confirm", POST_ADMIN, Handler::WifiConfirm, "keeps the network that was tried"),
     route("/api/v1/ledger", READ_ADMIN, Handler::Ledger, "what left the plug: where to, when, why"),
     route("/api/v1/uplink", READ, Handler::Uplink, "how it stands with Emoncms"),
     route(
@@ -225,6 +253,10 @@ pub const ROUTES: &[Route] = &[
         "one real request to Emoncms, and what came back",
     ),
     route("/api/v1/history", READ, Handler::History, "what was measured, over days and weeks"),
+    route("/api/v1/update", UPDATE, Handler::Update, "the firmware that runs; a new one as the body"),
+    route("/ota/start", ANNOUNCE, Handler::Elegant(Wire::Start), "ElegantOTA: announces an upload"),
+    route("/ota/upload", POST_ADMIN, Handler::Elegant(Wire::Upload), "ElegantOTA: the upload, as a form"),
+    route(UPDATE_PATH, UPDATE_PAGE, Handler::Elegant(Wire::Page), "the page of updates; an upload as a form"),
     route("/api/v1/openapi.json", READ_OPEN, Handler::OpenApi, "this interface, for machines"),
     route("/metrics", READ_OPEN, Handler::Metrics, "the numbers, for Prometheus"),
     route("/", LOOK, Handler::Page(Asset::Index), "the plug's page"),

@@ -140,6 +140,16 @@ fn matches(parts: &RequestParts<'_>, tag: u64) -> bool {
 pub(super) async fn wait<C: Clock, T>(
     clock: &C,
     state: &State,
+    attempt: impl FnMut() -> Option<T>,
+) -> Option<T> {
+    wait_for(clock, state, limits::SETTINGS_TIMEOUT, attempt).await
+}
+
+/// The same, for at most `limit`.
+pub(super) async fn wait_for<C: Clock, T>(
+    clock: &C,
+    state: &State,
+    limit: core::time::Duration,
     mut attempt: impl FnMut() -> Option<T>,
 ) -> Option<T> {
     if let Some(result) = attempt() {
@@ -147,7 +157,7 @@ pub(super) async fn wait<C: Clock, T>(
     }
     // One receiver for each worker exists, so this never comes back empty.
     let mut changed = state.changed.receiver()?;
-    within(clock, limits::SETTINGS_TIMEOUT, async {
+    within(clock, limit, async {
         loop {
             if let Some(result) = attempt() {
                 return result;

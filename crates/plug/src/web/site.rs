@@ -10,7 +10,7 @@ use picoserve::request::{Path, Request, RequestBodyConnection, RequestParts};
 use picoserve::response::ResponseWriter;
 use picoserve::routing::PathRouterService;
 
-use super::assets::Tags;
+use super::assets::{Asset, Tags};
 use super::core_desk::CoreDesk;
 use super::crowd::Stay;
 use super::doors::{self, Caller, Entry, Peer};
@@ -20,12 +20,12 @@ use super::host::split_target;
 use super::ledger::LedgerPage;
 use super::problem::Problem;
 use super::reply::{Budget, Draft, Reply};
-use super::routes::{Handler, Route, find};
+use super::routes::{Handler, Route, Wire, find};
 use super::socket::Exchange;
 use super::trips::{self, TripRecording};
 use super::{
     Plug, api, assets, captive, control, energy, history, metrics, password, relay_log, relay_request,
-    session, settings, setup, time, tokens, uplink, waveform, wifi,
+    session, settings, setup, time, tokens, update, uplink, upload, waveform, wifi,
 };
 use crate::apart::apart;
 use crate::core::claims::Wish;
@@ -111,7 +111,7 @@ impl<'a, C: Clock, N: Clock, M: RawMutex> Site<'a, C, N, M> {
         }
         let (path, method) = (path(parts), parts.method());
         let route = find(path);
-        let who = doors::who(route, path, method);
+        let who = doors::who(route, path, method, doors::wants_update_page(parts, path));
         if self.stay.is_the_last() && !doors::is_served_by_the_last(who, path) {
             return Err(Problem::Busy);
         }
@@ -129,6 +129,10 @@ impl<'a, C: Clock, N: Clock, M: RawMutex> Site<'a, C, N, M> {
             let mut reply = Reply::from(Problem::WrongMethod);
             reply.lines.allow = Some(route.methods);
             return Ok(Outcome::Reply(reply));
+        }
+        if self.peer.by_access_point {
+            // The radio stays where it is meanwhile.
+            self.plug.state.last_use_by_access_point.set(Some(self.plug.clock.now()));
         }
         self.handle(route, &caller, parts, body).await
     }
@@ -172,6 +176,10 @@ impl<'a, C: Clock, N: Clock, M: RawMutex> Site<'a, C, N, M> {
                 Box::pin(self.keys(route.handler, caller, parts, body)).await
             }
             Handler::Wifi => wifi::wifi(self),
+            Handler::WifiScan => Box::pin(wifi::scan(self)).await,
+            Handler::WifiTest if parts.method() == "DELETE" => Box::pin(wifi::take_back(self)).await,
+            Handler::WifiTest => Box::pin(wifi::try_network(self, parts, body)).await,
+            Handler::WifiConfirm => Box::pin(wifi::confirm(self)).await,
             Handler::Ledger => {
                 let rows = self.plug.state.ledger.borrow().row_count();
                 return self.pieces(Page::Ledger(LedgerPage::new()), rows);
@@ -185,6 +193,9 @@ impl<'a, C: Clock, N: Clock, M: RawMutex> Site<'a, C, N, M> {
             Handler::Time => time::show(self, None),
             Handler::Uplink => uplink::show(self),
             Handler::UplinkTest => Box::pin(uplink::test(self)).await,
+            Handler::Update if parts.method() == "POST" => Box::pin(upload::upload(self, parts, body)).await,
+            Handler::Update => update::show(self),
+            Handler::Elegant(wire) => Box::pin(self.elegant(wire, parts, body)).await,
             Handler::OpenApi => Ok(api::openapi()),
             Handler::Metrics => metrics::metrics(self),
             Handler::Page(asset) => Ok(assets::page(self.tags, asset, parts)),
@@ -215,6 +226,20 @@ impl<'a, C: Clock, N: Clock, M: RawMutex> Site<'a, C, N, M> {
             (_, "POST") => tokens::make(self, parts, body).await,
             (_, "DELETE") => tokens::revoke(self, None, parts, body).await,
             _ => tokens::list(self),
+        }
+    }
+
+    async fn elegant<R: Read>(
+        &self,
+        wire: Wire,
+        parts: &RequestParts<'_>,
+        body: &mut RequestBodyConnection<'_, R>,
+    ) -> Result<Reply<'a>, Problem> {
+        match wire {
+            Wire::Start => upload::start(self, parts),
+            Wire::Page if parts.method() != "POST" => Ok(assets::page(self.tags, Asset::Index, parts)),
+            Wire::Page => upload::elegant(self, false, parts, body).await,
+            Wire::Upload => upload::elegant(self, true, parts, body).await,
         }
     }
 

@@ -18,7 +18,7 @@ use crate::storage::item::Length;
 use crate::uplink::{NoTest, TestReport, UplinkStatus, node_of};
 
 /// A JSON text of exactly the length that it has.
-fn made<'a, C: Clock, N: Clock, M: RawMutex>(
+pub(super) fn made<'a, C: Clock, N: Clock, M: RawMutex>(
     site: &Site<'a, C, N, M>,
     write: &dyn Fn(&mut dyn Write) -> Written,
 ) -> Result<Reply<'a>, Problem> {
@@ -40,7 +40,7 @@ pub(super) fn show<'a, C: Clock, N: Clock, M: RawMutex>(
 }
 
 /// A value that may be missing.
-struct Maybe<T>(Option<T>);
+pub(super) struct Maybe<T>(pub(super) Option<T>);
 
 impl<T: Display> Display for Maybe<T> {
     fn fmt(&self, formatter: &mut core::fmt::Formatter<'_>) -> Written {

@@ -16,6 +16,7 @@ pub(crate) mod history;
 use std::cell::{Cell, RefCell};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::pin::Pin;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
@@ -244,6 +245,9 @@ impl Kept {
 
 type Task = Box<dyn FnOnce(&Inside) + Send>;
 
+/// Something that runs beside the web interface for as long as that does.
+pub(crate) type Beside = for<'a> fn(&'a Inside) -> Pin<Box<dyn Future<Output = ()> + 'a>>;
+
 /// A running web interface.
 pub(crate) struct Plug {
     pub(crate) address: SocketAddr,
@@ -254,6 +258,13 @@ impl Plug {
     /// Starts one with an owner; its time-outs run `speed` times as fast as the wall clock.
     pub(crate) fn start(speed: f64) -> Self {
         Self::start_as(speed, Some(owner()), false, false)
+    }
+
+    /// Starts one whose time-outs run `speed` times as fast, and beside it `task`, which may do with its state what it
+    /// likes; it belongs to nobody if `fresh`.
+    pub(crate) fn start_beside(speed: f64, fresh: bool, task: Beside) -> Self {
+        let owner = if fresh { Owner::new() } else { owner() };
+        Self::start_with(speed, Some(owner), false, false, task)
     }
 
     /// Starts one that belongs to nobody yet.
@@ -282,6 +293,16 @@ impl Plug {
     }
 
     fn start_as(speed: f64, owner: Option<Owner>, by_access_point: bool, confirms_setup: bool) -> Self {
+        Self::start_with(speed, owner, by_access_point, confirms_setup, |_| Box::pin(never()))
+    }
+
+    fn start_with(
+        speed: f64,
+        owner: Option<Owner>,
+        by_access_point: bool,
+        confirms_setup: bool,
+        beside: Beside,
+    ) -> Self {
         let (tasks, inbox) = mpsc::channel::<Task>();
         let (tell, told) = mpsc::channel();
         std::thread::spawn(move || {
@@ -289,7 +310,7 @@ impl Plug {
             tell.send(listener.get_ref().local_addr().unwrap()).unwrap();
             // A rest after a failure would take as long as all else.
             let door = Door { listener, calls: Cell::new(0), by_access_point, fails: speed >= 1.0 };
-            async_io::block_on(run(&door, speed, owner, confirms_setup, &inbox));
+            async_io::block_on(run(&door, speed, owner, confirms_setup, &inbox, beside));
         });
         Self { address: told.recv().unwrap(), tasks }
     }
@@ -429,6 +450,7 @@ async fn run(
     owner: Option<Owner>,
     confirms_setup: bool,
     inbox: &mpsc::Receiver<Task>,
+    beside: Beside,
 ) {
     let inside = Inside {
         state: State::new(status(false, 0), calibration()),
@@ -475,7 +497,7 @@ async fn run(
     let serve = async {
         plug::web::serve(door, &web).await;
     };
-    let stores = or(keep_settings(&inside, &basis), keep_owner(&inside));
+    let stores = or(keep_settings(&inside, &basis), or(keep_owner(&inside), beside(&inside)));
     or(tasks, or(or(serve, stores), or(core(&inside), keep(&inside)))).await;
 }
 
@@ -483,7 +505,7 @@ async fn run(
 async fn keep_settings(inside: &Inside, basis: &Basis) {
     let flash = || RamFlash { bytes: vec![0xff; 8 * 4096], state: &inside.flash };
     let mut store = SettingsStore::new(flash(), flash());
-    settings::begin(&mut store, &inside.state, basis).await;
+    settings::begin(&mut store, &inside.state, basis, &Defaults::default()).await;
     settings::run(&mut store, &inside.state, basis, async |settings: &plug::settings::Settings| {
         inside.told.borrow_mut().push(settings.clone());
     })
@@ -727,6 +749,7 @@ pub(crate) fn identity() -> Identity {
         id: "ab12cd34ef56".try_into().unwrap(),
         board: "virtual",
         chip: "pc",
+        version: env!("CARGO_PKG_VERSION").try_into().unwrap(),
         git: "unknown",
         build: "test",
         reset_reason: "start",
@@ -751,9 +774,10 @@ fn starts() -> Starts {
 }
 
 /// A build that brought all it can.
-fn defaults() -> Defaults {
-    let address = "https://emoncms.example";
-    Defaults::from_build(Some("Home"), Some("secret-word"), Some(address), Some("secret-key")).unwrap()
+pub(crate) fn defaults() -> Defaults {
+    let address = "http://emoncms.example";
+    let (key, update) = ("5ec7e75ec7e75ec7e75ec7e75ec7e700", &*"5e".repeat(32).leak());
+    Defaults::from_build(Some("Home"), Some("secret-word"), Some(address), Some(key), Some(update)).unwrap()
 }
 
 pub(crate) fn front_end() -> FrontEnd {

@@ -1,8 +1,8 @@
 //! The station against a radio and a network that a test plays, hour by hour.
 
 use super::*;
-use crate::net::factory_access_point;
-use crate::platform::Security;
+use crate::net::{LinkState, factory_access_point};
+use crate::platform::{Credentials, Security};
 use alloc::vec::Vec;
 use core::net::Ipv4Addr;
 
@@ -18,7 +18,13 @@ fn known() -> Credentials {
 }
 
 fn plan(known: Option<Credentials>, policy: Policy) -> Box<Plan> {
-    Box::new(Plan { known, own: factory_access_point(), policy })
+    plan_for(known, factory_access_point(), policy)
+}
+
+fn plan_for(known: Option<Credentials>, own: Credentials, policy: Policy) -> Box<Plan> {
+    let known = known.into_iter().map(Known::from).collect();
+    let (after_loss, linger) = (Duration::from_secs(300), Duration::from_secs(60));
+    Box::new(Plan { known, own, policy, after_loss, linger })
 }
 
 /// A station whose access point is a fallback.
@@ -68,29 +74,29 @@ where
         let mut done = Vec::new();
         let mut second = from;
         let mut steps = 0;
-        let mut actions = station.handle(at(from), event);
+        let mut actions = station.handle(at(from), 0, event);
         loop {
             steps += 1;
             assert!(steps < 100_000, "it does not come to rest");
             if let Some(open) = actions.access_point {
                 done.push((second, if open { Did::Open } else { Did::Close }));
-                let next = station.handle(at(second), Event::AccessPoint(open, (self.access_point)(second)));
-                assert_eq!(next.errand, None);
-                actions.access_point = next.access_point;
+                actions =
+                    station.handle(at(second), 0, Event::AccessPoint(open, (self.access_point)(second)));
                 continue;
             }
             actions = match actions.errand {
+                Some(Errand::Leave) => station.handle(at(second), 0, Event::Left),
                 Some(Errand::Scan) => {
                     done.push((second, Did::Scan));
                     second += 3;
                     let found = (self.scan)(second).map(network);
                     let found = found.as_ref().map(core::slice::from_ref).map_err(|error| *error);
-                    station.handle(at(second), Event::Scanned(found))
+                    station.handle(at(second), 0, Event::Scanned(found))
                 }
                 Some(Errand::Join) => {
                     done.push((second, Did::Join));
                     second += 2;
-                    station.handle(at(second), Event::Joined((self.join)(second)))
+                    station.handle(at(second), 0, Event::Joined((self.join)(second)))
                 }
                 None => {
                     let joined = station.link() == LinkState::Joined;
@@ -102,7 +108,7 @@ where
                     };
                     second = next;
                     let event = if lost { Event::Lost(LinkError::Lost) } else { Event::Tick };
-                    station.handle(at(second), event)
+                    station.handle(at(second), 0, event)
                 }
             };
         }
@@ -223,23 +229,23 @@ fn an_access_point_that_may_have_closed_is_opened_again_where_it_is_wanted() {
     let world = World { scan: late, join: joins, access_point: works, losses: Vec::new() };
     let _ = world.play(&mut station, 60);
     assert_eq!((station.link(), station.access_point_open()), (LinkState::Joined, true));
-    assert_eq!(station.handle(at(1000), Event::Tick).access_point, Some(false));
+    assert_eq!(station.handle(at(1000), 0, Event::Tick).access_point, Some(false));
     let done = Event::AccessPoint(false, Err(LinkError::Lost));
-    assert_eq!(station.handle(at(1010), done), Actions::default());
-    let lost = station.handle(at(1010), Event::Lost(LinkError::Lost));
+    assert_eq!(station.handle(at(1010), 0, done), Actions::default());
+    let lost = station.handle(at(1010), 0, Event::Lost(LinkError::Lost));
     assert_eq!(lost, Actions { access_point: None, errand: Some(Errand::Scan) });
-    let failed = station.handle(at(1013), Event::Scanned(Err(LinkError::Radio)));
+    let failed = station.handle(at(1013), 0, Event::Scanned(Err(LinkError::Radio)));
     assert_eq!((failed.access_point, station.link()), (None, LinkState::Waiting));
     // It is not believed to be open for ever: five minutes after the loss it is told so again.
     let opened = loop {
         let second = station.poll_at().unwrap().since_start().as_secs();
-        let actions = station.handle(at(second), Event::Tick);
+        let actions = station.handle(at(second), 0, Event::Tick);
         if actions.access_point.is_some() {
             break (second, actions.access_point);
         }
         assert_eq!(actions.errand, Some(Errand::Scan));
         let found = Event::Scanned(Err(LinkError::NotFound));
-        assert_eq!(station.handle(at(second), found).errand, None);
+        assert_eq!(station.handle(at(second), 0, found).errand, None);
     };
     assert_eq!(opened, (1310, Some(true)));
 }
@@ -259,45 +265,45 @@ const ASKED: u64 = limits::ACCESS_POINT_ASKED.as_secs();
 #[test]
 fn whoever_asks_gets_the_access_point_for_ten_minutes_beside_a_good_network() {
     let mut station = joined(Policy::Fallback);
-    assert_eq!(station.handle(at(2000), Event::Asked), OPEN);
-    assert_eq!(station.handle(at(2001), Event::AccessPoint(true, Ok(()))), Actions::default());
+    assert_eq!(station.handle(at(2000), 0, Event::Asked), OPEN);
+    assert_eq!(station.handle(at(2001), 0, Event::AccessPoint(true, Ok(()))), Actions::default());
     assert_eq!((station.link(), station.access_point_open()), (LinkState::Joined, true));
     assert_eq!(station.poll_at(), Some(at(2000 + ASKED)));
     // Asked again, it begins anew.
-    assert_eq!(station.handle(at(2100), Event::Asked), Actions::default());
-    assert_eq!(station.handle(at(2000 + ASKED), Event::Tick), Actions::default());
-    assert_eq!(station.handle(at(2100 + ASKED), Event::Tick), CLOSE);
-    assert_eq!(station.handle(at(2701), Event::AccessPoint(false, Ok(()))), Actions::default());
+    assert_eq!(station.handle(at(2100), 0, Event::Asked), Actions::default());
+    assert_eq!(station.handle(at(2000 + ASKED), 0, Event::Tick), Actions::default());
+    assert_eq!(station.handle(at(2100 + ASKED), 0, Event::Tick), CLOSE);
+    assert_eq!(station.handle(at(2701), 0, Event::AccessPoint(false, Ok(()))), Actions::default());
     assert_eq!((station.access_point_open(), station.poll_at()), (false, None));
 }
 
 #[test]
 fn an_access_point_that_was_asked_for_outlives_a_loss_and_a_new_join() {
     let mut station = joined(Policy::Fallback);
-    let _ = station.handle(at(2000), Event::Asked);
-    let _ = station.handle(at(2000), Event::AccessPoint(true, Ok(())));
-    assert_eq!(station.handle(at(2100), Event::Lost(LinkError::Lost)).errand, Some(Errand::Scan));
+    let _ = station.handle(at(2000), 0, Event::Asked);
+    let _ = station.handle(at(2000), 0, Event::AccessPoint(true, Ok(())));
+    assert_eq!(station.handle(at(2100), 0, Event::Lost(LinkError::Lost)).errand, Some(Errand::Scan));
     let found = network(Security::Wpa2);
     let scanned = Event::Scanned(Ok(core::slice::from_ref(&found)));
-    assert_eq!(station.handle(at(2103), scanned).errand, Some(Errand::Join));
-    assert_eq!(station.handle(at(2105), Event::Joined(Ok(ADDRESS))), Actions::default());
-    assert_eq!(station.handle(at(2165), Event::Tick), Actions::default());
-    assert_eq!(station.handle(at(2000 + ASKED), Event::Tick), CLOSE);
+    assert_eq!(station.handle(at(2103), 0, scanned).errand, Some(Errand::Join));
+    assert_eq!(station.handle(at(2105), 0, Event::Joined(Ok(ADDRESS))), Actions::default());
+    assert_eq!(station.handle(at(2165), 0, Event::Tick), Actions::default());
+    assert_eq!(station.handle(at(2000 + ASKED), 0, Event::Tick), CLOSE);
 }
 
 #[test]
 fn it_opens_at_once_while_a_lost_network_is_looked_for() {
     let mut station = joined(Policy::Fallback);
-    let _ = station.handle(at(2000), Event::Lost(LinkError::Lost));
-    let _ = station.handle(at(2003), Event::Scanned(Err(LinkError::NotFound)));
-    assert_eq!(station.handle(at(2004), Event::Asked), OPEN);
-    assert_eq!(station.handle(at(2004), Event::AccessPoint(true, Ok(()))).access_point, None);
+    let _ = station.handle(at(2000), 0, Event::Lost(LinkError::Lost));
+    let _ = station.handle(at(2003), 0, Event::Scanned(Err(LinkError::NotFound)));
+    assert_eq!(station.handle(at(2004), 0, Event::Asked), OPEN);
+    assert_eq!(station.handle(at(2004), 0, Event::AccessPoint(true, Ok(()))).access_point, None);
     // Without a network it stays open, also after the ten minutes.
     let mut second = 2004;
     while second < 2004 + 3 * ASKED {
-        let failed = station.handle(at(second + 3), Event::Scanned(Err(LinkError::NotFound)));
+        let failed = station.handle(at(second + 3), 0, Event::Scanned(Err(LinkError::NotFound)));
         second = station.poll_at().unwrap().since_start().as_secs();
-        let next = station.handle(at(second), Event::Tick);
+        let next = station.handle(at(second), 0, Event::Tick);
         assert_eq!((failed.access_point, next.access_point), (None, None));
     }
     assert!(station.access_point_open());
@@ -306,7 +312,7 @@ fn it_opens_at_once_while_a_lost_network_is_looked_for() {
 #[test]
 fn a_radio_that_does_not_open_it_is_asked_again_while_somebody_wants_it() {
     let mut station = joined(Policy::Fallback);
-    let mut actions = station.handle(at(2000), Event::Asked);
+    let mut actions = station.handle(at(2000), 0, Event::Asked);
     let (mut opened, mut closed) = (0, 0);
     let mut second = 2000;
     while second < 2000 + 2 * ASKED {
@@ -315,12 +321,12 @@ fn a_radio_that_does_not_open_it_is_asked_again_while_somebody_wants_it() {
                 assert!(!open || second < 2000 + ASKED + 10, "{second}");
                 (opened, closed) = (opened + u64::from(open), closed + u64::from(!open));
                 let result = if open { Err(LinkError::Radio) } else { Ok(()) };
-                actions = station.handle(at(second), Event::AccessPoint(open, result));
+                actions = station.handle(at(second), 0, Event::AccessPoint(open, result));
             }
             None => {
                 let Some(due) = station.poll_at() else { break };
                 second = due.since_start().as_secs();
-                actions = station.handle(at(second), Event::Tick);
+                actions = station.handle(at(second), 0, Event::Tick);
             }
         }
     }
@@ -332,18 +338,26 @@ fn a_radio_that_does_not_open_it_is_asked_again_while_somebody_wants_it() {
 #[test]
 fn without_a_known_network_it_is_open_anyway() {
     let mut station = fallback(None);
-    assert_eq!(station.handle(at(0), Event::Start), OPEN);
-    let _ = station.handle(at(1), Event::AccessPoint(true, Ok(())));
-    assert_eq!(station.handle(at(100), Event::Asked), Actions::default());
+    assert_eq!(station.handle(at(0), 0, Event::Start), OPEN);
+    let _ = station.handle(at(1), 0, Event::AccessPoint(true, Ok(())));
+    assert_eq!(station.handle(at(100), 0, Event::Asked), Actions::default());
     assert_eq!((station.poll_at(), station.access_point_open()), (None, true));
 }
 
 #[test]
 fn what_cannot_happen_changes_nothing() {
     let mut station = fallback(Some(known()));
-    assert_eq!(station.handle(at(0), Event::Start).errand, Some(Errand::Scan));
-    for event in [Event::Start, Event::Joined(Ok(ADDRESS)), Event::Lost(LinkError::Lost), Event::Tick] {
-        assert_eq!(station.handle(at(1), event), Actions::default());
+    let scan = Actions { access_point: None, errand: Some(Errand::Scan) };
+    assert_eq!(station.handle(at(0), 0, Event::Start), scan);
+    for event in [
+        Event::Start,
+        Event::Left,
+        Event::Joined(Ok(ADDRESS)),
+        Event::Lost(LinkError::Lost),
+        Event::TakenBack,
+        Event::Tick,
+    ] {
+        assert_eq!(station.handle(at(1), 0, event), scan);
         assert_eq!(station.link(), LinkState::Joining);
     }
 }
@@ -399,15 +413,15 @@ fn with_the_button_alone_it_opens_for_whoever_presses_and_never_by_itself() {
 #[test]
 fn without_a_password_it_does_not_open_even_when_asked() {
     let mut station = Station::new(plan(None, Policy::Never));
-    assert_eq!(station.handle(at(0), Event::Start), Actions::default());
-    assert_eq!(station.handle(at(1), Event::Asked), Actions::default());
+    assert_eq!(station.handle(at(0), 0, Event::Start), Actions::default());
+    assert_eq!(station.handle(at(1), 0, Event::Asked), Actions::default());
     assert_eq!((station.access_point_open(), station.poll_at()), (false, None));
 }
 
 fn claimed(known: Option<Credentials>, policy: Policy) -> Event<'static> {
     let own =
         Credentials { ssid: "mine".try_into().unwrap(), password: Some("my password".try_into().unwrap()) };
-    Event::Planned(Box::new(Plan { known, own, policy }))
+    Event::Planned(plan_for(known, own, policy))
 }
 
 #[test]

@@ -1,0 +1,127 @@
+//! Where the web leaves what it wants of the radio for the one task that has it: a scan, a test of a network, its end.
+
+use alloc::boxed::Box;
+use alloc::rc::Rc;
+use core::cell::{Cell, RefCell};
+
+use embassy_sync::blocking_mutex::raw::NoopRawMutex;
+use embassy_sync::signal::Signal;
+
+use crate::platform::{Known, LinkError, Network};
+
+/// What somebody wants of the station.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Wish {
+    Try(Box<Known>),
+    TakeBack,
+    Confirmed,
+}
+
+/// What a scan found, as long as somebody reads it.
+pub type Found = Rc<Result<alloc::vec::Vec<Network>, LinkError>>;
+
+/// Lives in [`crate::state::State`], on one executor.
+#[derive(Default)]
+pub struct RadioDesk {
+    wish: RefCell<Option<Wish>>,
+    /// The network under test, with its password.
+    tested: RefCell<Option<Box<Known>>>,
+    /// Who waits for a scan.
+    waiting: Cell<u8>,
+    found: RefCell<Option<Found>>,
+    wake: Signal<NoopRawMutex, ()>,
+}
+
+impl RadioDesk {
+    fn want(&self, wish: Wish) {
+        self.wish.replace(Some(wish));
+        self.wake.signal(());
+    }
+
+    /// Asks for a test of a network. The caller has looked whether another one is active.
+    pub fn try_network(&self, network: Known) {
+        self.tested.replace(Some(Box::new(network.clone())));
+        self.want(Wish::Try(Box::new(network)));
+    }
+
+    /// Asks for the end of a test.
+    pub fn take_back(&self) {
+        self.want(Wish::TakeBack);
+    }
+
+    /// Says that the tested network is stored.
+    pub fn confirmed(&self) {
+        self.want(Wish::Confirmed);
+    }
+
+    /// The network under test.
+    #[must_use]
+    pub fn tested(&self) -> Option<Box<Known>> {
+        self.tested.borrow().clone()
+    }
+
+    /// Asks for a scan; [`Waiting::found`] has what it found, once there is something.
+    #[must_use]
+    pub fn scan(&self) -> Waiting<'_> {
+        self.waiting.set(self.waiting.get().saturating_add(1));
+        self.wake.signal(());
+        Waiting(self)
+    }
+
+    pub(super) fn take_wish(&self) -> Option<Wish> {
+        self.wish.take()
+    }
+
+    /// The test is over: its password is not needed any more.
+    pub(super) fn forget(&self) {
+        if self.wish.borrow().is_none() {
+            self.tested.take();
+        }
+    }
+
+    pub(super) fn wants_scan(&self) -> bool {
+        self.waiting.get() > 0 && self.found.borrow().is_none()
+    }
+
+    /// What a scan found, for whoever waits for it.
+    pub(super) fn put(&self, found: Result<&[Network], LinkError>) {
+        if self.waiting.get() > 0 {
+            self.found.replace(Some(Rc::new(found.map(<[Network]>::to_vec))));
+        }
+    }
+
+    /// Returns when somebody wants something of the station.
+    pub(super) async fn wished(&self) {
+        while self.wish.borrow().is_none() {
+            self.wake.wait().await;
+        }
+    }
+
+    /// The same, or a scan.
+    pub(super) async fn woken(&self) {
+        while self.wish.borrow().is_none() && !self.wants_scan() {
+            self.wake.wait().await;
+        }
+    }
+}
+
+/// Somebody who waits for a scan. What it found goes with the last one.
+pub struct Waiting<'a>(&'a RadioDesk);
+
+impl Waiting<'_> {
+    /// What the scan found.
+    #[must_use]
+    pub fn found(&self) -> Option<Found> {
+        self.0.found.borrow().clone()
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        let left = self.0.waiting.get().saturating_sub(1);
+        self.0.waiting.set(left);
+        if left == 0 {
+            self.0.found.take();
+        }
+    }
+}

@@ -1,0 +1,222 @@
+//! A new image proves itself by what it does, never by time alone.
+//!
+//! It is confirmed once it has measured [`limits::PROBATION_WINDOWS`] windows, has opened what the flash keeps, and has
+//! reached the network as the one before it had. What it does not reach within [`limits::PROBATION`] sends the plug
+//! back; a network that is off the air is no fault of the image, and its time does not run then.
+
+use core::time::Duration;
+
+use serde::Serialize;
+
+use super::record::Reached;
+use crate::limits;
+use crate::net::{LinkState, WifiStatus};
+use crate::platform::{Instant, LinkError};
+use crate::state::State;
+
+/// How it stands with the network that the image before had.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Network {
+    /// Joined.
+    Joined,
+    /// There was none to join: the access point is open, or there is no radio.
+    AccessPoint,
+    /// Not there yet.
+    Waiting,
+    /// It was looked for, and nobody answers by its name.
+    OffTheAir,
+}
+
+impl Network {
+    /// Whether that is what was wanted.
+    const fn is_reached(self) -> bool {
+        matches!(self, Self::Joined | Self::AccessPoint)
+    }
+
+    /// How it stands, if it is to be as `before`.
+    #[must_use]
+    pub fn of(before: Reached, wifi: Option<&WifiStatus>) -> Self {
+        match (before, wifi) {
+            (_, Some(wifi)) if wifi.link == LinkState::Joined => Self::Joined,
+            (Reached::Nothing, _) => Self::AccessPoint,
+            (Reached::AccessPoint, Some(wifi)) if wifi.access_point_open => Self::AccessPoint,
+            (Reached::Network, Some(wifi)) if wifi.last_error == Some(LinkError::NotFound) => Self::OffTheAir,
+            _ => Self::Waiting,
+        }
+    }
+}
+
+impl Reached {
+    /// What there is now.
+    #[must_use]
+    pub fn of(state: &State) -> Self {
+        match &*state.wifi.borrow() {
+            None => Self::Nothing,
+            Some(wifi) if wifi.link == LinkState::Joined => Self::Network,
+            Some(_) => Self::AccessPoint,
+        }
+    }
+}
+
+/// What the plug shows of itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Look {
+    /// Windows measured since the start.
+    pub windows: u64,
+    /// Settings and journal were opened, and understood.
+    pub stores_open: bool,
+    /// How it stands with the network.
+    pub network: Network,
+}
+
+/// How far it is, for the world.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Status {
+    /// Windows measured so far, at most as many as are wanted.
+    pub windows: u32,
+    /// Windows that are wanted.
+    pub windows_wanted: u32,
+    /// Settings and journal were opened.
+    pub stores_open: bool,
+    /// How it stands with the network.
+    pub network: Network,
+    /// Seconds after which the plug goes back; null while that waits for a network that is off the air.
+    pub gives_up_in_s: Option<f64>,
+}
+
+impl Eq for Status {}
+
+/// What follows from a look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Not known yet.
+    Wait,
+    /// The image has proved itself.
+    Confirm,
+    /// It has not, and its time is over.
+    GoBack,
+}
+
+/// The machine.
+#[derive(Clone, Copy, Debug)]
+pub struct Probation {
+    wanted: u32,
+    /// Time without what is wanted, but for a network that was off the air.
+    used: Duration,
+    looked: Instant,
+    status: Status,
+}
+
+impl Probation {
+    /// Begins at the start of the plug; `measures`: whether there will be windows at all.
+    #[must_use]
+    pub fn new(measures: bool) -> Self {
+        let wanted = if measures { limits::PROBATION_WINDOWS } else { 0 };
+        let status = Status {
+            windows: 0,
+            windows_wanted: wanted,
+            stores_open: false,
+            network: Network::Waiting,
+            gives_up_in_s: Some(limits::PROBATION.as_secs_f64()),
+        };
+        Self { wanted, used: Duration::ZERO, looked: Instant::default(), status }
+    }
+
+    /// Looks at the plug, about once a [`limits::PROBATION_INTERVAL`].
+    pub fn look(&mut self, now: Instant, look: &Look) -> Verdict {
+        let windows = u32::try_from(look.windows).unwrap_or(u32::MAX).min(self.wanted);
+        let works = windows >= self.wanted && look.stores_open;
+        // Only what the image can do something about counts.
+        let waits = works && look.network == Network::OffTheAir;
+        if !waits {
+            self.used = self.used.saturating_add(now.since(self.looked));
+        }
+        self.looked = now;
+        let left = limits::PROBATION.saturating_sub(self.used);
+        self.status = Status {
+            windows,
+            windows_wanted: self.wanted,
+            stores_open: look.stores_open,
+            network: look.network,
+            gives_up_in_s: (!waits).then(|| left.as_secs_f64()),
+        };
+        match (works && look.network.is_reached(), left.is_zero()) {
+            (true, _) => Verdict::Confirm,
+            (false, true) => Verdict::GoBack,
+            (false, false) => Verdict::Wait,
+        }
+    }
+
+    /// How far it is.
+    #[must_use]
+    pub const fn status(&self) -> Status {
+        self.status
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use Network::{AccessPoint, Joined, OffTheAir, Waiting};
+
+    const GOOD: Look = Look { windows: 20, stores_open: true, network: Joined };
+
+    /// What becomes of an image that looks like that, and the second at which it does.
+    fn becomes(look: impl Fn(u64) -> Look) -> Option<(u64, Verdict)> {
+        let mut probation = Probation::new(true);
+        (0..5000).find_map(|second| {
+            let verdict = probation.look(Instant::from_start(Duration::from_secs(second)), &look(second));
+            (verdict != Verdict::Wait).then_some((second, verdict))
+        })
+    }
+
+    #[test]
+    fn it_is_confirmed_by_what_it_does_and_not_by_time() {
+        assert_eq!(becomes(|_| GOOD), Some((0, Verdict::Confirm)));
+        assert_eq!(becomes(|_| Look { network: AccessPoint, ..GOOD }), Some((0, Verdict::Confirm)));
+        // Five windows a second.
+        assert_eq!(becomes(|second| Look { windows: 5 * second, ..GOOD }), Some((4, Verdict::Confirm)));
+        let late = |second| Look { network: if second < 599 { Waiting } else { Joined }, ..GOOD };
+        assert_eq!(becomes(late), Some((599, Verdict::Confirm)));
+    }
+
+    #[test]
+    fn whatever_it_does_not_do_within_ten_minutes_sends_it_back() {
+        for look in [
+            Look { windows: 19, ..GOOD },
+            Look { windows: 0, ..GOOD },
+            Look { stores_open: false, ..GOOD },
+            Look { network: Waiting, ..GOOD },
+            // No excuse for the rest.
+            Look { windows: 19, network: OffTheAir, ..GOOD },
+            Look { stores_open: false, network: OffTheAir, ..GOOD },
+        ] {
+            assert_eq!(becomes(|_| look), Some((600, Verdict::GoBack)), "{look:?}");
+        }
+    }
+
+    #[test]
+    fn a_network_that_is_off_the_air_stops_its_time() {
+        assert_eq!(becomes(|_| Look { network: OffTheAir, ..GOOD }), None);
+        // Away from second 101 to 3000, then there and not joined: what is left is 500 s.
+        let back = |second| Look {
+            network: if second <= 100 || second > 3000 { Waiting } else { OffTheAir },
+            ..GOOD
+        };
+        assert_eq!(becomes(back), Some((3500, Verdict::GoBack)));
+        let joined = |second| Look { network: if second < 3000 { OffTheAir } else { Joined }, ..GOOD };
+        assert_eq!(becomes(joined), Some((3000, Verdict::Confirm)));
+        let mut probation = Probation::new(true);
+        probation.look(Instant::default(), &Look { network: OffTheAir, ..GOOD });
+        assert_eq!(probation.status().gives_up_in_s, None);
+        probation.look(Instant::from_start(Duration::from_secs(60)), &Look { network: Waiting, ..GOOD });
+        assert_eq!(probation.status().gives_up_in_s, Some(540.0));
+    }
+
+    #[test]
+    fn a_board_that_cannot_measure_need_not() {
+        let look = Look { windows: 0, ..GOOD };
+        assert_eq!(Probation::new(false).look(Instant::default(), &look), Verdict::Confirm);
+    }
+}

@@ -1,0 +1,62 @@
+//! A new image on trial: the first thing that a plug does after a start.
+//!
+//! ```text
+//!                 activate                    20 windows, stores, network
+//!   old image  -------------->  new, on trial --------------------------> confirmed
+//!      ^                         |  |  ^
+//!      |   third crash           |  |  | a crash: one mark more
+//!      +-------------------------+  +--+
+//!      |   10 minutes in vain    |
+//!      +-------------------------+
+//! ```
+//!
+//! A crash is a panic or the watchdog's reset. Power that goes, a brownout and a planned restart say nothing about the
+//! image and do not count.
+
+use super::record::{self, CRASHES, Record, Standing, Why};
+use crate::platform::{ImageState, UpdateSlots};
+
+/// Reset reasons that count against a new image.
+const CRASH: [&str; 2] = ["panic", "watchdog"];
+
+/// What the plug does next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Begin {
+    /// It runs, with an image of which that is known.
+    Runs(ImageState),
+    /// It starts anew at once: the other image is chosen now.
+    WentBack,
+}
+
+/// Counts a crash of a new image, and goes back from it after the third. To be called before anything else that could
+/// crash. A flash that fails ends nothing: the plug runs. Dropping the future is a power cut.
+pub async fn begin<S: UpdateSlots>(slots: &mut S, reset_reason: &str) -> Begin {
+    let running = slots.running();
+    let Ok(record) = Record::read(slots).await else { return Begin::Runs(ImageState::Unrecorded) };
+    let standing = record.standing(running);
+    match standing {
+        Standing::OnTrial { crashes, .. } if crashes >= CRASHES || CRASH.contains(&reset_reason) => {
+            // A crash that cannot be marked could happen for ever; after one too many the power may have gone.
+            let counted = crashes < CRASHES && record::mark_crash(slots, crashes).await.is_ok();
+            if (crashes + 1 >= CRASHES || !counted) && go_back(slots, Why::Crashed).await {
+                return Begin::WentBack;
+            }
+        }
+        _ if record.chosen().unwrap_or(0) != running => {
+            // The boot loader found the chosen image damaged. It would start that one as soon as somebody writes a
+            // whole one into its slot: from now on the one that runs is chosen.
+            let why = record.chosen().map_or(Standing::Unrecorded, |_| Standing::Returned(Why::Damaged));
+            // If the flash does not take it, the next start tries again.
+            let _ = record::choose(slots, running, why).await;
+            return Begin::Runs(why.state());
+        }
+        _ => {}
+    }
+    Begin::Runs(standing.state())
+}
+
+/// Has the other image started from the next start on, for this reason; whether the flash took it.
+pub async fn go_back<S: UpdateSlots>(slots: &mut S, why: Why) -> bool {
+    let other = 1 - slots.running().min(1);
+    record::choose(slots, other, Standing::Returned(why)).await.is_ok()
+}
