@@ -6,6 +6,7 @@ pub mod host;
 pub mod owner;
 pub mod pack;
 pub mod recording;
+pub mod remote;
 pub mod replay;
 pub mod run;
 pub mod sim;

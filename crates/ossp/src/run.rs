@@ -272,7 +272,7 @@ impl<'a> Parts for PcParts<'a> {
     type Acceptor = Listener;
     type Flash = SlowFlash<'a, FileFlash, SimulatedClock>;
     type Random = PcRandom;
-    type Wifi = SimWifi;
+    type Wifi = SimWifi<SimulatedClock>;
     type Udp = AccessPointUdp;
     type Net = PcNetwork;
     type Multicast = PcMulticast;
@@ -319,7 +319,8 @@ impl Run<'_> {
         }
         let is_safe = starts.call_for_safe_mode();
         let (scenario, at_hand) = (self.world.scenario, access_point.clone());
-        let wifi = SimWifi::new(scenario, options.seed, simulated.clone(), clock.clone(), at_hand);
+        let began_s = simulated.elapsed_s();
+        let wifi = SimWifi::new(scenario, options.seed, began_s, clock.clone(), at_hand);
         let mut wifi = wifi.map(|wifi| wifi.failing(self.image.flags.never_joins));
         let net = wifi.as_ref().map_or_else(PcNetwork::default, |wifi| PcNetwork::by_radio(wifi.way_out()));
         let udp = access_point.is_real().then(|| AccessPointUdp::new(access_point.clone()));

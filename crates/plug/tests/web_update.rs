@@ -8,7 +8,7 @@
     reason = "tests may fail loudly"
 )]
 
-mod update_support;
+mod upload_support;
 mod web_support;
 
 use std::cell::RefCell;
@@ -23,7 +23,7 @@ use plug::update::judge::{PROJECT, Running};
 use plug::update::writer::{Standard, serve};
 use serde_json::{Value, json};
 use socket2::{Domain, Socket, Type};
-use update_support::{CAPACITY, FakeSlots, Flash, Package, Trouble, image, image_of, key, public};
+use upload_support::{CAPACITY, FakeSlots, Flash, Package, Trouble, image, image_of, key, public};
 use web_support::{ADMIN, CONTROL, PASSWORD, Plug, READ, Response, bearer, defaults, digest, read_response};
 
 thread_local! {
