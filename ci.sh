@@ -65,7 +65,7 @@ web() {
 browser() {
   cargo build --release --locked
   (cd web && { [ -d node_modules ] || npm ci --no-audit --no-fund; } && npm run test:browser &&
-    npm run test:step3 && npm run test:step4 && npm run test:step5)
+    npm run test:step3 && npm run test:step4 && npm run test:step5 && npm run test:step6)
 }
 
 # Sanitizers are a nightly feature; where there is no nightly compiler the stable one is told to allow it.
@@ -104,7 +104,7 @@ install() {
   if command -v apt-get >/dev/null; then
     apt-get update -q
     DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends \
-      chromium curl fonts-dejavu-core rustc-web cargo-web rust-web-src clang qemu-system-misc
+      chromium curl iproute2 udhcpc isc-dhcp-client bind9-dnsutils fonts-dejavu-core rustc-web cargo-web rust-web-src clang qemu-system-misc
   fi
   command -v cargo-fuzz >/dev/null || cargo install cargo-fuzz --locked
   command -v espflash >/dev/null || cargo install espflash --locked

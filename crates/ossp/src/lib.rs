@@ -8,6 +8,7 @@ pub mod owner;
 pub mod pack;
 pub mod provision;
 pub mod recording;
+pub mod remote;
 pub mod replay;
 pub mod run;
 pub mod sim;

@@ -8,6 +8,7 @@ use ossp::discover::{self, DiscoverOptions};
 use ossp::failure::Failure;
 use ossp::pack::{self, ImageOptions, KeygenOptions, SignOptions, VerifyOptions};
 use ossp::provision::{self, ProvisionOptions};
+use ossp::remote::{self, PlugOptions};
 use ossp::replay::{self, ReplayOptions};
 use ossp::run::{self, RunOptions};
 use ossp::stand_in::server::{self, StandInOptions};
@@ -38,6 +39,8 @@ enum Command {
     Replay(ReplayOptions),
     /// Which plugs there are on this machine's networks
     Discover(DiscoverOptions),
+    /// Talks to a plug: status, on, off, update, capture, backup, restore
+    Plug(PlugOptions),
     /// A stand-in for Emoncms: shows what a plug sends, and fails on purpose if asked to
     StandIn(StandInOptions),
     /// A pair of keys to sign firmware with
@@ -59,6 +62,7 @@ fn main() -> ExitCode {
         Some(Command::Run(options)) => run::run(&options),
         Some(Command::Replay(options)) => replay::replay(&options),
         Some(Command::Discover(options)) => discover::run(&options),
+        Some(Command::Plug(options)) => remote::run(&options),
         Some(Command::StandIn(options)) => server::run(&options),
         Some(Command::Keygen(options)) => pack::keygen(&options),
         Some(Command::Sign(options)) => pack::sign(&options),

@@ -281,7 +281,7 @@ impl<'a> Parts for PcParts<'a> {
     type Acceptor = Listener;
     type Flash = SlowFlash<'a, FileFlash, SimulatedClock>;
     type Random = PcRandom;
-    type Wifi = SimWifi;
+    type Wifi = SimWifi<SimulatedClock>;
     type Udp = AccessPointUdp;
     type Net = PcNetwork;
     type Multicast = PcMulticast;
@@ -328,7 +328,8 @@ impl Run<'_> {
         }
         let is_safe = starts.call_for_safe_mode();
         let (scenario, at_hand) = (self.world.scenario, access_point.clone());
-        let wifi = SimWifi::new(scenario, options.seed, simulated.clone(), clock.clone(), at_hand);
+        let began_s = simulated.elapsed_s();
+        let wifi = SimWifi::new(scenario, options.seed, began_s, clock.clone(), at_hand);
         let mut wifi = wifi.map(|wifi| wifi.failing(self.image.flags.never_joins));
         let net = wifi.as_ref().map_or_else(PcNetwork::default, |wifi| PcNetwork::by_radio(wifi.way_out()));
         let udp = access_point.is_real().then(|| AccessPointUdp::new(access_point.clone()));
@@ -454,6 +455,8 @@ fn identity(
         version: image.version.as_str().try_into().unwrap_or_default(),
         git: env!("OSSP_GIT"),
         build: env!("OSSP_BUILD"),
+        rustc: env!("OSSP_RUSTC"),
+        espflash: None,
         reset_reason,
         reset_detail: last_words(reset_reason),
         source: heapless::String::try_from(cut(&scenario.source(), 64).as_str()).unwrap_or_default(),

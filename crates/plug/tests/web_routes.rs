@@ -306,7 +306,9 @@ fn head_and_wrong_methods_work_on_every_route() {
         let path = &route.path.replace("{number}", "1");
         if route.methods.allow("GET") {
             let head = plug.ask("HEAD", path, &[], "");
-            assert_eq!(head.status, 200, "{path}");
+            // Without a radio nobody looks around.
+            let status = if path == "/api/v1/wifi/scan" { 503 } else { 200 };
+            assert_eq!(head.status, status, "{path}");
             if path != "/api/v1/events" {
                 let get = plug.get(path);
                 let names = ["Content-Type", "Content-Length", "ETag", "Cache-Control", "Content-Encoding"];
@@ -316,7 +318,7 @@ fn head_and_wrong_methods_work_on_every_route() {
                 for name in names.into_iter().filter(|name| !changes || *name != "Content-Length") {
                     assert_eq!(head.header(name), get.header(name), "{path} {name}");
                 }
-                assert_eq!(get.status, 200, "{path}");
+                assert_eq!(get.status, status, "{path}");
             }
         }
         for method in ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "get"] {

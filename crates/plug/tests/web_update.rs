@@ -8,7 +8,7 @@
     reason = "tests may fail loudly"
 )]
 
-mod update_support;
+mod upload_support;
 mod web_support;
 
 use std::cell::RefCell;
@@ -23,7 +23,7 @@ use plug::update::judge::{PROJECT, Running};
 use plug::update::writer::{Standard, serve};
 use serde_json::{Value, json};
 use socket2::{Domain, Socket, Type};
-use update_support::{CAPACITY, FakeSlots, Flash, Package, Trouble, image, image_of, key, public};
+use upload_support::{CAPACITY, FakeSlots, Flash, Package, Trouble, image, image_of, key, public};
 use web_support::{ADMIN, CONTROL, PASSWORD, Plug, READ, Response, bearer, defaults, digest, read_response};
 
 thread_local! {
@@ -338,6 +338,26 @@ fn signatures_and_the_keys_that_a_package_brings() {
     let keys = &status(&plug)["keys"];
     assert_eq!((&keys[1]["key"], &keys[2]), (&json!(public(&new)), &Value::Null));
     assert_eq!(next_start(&plug), 1);
+}
+
+#[test]
+fn safe_mode_leaves_the_way_to_another_firmware() {
+    let plug = start();
+    plug.measure(1);
+    assert_eq!(plug.get("/api/v1/reading").status, 200);
+    plug.inside(|inside| inside.state.safe_mode.set(true));
+    for path in ["/api/v1/reading", "/api/v1/relay", "/api/v1/events", "/api/v1/history", "/metrics"] {
+        let answer = plug.get(path);
+        assert_eq!((answer.status, answer.code().as_str()), (503, "safe_mode"), "{path}");
+    }
+    assert_eq!(plug.put_relay("{\"on\":true}").code(), "safe_mode");
+    for path in ["/", "/update", "/api/v1/info", "/api/v1/settings", "/api/v1/session", "/api/v1/wifi"] {
+        assert_eq!(plug.get(path).status, 200, "{path}");
+    }
+    assert_eq!(status(&plug)["safe_mode"], true);
+    // Strangers are told no more than ever.
+    assert_eq!(plug.ask_plainly("GET", "/api/v1/reading", &[], "").status, 401);
+    is_unharmed(&plug, "safe mode");
 }
 
 // ElegantOTA's wire.

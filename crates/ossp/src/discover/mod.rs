@@ -10,7 +10,7 @@ use clap::Args;
 use plug::net::mdns::wire::{GROUP, LONGEST, PORT};
 use socket2::SockRef;
 
-pub use plugs::{Found, Plugs, question};
+pub use plugs::{Found, Plugs, host_question, question};
 
 use crate::failure::Failure;
 use crate::host::networks;
@@ -45,7 +45,11 @@ fn seconds(text: &str) -> Result<f64, String> {
 pub fn run(options: &DiscoverOptions) -> Result<(), Failure> {
     let networks = networks();
     let sockets: Vec<_> = networks.iter().filter_map(|(own, _)| socket(*own).ok()).collect();
-    let plugs = ask(&sockets, Duration::from_secs_f64(options.seconds));
+    let mut plugs = Plugs::default();
+    listen(&sockets, &question(), Duration::from_secs_f64(options.seconds), |bytes| {
+        plugs.hear(bytes);
+        false
+    });
     let found = plugs.found();
     let text = if options.json { json(&found) } else { table(&found) };
     io::stdout()
@@ -76,25 +80,39 @@ fn socket(own: Ipv4Addr) -> io::Result<UdpSocket> {
     Ok(socket)
 }
 
-fn ask(sockets: &[UdpSocket], time: Duration) -> Plugs {
-    let (begin, mut asked, mut plugs) = (Instant::now(), 0, Plugs::default());
+/// Asks until the time is over or `hear` has enough.
+fn listen(sockets: &[UdpSocket], question: &[u8], time: Duration, mut hear: impl FnMut(&[u8]) -> bool) {
+    let (begin, mut asked) = (Instant::now(), 0);
     let mut bytes = [0; LONGEST];
     while begin.elapsed() < time && !sockets.is_empty() {
         if ASKED_AT.get(asked).is_some_and(|at| begin.elapsed().as_secs_f64() >= *at) {
             asked += 1;
             for socket in sockets {
                 // A network on which nothing can be sent has no plugs for us.
-                let _ = socket.send_to(&question(), (GROUP, PORT));
+                let _ = socket.send_to(question, (GROUP, PORT));
             }
         }
         for socket in sockets {
             // An error is the end of the time, or somebody who cannot be reached.
-            if let Ok((length, _)) = socket.recv_from(&mut bytes) {
-                plugs.hear(bytes.get(..length).unwrap_or(&[]));
+            if let Ok((length, _)) = socket.recv_from(&mut bytes)
+                && hear(bytes.get(..length).unwrap_or(&[]))
+            {
+                return;
             }
         }
     }
-    plugs
+}
+
+/// The address of a host in one of this machine's networks, by its name in `.local`; asked for at most so long.
+#[must_use]
+pub fn address_of(name: &str, time: Duration) -> Option<Ipv4Addr> {
+    let sockets: Vec<_> = networks().iter().filter_map(|(own, _)| socket(*own).ok()).collect();
+    let mut hosts = Plugs::default();
+    listen(&sockets, &host_question(name), time, |bytes| {
+        hosts.hear(bytes);
+        hosts.address(name).is_some()
+    });
+    hosts.address(name)
 }
 
 fn table(found: &[Found]) -> String {

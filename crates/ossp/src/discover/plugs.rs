@@ -48,14 +48,27 @@ pub struct Plugs {
 /// The question for all of them, to be answered directly.
 #[must_use]
 pub fn question() -> Vec<u8> {
+    ask(SERVICE.into_iter(), PTR)
+}
+
+/// The question for the address of a host.
+#[must_use]
+pub fn host_question(name: &str) -> Vec<u8> {
+    ask(name.split('.').filter(|label| !label.is_empty()), A)
+}
+
+fn ask<'a>(labels: impl Iterator<Item = &'a str>, kind: u16) -> Vec<u8> {
     // One question; nothing else.
     let mut bytes = vec![0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0];
-    for label in SERVICE {
-        bytes.extend([label.len() as u8]);
-        bytes.extend(label.as_bytes());
+    for label in labels {
+        let label = label.as_bytes();
+        // No host has a longer one (RFC 1035 §2.3.4).
+        let label = label.get(..63).unwrap_or(label);
+        bytes.push(label.len() as u8);
+        bytes.extend(label);
     }
     bytes.push(0);
-    bytes.extend(PTR.to_be_bytes());
+    bytes.extend(kind.to_be_bytes());
     bytes.extend((IN | 0x8000).to_be_bytes());
     bytes
 }
@@ -101,13 +114,19 @@ impl Plugs {
         room.then(|| self.services.entry(name).or_default())
     }
 
+    /// A host's address, if it was told.
+    #[must_use]
+    pub fn address(&self, name: &str) -> Option<Ipv4Addr> {
+        self.addresses.get(&name.to_ascii_lowercase()).copied()
+    }
+
     /// Plugs whose host is known, by their names.
     #[must_use]
     pub fn found(&self) -> Vec<Found> {
         let mut found: Vec<_> =
             self.services.values().filter(|plug| !plug.name.is_empty()).cloned().collect();
         for plug in &mut found {
-            plug.address = self.addresses.get(&plug.name.to_ascii_lowercase()).copied();
+            plug.address = self.address(&plug.name);
         }
         found.sort_by(|one, other| one.name.cmp(&other.name));
         found

@@ -100,7 +100,7 @@ impl<C: Clock> Around<'_, C> {
             Standing::OnTrial { .. } => {
                 self.say("this firmware is new and has crashed: after the third time the former one runs");
             }
-            Standing::Returned(why) => self.say(why.words()),
+            Standing::Returned(why) => self.say(why.sentence()),
             Standing::Unrecorded | Standing::Confirmed => {}
         }
     }

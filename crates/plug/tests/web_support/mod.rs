@@ -12,6 +12,7 @@
 
 pub(crate) mod digest;
 pub(crate) mod history;
+pub(crate) mod radio;
 
 use std::cell::{Cell, RefCell};
 use std::io::{Read, Write};
@@ -54,6 +55,7 @@ use plug::storage::relay_log::StoredChange;
 use plug::storage::totals::Row;
 use plug::storage::trips::{Trip, TripHead, TripTail};
 use plug::update::Image;
+use radio::{Air, House};
 use socket2::{Domain, Socket, Type};
 
 /// The owner's password where there is an owner.
@@ -88,14 +90,14 @@ fn owner() -> Owner {
 /// The plug's clock, or one that runs `speed` times as fast for the time-outs.
 pub(crate) struct TestClock {
     start: Instant,
-    speed: f64,
+    speed: Cell<f64>,
     /// How far it was put forward.
     ahead: Cell<Duration>,
 }
 
 impl TestClock {
     pub(crate) fn new(speed: f64) -> Self {
-        Self { start: Instant::now(), speed, ahead: Cell::default() }
+        Self { start: Instant::now(), speed: Cell::new(speed), ahead: Cell::default() }
     }
 
     /// Lets time pass at once. Whoever sleeps does not notice.
@@ -106,11 +108,11 @@ impl TestClock {
 
 impl platform::Clock for TestClock {
     fn now(&self) -> platform::Instant {
-        platform::Instant::from_start(self.start.elapsed().mul_f64(self.speed) + self.ahead.get())
+        platform::Instant::from_start(self.start.elapsed().mul_f64(self.speed.get()) + self.ahead.get())
     }
 
     async fn sleep_until(&self, moment: platform::Instant) {
-        let wait = moment.since(self.now()).div_f64(self.speed);
+        let wait = moment.since(self.now()).div_f64(self.speed.get());
         async_io::Timer::after(wait).await;
     }
 
@@ -182,6 +184,9 @@ pub(crate) struct Inside {
     pub(crate) link: Link<NoopRawMutex>,
     /// The plug's time.
     pub(crate) clock: TestClock,
+    /// Where its radio is, if it has one.
+    pub(crate) house: House,
+    radio: Cell<bool>,
     /// That of its clients: how long secrets are good.
     pub(crate) network_clock: TestClock,
     started: Instant,
@@ -290,6 +295,16 @@ impl Plug {
     /// Starts one whose time-outs hardly ever come, for tests that fill it.
     pub(crate) fn start_patient() -> Self {
         Self::start_as(0.02, Some(owner()), false, false)
+    }
+
+    /// Starts one with a radio, asked by its access point. The radio's time goes thirty times as fast.
+    pub(crate) fn start_with_radio() -> Self {
+        let plug = Self::start_as(1.0, Some(owner()), true, false);
+        plug.inside(|inside| {
+            inside.clock.speed.set(30.0);
+            inside.radio.set(true);
+        });
+        plug
     }
 
     fn start_as(speed: f64, owner: Option<Owner>, by_access_point: bool, confirms_setup: bool) -> Self {
@@ -456,6 +471,8 @@ async fn run(
         state: State::new(status(false, 0), calibration()),
         link: Link::new(),
         clock: TestClock::new(1.0),
+        house: House::default(),
+        radio: Cell::new(false),
         network_clock: TestClock::new(speed),
         started: Instant::now(),
         core_stalled: Cell::new(false),
@@ -497,7 +514,15 @@ async fn run(
     let serve = async {
         plug::web::serve(door, &web).await;
     };
-    let stores = or(keep_settings(&inside, &basis), or(keep_owner(&inside), beside(&inside)));
+    let radio = async {
+        while !inside.radio.get() {
+            async_io::Timer::after(Duration::from_millis(1)).await;
+        }
+        let own = plug::net::factory_access_point();
+        let birth = plug::net::Birth { known: None, own: &own, id: &identity.id, seed: 1 };
+        plug::net::run(&mut Air(&inside.house), &inside.clock, &inside.state, &birth).await;
+    };
+    let stores = or(keep_settings(&inside, &basis), or(keep_owner(&inside), or(beside(&inside), radio)));
     or(tasks, or(or(serve, stores), or(core(&inside), keep(&inside)))).await;
 }
 
@@ -752,6 +777,8 @@ pub(crate) fn identity() -> Identity {
         version: env!("CARGO_PKG_VERSION").try_into().unwrap(),
         git: "unknown",
         build: "test",
+        rustc: "1.95.0",
+        espflash: None,
         reset_reason: "start",
         reset_detail: "\u{1}".repeat(limits::RESET_DETAIL).as_str().try_into().unwrap(),
         source: "simulated \"kettle\"".try_into().unwrap(),
