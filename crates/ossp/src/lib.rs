@@ -1,10 +1,12 @@
 //! What the `ossp` program is made of, as a library, so that tests and fuzz targets reach it.
 
+pub mod discover;
 pub mod failure;
 pub mod host;
 pub mod owner;
 pub mod pack;
 pub mod recording;
+pub mod remote;
 pub mod replay;
 pub mod run;
 pub mod sim;

@@ -4,8 +4,10 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
+use ossp::discover::{self, DiscoverOptions};
 use ossp::failure::Failure;
 use ossp::pack::{self, ImageOptions, KeygenOptions, SignOptions, VerifyOptions};
+use ossp::remote::{self, PlugOptions};
 use ossp::replay::{self, ReplayOptions};
 use ossp::run::{self, RunOptions};
 use ossp::stand_in::server::{self, StandInOptions};
@@ -34,6 +36,10 @@ enum Command {
     Run(RunOptions),
     /// Recordings through the same metering code, as fast as it goes
     Replay(ReplayOptions),
+    /// Which plugs there are on this machine's networks
+    Discover(DiscoverOptions),
+    /// Talks to a plug: status, on, off, update, capture, backup, restore
+    Plug(PlugOptions),
     /// A stand-in for Emoncms: shows what a plug sends, and fails on purpose if asked to
     StandIn(StandInOptions),
     /// A pair of keys to sign firmware with
@@ -52,6 +58,8 @@ fn main() -> ExitCode {
         None => run::run(&program.run.options),
         Some(Command::Run(options)) => run::run(&options),
         Some(Command::Replay(options)) => replay::replay(&options),
+        Some(Command::Discover(options)) => discover::run(&options),
+        Some(Command::Plug(options)) => remote::run(&options),
         Some(Command::StandIn(options)) => server::run(&options),
         Some(Command::Keygen(options)) => pack::keygen(&options),
         Some(Command::Sign(options)) => pack::sign(&options),

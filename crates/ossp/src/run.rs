@@ -1,6 +1,7 @@
 //! `ossp run`: the virtual plug.
 
 use std::cell::Cell;
+use std::future::pending;
 use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -10,7 +11,7 @@ use std::time::Duration;
 use async_io::Timer;
 use async_signal::{Signal, Signals};
 use clap::Args;
-use embassy_futures::select::{Either3, select3};
+use embassy_futures::select::{Either4, select3, select4};
 use embassy_sync::blocking_mutex::raw::NoopRawMutex;
 use futures_lite::StreamExt;
 use metering::history::Storage;
@@ -22,7 +23,7 @@ use plug::core::{Core, Moment};
 use plug::defaults::Defaults;
 use plug::limits::{self, ACCESS_POINT_ADDRESS};
 use plug::net::factory_access_point;
-use plug::platform::{Clock, Identity, Relay, Restart};
+use plug::platform::{Clock, Identity, Relay, Restart, Samples};
 use plug::settings::{Basis, Hardware};
 use plug::starts::{self, Starts, Trouble};
 use plug::state::{Restarting, State};
@@ -32,8 +33,8 @@ use plug::timekeeping::WallClock;
 use crate::failure::Failure;
 use crate::host::{
     AccessPoint, AccessPointUdp, DATA_PARTITION, Erasing, FileFlash, FileSlots, LOG_PARTITION, Listener, Pc,
-    PcNetwork, PcRandom, RealClock, SimButton, SimLed, SimWifi, Simulated, SimulatedClock, SlowFlash,
-    StateFolder,
+    PcMulticast, PcNetwork, PcRandom, RealClock, RunningImage, SimButton, SimLed, SimWifi, Simulated,
+    SimulatedClock, SlowFlash, StateFolder, Taken, boot_image, last_words,
 };
 use crate::owner::{self, Owner};
 use crate::sim::Scenario;
@@ -180,6 +181,8 @@ enum End {
     Stopped,
     /// The plug is to start anew.
     Restart(Restart),
+    /// Its image crashed.
+    Crashed,
 }
 
 impl World<'_> {
@@ -223,9 +226,15 @@ impl World<'_> {
             .map_err(|error| Failure::failed(format!("signals cannot be caught ({error})")))?;
         let (mut reset_reason, mut held) = ("power_on", false);
         loop {
-            let identity = identity(self.folder, self.scenario, reset_reason);
-            let run = Run { world: self, identity: &identity, listener, held };
-            match run.serve(&mut signals, flashes).await? {
+            let (slots, image) = boot_image(self.folder.path(), &mut reset_reason, note).await;
+            let identity = identity(self.folder, self.scenario, &image, reset_reason);
+            let run = Run { world: self, identity: &identity, listener, image: &image, held };
+            match run.serve(&mut signals, flashes, slots).await? {
+                End::Crashed => {
+                    note("the firmware crashed: the plug starts anew");
+                    self.simulated.relay().set(false);
+                    (reset_reason, held) = ("panic", false);
+                }
                 End::Stopped => {
                     note("stopped");
                     return Ok(());
@@ -251,6 +260,7 @@ struct Run<'a> {
     world: &'a World<'a>,
     identity: &'a Identity,
     listener: &'a Listener,
+    image: &'a RunningImage,
     /// The relay was held closed over the restart before it.
     held: bool,
 }
@@ -262,23 +272,31 @@ impl<'a> Parts for PcParts<'a> {
     type Acceptor = Listener;
     type Flash = SlowFlash<'a, FileFlash, SimulatedClock>;
     type Random = PcRandom;
-    type Wifi = SimWifi;
+    type Wifi = SimWifi<SimulatedClock>;
     type Udp = AccessPointUdp;
     type Net = PcNetwork;
-    type Multicast = edge_nal::NoopNet;
+    type Multicast = PcMulticast;
     type Slots = FileSlots;
     type Button = SimButton;
     type Led = SimLed;
 }
 
 impl Run<'_> {
-    async fn serve(&self, signals: &mut Signals, flashes: Flashes) -> Result<End, Failure> {
+    async fn serve(
+        &self,
+        signals: &mut Signals,
+        flashes: Flashes,
+        mut slots: Option<FileSlots>,
+    ) -> Result<End, Failure> {
         let Flashes { data: mut flash, log } = flashes;
-        let World { options, simulated, folder, access_point, .. } = *self.world;
+        let World { options, simulated, access_point, .. } = *self.world;
         let clock =
             SimulatedClock::start(options.speed).knowing_the_time(self.world.scenario.knows_the_time());
         let erasing = Erasing::new(clock.clone(), options.seed);
         let machine = Pc::new(simulated.clone(), &erasing);
+        // Only a plug that others can reach says where it is.
+        let multicast = self.listener.address().ok();
+        let multicast = multicast.and_then(|address| PcMulticast::of(address, options.access_point));
         let (front_end, calibration) = (simulated.front_end(), simulated.calibration());
         let rows = Meter::rows_needed(front_end.sample_rate.value());
         let (mut voltage, mut current) = (vec![0; rows], vec![0; rows]);
@@ -294,9 +312,16 @@ impl Run<'_> {
         let wall_clock = WallClock::new(&clock, &link.time);
         // Time stands still until there are samples: erases take none yet.
         let starts = count_start(flash.as_mut(), self.identity).await;
-        let mut slots = slots(folder);
+        if self.image.flags.panic_at_start {
+            // Long enough that somebody can stop the program.
+            Timer::after(limits::RESTART_DELAY).await;
+            return Ok(End::Crashed);
+        }
+        let is_safe = starts.call_for_safe_mode();
         let (scenario, at_hand) = (self.world.scenario, access_point.clone());
-        let mut wifi = SimWifi::new(scenario, options.seed, simulated.clone(), clock.clone(), at_hand);
+        let began_s = simulated.elapsed_s();
+        let wifi = SimWifi::new(scenario, options.seed, began_s, clock.clone(), at_hand);
+        let mut wifi = wifi.map(|wifi| wifi.failing(self.image.flags.never_joins));
         let net = wifi.as_ref().map_or_else(PcNetwork::default, |wifi| PcNetwork::by_radio(wifi.way_out()));
         let udp = access_point.is_real().then(|| AccessPointUdp::new(access_point.clone()));
         let web = plug::web::Plug {
@@ -311,8 +336,17 @@ impl Run<'_> {
             defaults: &Defaults::default(),
             basis: &basis,
         };
-        let (mut samples, mut relay) = (simulated.samples(clock.clone()), simulated.relay());
-        let measuring = run_core(&mut samples, &mut relay, &wall_clock, &mut meter, &mut core, &link);
+        let blind = self.image.flags.measures_nothing;
+        let (mut samples, mut relay) =
+            (Taken { samples: simulated.samples(clock.clone()), blind }, simulated.relay());
+        let measuring = async {
+            if is_safe {
+                // Nobody looks at them, and the world goes on.
+                while samples.next().await.is_some() {}
+            } else {
+                run_core(&mut samples, &mut relay, &wall_clock, &mut meter, &mut core, &link).await;
+            }
+        };
         let rest = Rest::<PcParts<'_>, _, _, _> {
             acceptor: self.listener,
             web: &web,
@@ -325,7 +359,7 @@ impl Run<'_> {
             access_point_udp: udp.as_ref(),
             net: Some(&net),
             measures: true,
-            multicast: None,
+            multicast: multicast.as_ref(),
             slots: slots.as_mut(),
             button: SimButton::new(simulated.clone(), clock.clone()),
             led: SimLed::default(),
@@ -345,11 +379,16 @@ impl Run<'_> {
             }
             restart
         };
+        let crash = async {
+            // What makes it crash is not started then.
+            if is_safe { pending().await } else { self.image.crash(&clock).await }
+        };
         let running = select3(measuring, erasing.stall(run_rest(rest)), tell(&state));
-        match select3(running, stop, restart).await {
-            Either3::First(_) => Err(Failure::failed("the samples ended".to_owned())),
-            Either3::Third(restart) if !stopping.get() => Ok(End::Restart(restart)),
-            Either3::Second(()) | Either3::Third(_) => Ok(End::Stopped),
+        match select4(running, stop, restart, crash).await {
+            Either4::First(_) => Err(Failure::failed("the samples ended".to_owned())),
+            Either4::Third(restart) if !stopping.get() => Ok(End::Restart(restart)),
+            Either4::Fourth(()) if !stopping.get() => Ok(End::Crashed),
+            Either4::Second(()) | Either4::Third(_) | Either4::Fourth(()) => Ok(End::Stopped),
         }
     }
 }
@@ -386,17 +425,12 @@ async fn count_start(flash: Option<&mut FileFlash>, identity: &Identity) -> Star
     }
 }
 
-fn slots(folder: &StateFolder) -> Option<FileSlots> {
-    match FileSlots::open(folder.path()) {
-        Ok(slots) => Some(slots),
-        Err(error) => {
-            note(&format!("the firmware slots in {} cannot be used ({error})", folder.path().display()));
-            None
-        }
-    }
-}
-
-fn identity(folder: &StateFolder, scenario: &Scenario, reset_reason: &'static str) -> Identity {
+fn identity(
+    folder: &StateFolder,
+    scenario: &Scenario,
+    image: &RunningImage,
+    reset_reason: &'static str,
+) -> Identity {
     let cut = |text: &str, length: usize| {
         text.chars()
             .scan(0, |used, c| {
@@ -409,11 +443,11 @@ fn identity(folder: &StateFolder, scenario: &Scenario, reset_reason: &'static st
         id: heapless::String::try_from(cut(folder.id(), 16).as_str()).unwrap_or_default(),
         board: "virtual",
         chip: "pc",
-        version: env!("CARGO_PKG_VERSION").try_into().unwrap_or_default(),
+        version: image.version.as_str().try_into().unwrap_or_default(),
         git: env!("OSSP_GIT"),
         build: env!("OSSP_BUILD"),
         reset_reason,
-        reset_detail: heapless::String::new(),
+        reset_detail: last_words(reset_reason),
         source: heapless::String::try_from(cut(&scenario.source(), 64).as_str()).unwrap_or_default(),
     }
 }

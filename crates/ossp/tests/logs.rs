@@ -214,7 +214,7 @@ fn a_writer_whose_trip_made_room_hears_it() {
 
 #[test]
 fn forgetting_access_takes_nothing_else() {
-    let mut flash = SimFlash::new(112, 1);
+    let mut flash = SimFlash::new(plug::storage::layout::SECTORS as usize, 1);
     flash.bytes().fill(0x5a);
     block_on(forget_access(&mut flash)).unwrap();
     let (from, length) = (layout::ACCESS.from as usize, layout::ACCESS.length as usize);

@@ -309,7 +309,7 @@ fn who_is_cut_while_forgetting_is_let_in_by_the_second_time() {
         let kept = &history()[many - 1];
         for seed in 0..8 {
             let place = after(&history()[..many], seed);
-            let mut before = SimFlash::new(112, seed);
+            let mut before = SimFlash::new(plug::storage::layout::SECTORS as usize, seed);
             let from = ACCESS.from as usize;
             let to = from + ACCESS.length as usize;
             before.bytes()[from..to].copy_from_slice(place.clone().bytes());
@@ -346,7 +346,7 @@ fn a_broken_flash_is_not_one_that_is_nobodys() {
 
 #[test]
 fn who_forgets_the_owner_has_a_new_plug() {
-    let whole = SimFlash::new(112, 3);
+    let whole = SimFlash::new(plug::storage::layout::SECTORS as usize, 3);
     let shared: Shared<SimFlash> = Shared::new(Some(whole));
     let mut store = AccessStore::new(Region::new(&shared, ACCESS));
     let kept = Kept { ha1: Some(Ha1::of("0a1b2c3d", "correct horse")), ..Kept::new() };

@@ -279,7 +279,7 @@ fn all_numbers(flash: &mut SimFlash) -> Vec<u32> {
     all_trips(flash).into_keys().collect()
 }
 
-const ALL: usize = 112;
+const ALL: usize = plug::storage::layout::SECTORS as usize;
 /// What another program would see, and must not after a reset.
 const SECRET: [u8; 4] = *b"psk!";
 

@@ -8,7 +8,7 @@ use ossp::sim::flash::{SECTOR, SimFlash, SimFlashError};
 use plug::storage::layout::{CALIBRATION, Place, SETTINGS, STARTS};
 use plug::storage::reset::{MARK, Reset, begin_reset, finish_if_begun};
 
-const DATA_SECTORS: usize = 112;
+const DATA_SECTORS: usize = plug::storage::layout::SECTORS as usize;
 const LOG_SECTORS: usize = 8;
 const OLD: u8 = 0x5a;
 const NEW: u8 = 0x3c;

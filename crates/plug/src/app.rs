@@ -13,6 +13,8 @@
 mod capture;
 mod core_task;
 mod link;
+mod reach;
+mod safe;
 
 use alloc::boxed::Box;
 use core::future::pending;
@@ -28,6 +30,7 @@ use embedded_storage_async::nor_flash::NorFlash;
 pub use self::capture::{Capture, CaptureError, CaptureRequest, Piece};
 pub use self::core_task::run_core;
 pub use self::link::{Answer, Command, Details, Link, Tripped};
+use self::reach::Reach;
 use crate::access::{self, AccessStore, setup};
 use crate::apart::apart;
 use crate::core::Begin;
@@ -37,7 +40,6 @@ use crate::core::led;
 use crate::history::{History, Rows};
 use crate::ledger::Outside;
 use crate::limits;
-use crate::net::{self, Birth};
 use crate::panel;
 use crate::platform::{
     Acceptor, Button, Clock, Credentials, Instant, Led, Machine, Multicast, Outbound, Random, Restart,
@@ -128,6 +130,9 @@ where
     N: Clock,
     M: RawMutex,
 {
+    if rest.web.starts.call_for_safe_mode() {
+        apart(|| safe::run(rest)).await
+    }
     let Rest { acceptor, web, mut random, wifi, known, own, access_point_udp, net, .. } = rest;
     let (multicast, measures, slots) = (rest.multicast, rest.measures, rest.slots);
     let (mut button, mut led) = (rest.button, rest.led);
@@ -153,48 +158,18 @@ where
     state.timekeeping.keeper.borrow_mut().set_floor(floor);
     let mut owning = apart(|| open_access(&flash, state, &mut random, &web.identity.id, say)).await;
 
-    let mut seed = [0; 4];
-    random.fill(&mut seed);
-    let seed = u32::from_le_bytes(seed);
-    let network = apart(|| async {
-        match wifi {
-            Some(wifi) => {
-                net::run(wifi, clock, state, &Birth { known, own, id: &web.identity.id, seed }).await
-            }
-            None => pending().await,
-        }
-    });
-    let addresses = apart(|| async {
-        match access_point_udp {
-            Some(sockets) => {
-                let addresses = net::addresses::serve(sockets, clock, net::addresses::PORT);
-                join(addresses, net::names::serve(sockets, clock, net::names::PORT)).await.0
-            }
-            None => pending().await,
-        }
-    });
-    let standard = update::writer::Standard {
-        chip: web.identity.chip,
-        board: web.identity.board,
-        key: web.defaults.update_key,
-    };
+    let seeds = reach::seeds(&mut random);
+    let reachable = Reach::<P> { wifi, known, own, access_point_udp, multicast, seeds };
+    let network = apart(|| reach::reach(reachable, web));
     let probation = apart(|| async {
         match slots {
-            Some(slots) => update::task::run(slots, clock, state, measures, standard).await,
+            Some(slots) => update::task::run(slots, web, measures).await,
             None => pending().await,
         }
     });
     // One each: from what one of them sends nobody shall guess the other's.
     let mut seeds = [[0; timekeeping::SEED]; 2];
     seeds.iter_mut().for_each(|seed| random.fill(seed));
-    let mut chance = [0; 4];
-    random.fill(&mut chance);
-    let name = apart(|| async {
-        match multicast {
-            Some(multicast) => net::mdns::serve(multicast, web, u32::from_le_bytes(chance)).await,
-            None => pending().await,
-        }
-    });
     let outward = apart(|| async {
         match net {
             Some(net) => outward(net, web, &flash, &history, seeds, say).await,
@@ -234,11 +209,8 @@ where
     let recorder = apart(|| history.keep(&state.history, web.starts.number, say));
     let web = apart(|| serve(acceptor, web));
     // The web last: whoever is first to ask already finds what the others had to say.
-    let ((never, ..), ..) = join(
-        join5(core, join(network, name), addresses, probation, web),
-        join5(stores, front, small, outward, recorder),
-    )
-    .await;
+    let ((never, ..), ..) =
+        join(join4(core, network, probation, web), join5(stores, front, small, outward, recorder)).await;
     never
 }
 
@@ -374,6 +346,7 @@ fn inputs(state: &State, now: Instant) -> led::Inputs {
         welded: relay.alarm.is_some(),
         network: panel::network_light(state.wifi.borrow().as_ref()),
         claim: state.setup.waiting(now).is_some(),
+        safe_mode: state.safe_mode.get(),
         starting: !state.settings_desk.is_open(),
         dark: state.settings.borrow().device.led_off,
         ..led::Inputs::default()
@@ -397,6 +370,22 @@ async fn kept<C: Clock>(state: &State, clock: &C) {
     }
 }
 
+/// Leaves the mark of a factory reset where one is wanted; whether the plug is to restart: not if the flash does not take
+/// the mark.
+async fn is_due<F: NorFlash>(why: Restarting, flash: &Shared<F>, say: impl Fn(&str)) -> bool {
+    if why != Restarting::FactoryReset {
+        return true;
+    }
+    let begun = match &mut *flash.lock().await {
+        Some(flash) => reset::begin_reset(flash).await.is_ok(),
+        None => false,
+    };
+    if !begun {
+        say("the flash does not take the factory reset");
+    }
+    begun
+}
+
 /// Restarts the plug when somebody asks for it: the mark of a factory reset, the relay, what must be kept, the machine.
 async fn restart<F: NorFlash, C: Clock, M: RawMutex>(
     clock: &C,
@@ -409,16 +398,11 @@ async fn restart<F: NorFlash, C: Clock, M: RawMutex>(
 ) -> ! {
     loop {
         let why = state.restart.wait().await;
-        if why == Restarting::FactoryReset {
-            let begun = match &mut *flash.lock().await {
-                Some(flash) => reset::begin_reset(flash).await.is_ok(),
-                None => false,
-            };
-            if !begun {
-                let now = clock.now().since_start().as_secs_f64();
-                state.put_log(clock.time_of_day(), now, "the flash does not take the factory reset");
-                continue;
-            }
+        let say = |text: &str| {
+            state.put_log(clock.time_of_day(), clock.now().since_start().as_secs_f64(), text);
+        };
+        if !is_due(why, flash, say).await {
+            continue;
         }
         let may_hold = basis.hardware.can_hold && state.settings.borrow().relay.hold_on_restart;
         link.parked.reset();

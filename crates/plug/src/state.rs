@@ -62,14 +62,14 @@ pub struct State {
     pub mdns: Mdns,
     /// The image that runs; `None` where there are no slots, or nobody has looked yet.
     pub image: Cell<Option<Image>>,
+    /// Where uploads of an image wait.
+    pub update: update::Desk,
     /// What is known of both images.
     pub firmware: RefCell<Firmware>,
     /// The plug crashed again and again: only network, sign-in and update run.
     pub safe_mode: Cell<bool>,
     /// Which of the stores were opened and understood: what a new image has to show.
     pub stores: Cell<Stores>,
-    /// Where uploads of an image wait.
-    pub update: update::Desk,
     /// The settings as they are stored; defaults until [`State::settings_desk`] is open.
     pub settings: RefCell<Settings>,
     /// Where they say that the plug is: read once, asked for with each window.
@@ -174,10 +174,10 @@ impl State {
             wifi: RefCell::new(None),
             mdns: Mdns::new(),
             image: Cell::new(None),
+            update: update::Desk::new(),
             firmware: RefCell::default(),
             safe_mode: Cell::new(false),
             stores: Cell::default(),
-            update: update::Desk::new(),
             settings: RefCell::default(),
             zone: Cell::new(Zone::UTC),
             settings_tag: Cell::new(0),

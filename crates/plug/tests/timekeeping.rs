@@ -232,13 +232,8 @@ fn joined(world: &World<'_>, time_server: Option<[u8; 4]>, link: LinkState) {
     };
     world.state.wifi.replace(Some(WifiStatus {
         link,
-        ssid: None,
-        signal_dbm: None,
         address: (link == LinkState::Joined).then_some(address),
-        last_error: None,
-        retry_at: None,
-        access_point_open: false,
-        access_point_ssid: heapless::String::new(),
+        ..WifiStatus::default()
     }));
 }
 

@@ -10,9 +10,10 @@
 
 mod web_support;
 
+use plug::net::trial_join::{Report, Step, TrialState};
 use plug::net::{LinkState, WifiStatus};
 use plug::platform::{Address, Instant, LinkError};
-use plug::web::{ROUTES, Who};
+use plug::web::{ROUTES, Route, Who};
 use serde_json::{Value, json};
 use web_support::Plug;
 
@@ -129,7 +130,10 @@ fn real_answers_are_as_described() {
     plug.measure(3);
     plug.put_relay("{\"on\":true,\"for_s\":5}");
     plug.keep_everything();
-    for route in ROUTES.iter().filter(|route| route.path.starts_with("/api/") && route.methods.allow("GET")) {
+    // Looking around takes a radio; below.
+    let scan = "/api/v1/wifi/scan";
+    let answers = |route: &&Route| route.path.starts_with("/api/") && route.methods.allow("GET");
+    for route in ROUTES.iter().filter(answers).filter(|route| route.path != scan) {
         let good = &document["paths"][route.path]["get"]["responses"]["200"]["content"]["application/json"];
         if !good.is_null() {
             check(&document, &good["schema"], &plug.get(route.path).json(), route.path);
@@ -138,6 +142,13 @@ fn real_answers_are_as_described() {
     plug.inside(|inside| inside.state.wifi.replace(Some(waiting())));
     let wifi = &document["components"]["schemas"]["Wifi"];
     check(&document, wifi, &plug.get("/api/v1/wifi").json(), "wifi");
+    let radio = Plug::start_with_radio();
+    while radio.get("/api/v1/wifi").json()["available"] == false {}
+    let schemas = &document["components"]["schemas"];
+    check(&document, &schemas["WifiScan"], &radio.get(scan).json(), scan);
+    let test = radio.post("/api/v1/wifi/test", "{\"ssid\":\"guests\"}").json();
+    check(&document, &schemas["WifiTest"], &test, "test");
+    check(&document, wifi, &radio.get("/api/v1/wifi").json(), "wifi with a radio");
     let made = plug.post("/api/v1/tokens", "{\"name\":\"a\",\"scope\":\"read\"}").json();
     let revoked = plug.ask("DELETE", "/api/v1/tokens/4", &[], "").json();
     let signed_in = plug.post_signed(&mut plug.challenge(), "/api/v1/session", "{}").json();
@@ -174,6 +185,20 @@ fn waiting() -> WifiStatus {
         retry_at: Some(Instant::from_start(std::time::Duration::from_secs(300))),
         access_point_open: true,
         access_point_ssid: "OSSP".try_into().unwrap(),
+        access_point_clients: 2,
+        networks: vec![
+            ("home".try_into().unwrap(), Some(LinkError::WrongPassword)),
+            ("shed".try_into().unwrap(), None),
+        ],
+        test: Some(Report {
+            state: TrialState::Succeeded,
+            step: Step::Done,
+            error: Some(LinkError::NoAddress),
+            address: Some([10, 0, 0, 8].into()),
+            before: Some([10, 0, 0, 7].into()),
+            confirm_by: Some(Instant::from_start(std::time::Duration::from_secs(400))),
+            ..Report::new("shed".try_into().unwrap(), None)
+        }),
     }
 }
 

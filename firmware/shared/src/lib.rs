@@ -5,6 +5,8 @@
 mod clock;
 mod listener;
 mod pool;
+#[cfg(target_arch = "riscv32")]
+mod save_restore;
 mod socket;
 mod time_server;
 mod way_out;

@@ -8,10 +8,11 @@ use std::time::{Duration, Instant};
 use embedded_storage_async::nor_flash::{
     ErrorType, NorFlash, NorFlashError, NorFlashErrorKind, ReadNorFlash,
 };
+use plug::storage::layout::{self, SECTORS};
 use thiserror::Error;
 
-/// Bytes of the data partition on the chip (DESIGN "Space": 448 KiB).
-pub const DATA_PARTITION: u32 = 448 * 1024;
+/// Bytes of the data partition on the chip.
+pub const DATA_PARTITION: u32 = SECTORS * layout::SECTOR;
 /// Bytes of the history's partition there.
 pub const LOG_PARTITION: u32 = 1024 * 1024;
 const WORD: usize = 4;

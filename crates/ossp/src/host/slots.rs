@@ -6,15 +6,19 @@ use std::path::Path;
 
 use embedded_storage_async::nor_flash::NorFlash;
 use plug::platform::UpdateSlots;
+use plug::update::image::{AppImage, ChipId, Walk};
 
 use super::boot::{BootLoader, boot};
 use super::flash::{FileFlash, FileFlashError};
 
 /// Bytes of a slot on the chip (DESIGN "Space").
-pub const SLOT: u32 = 0x14_0000;
+pub const SLOT: u32 = 0x14_7000;
 /// Bytes of the record: `otadata` of the partition table.
 pub const RECORD: u32 = 2 * SECTOR;
 const SECTOR: u32 = 4096;
+const WORD: usize = 4;
+/// Bytes of an image that are read at once.
+const PIECE: usize = 4096;
 
 /// The slots in any flash: files, or one whose power can be cut.
 #[derive(Debug)]
@@ -32,10 +36,10 @@ impl FileSlots {
     ///
     /// # Errors
     /// If the operating system does not let it, or another process has them open.
-    pub fn open(folder: &Path) -> Result<Self, FileFlashError> {
+    pub async fn open(folder: &Path) -> Result<Self, FileFlashError> {
         let file = |name: &str, size| FileFlash::open(&folder.join(name), size);
         let slots = [file("slot-0.bin", SLOT)?, file("slot-1.bin", SLOT)?];
-        futures_lite::future::block_on(Self::boot(slots, file("otadata.bin", RECORD)?, BootLoader::Plain))
+        Self::boot(slots, file("otadata.bin", RECORD)?, BootLoader::Plain).await
     }
 }
 
@@ -48,12 +52,18 @@ impl<F: NorFlash> VirtualSlots<F> {
     pub async fn boot(mut slots: [F; 2], mut record: F, boot_loader: BootLoader) -> Result<Self, F::Error> {
         let mut is_whole = [false; 2];
         for (slot, whole) in slots.iter_mut().zip(&mut is_whole) {
-            let mut head = [0; 4];
-            slot.read(0, &mut head).await?;
-            *whole = head == [0xff; 4];
+            *whole = is_bootable(slot).await?;
         }
+        let mut first = [0; WORD];
+        slots[0].read(0, &mut first).await?;
+        is_whole[0] |= first == [0xff; WORD];
         let running = boot(&mut record, is_whole, boot_loader).await?.unwrap_or(0);
         Ok(Self { slots, record, running })
+    }
+
+    /// As they are after a start of the slot `running`.
+    pub const fn started(slots: [F; 2], record: F, running: u8) -> Self {
+        Self { slots, record, running }
     }
 
     /// The flashes, for the next start.
@@ -65,6 +75,23 @@ impl<F: NorFlash> VirtualSlots<F> {
         let [first, second] = &mut self.slots;
         if self.running == 0 { second } else { first }
     }
+}
+
+/// Whether a slot holds a whole image for this machine.
+async fn is_bootable<F: NorFlash>(slot: &mut F) -> Result<bool, F::Error> {
+    let mut piece = [0; PIECE];
+    slot.read(0, &mut piece).await?;
+    let ours = AppImage::parse(&piece).ok().flatten().is_some_and(|image| image.chip == ChipId::PC);
+    let mut walk = Walk::new(SLOT);
+    let mut at = 0;
+    while ours && at < SLOT && walk.whole().is_none() {
+        slot.read(at, &mut piece).await?;
+        if walk.feed(&piece).is_err() {
+            return Ok(false);
+        }
+        at += PIECE as u32;
+    }
+    Ok(walk.whole().is_some())
 }
 
 impl<F: NorFlash<Error: std::fmt::Debug>> UpdateSlots for VirtualSlots<F> {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use plug::limits;
 use plug::platform::{Address, Clock, Credentials, Instant, Known, LinkError, Network, Wifi};
 
-use super::{AccessPoint, Simulated, SimulatedClock};
+use super::AccessPoint;
 use crate::sim::Scenario;
 use crate::sim::radio::{self, Link, Radio};
 use crate::sim::scenario::schema;
@@ -20,15 +20,18 @@ const PHONES_RETURN: Duration = Duration::from_secs(8);
 const ACCESS_POINT: Duration = Duration::from_millis(300);
 
 /// The radio of a virtual plug. Dropping it closes the access point and leaves the network.
-pub struct SimWifi {
+pub struct SimWifi<C> {
     air: Radio,
-    simulated: Simulated,
-    clock: SimulatedClock,
+    clock: C,
+    /// How old the world was when the clock began.
+    began_s: f64,
     access_point: Rc<AccessPoint>,
     link: Option<Link>,
     way_out: WayOut,
     channel: u32,
     phones_from: Instant,
+    /// An image that never joins runs.
+    fails: bool,
 }
 
 /// Whether a network is joined: what the plug's way out depends on. Clones are the same.
@@ -43,29 +46,37 @@ impl WayOut {
     }
 }
 
-impl SimWifi {
-    /// The radio that a scenario has. One without gets nothing to hear where it has an access point to be met at, and
-    /// else no radio.
+impl<C: Clock> SimWifi<C> {
+    /// The radio that a scenario has, in a world that is `began_s` old when `clock` begins. A scenario without one has
+    /// nothing to hear where there is an access point to be met at, and else no radio.
     #[must_use]
     pub fn new(
         scenario: &Scenario,
         seed: u64,
-        simulated: Simulated,
-        clock: SimulatedClock,
+        began_s: f64,
+        clock: C,
         access_point: Rc<AccessPoint>,
     ) -> Option<Self> {
         let silence = schema::Radio::default();
         let air = scenario.radio().or(access_point.is_real().then_some(&silence))?;
         Some(Self {
             air: Radio::new(air, seed),
-            simulated,
             clock,
+            began_s,
             access_point,
             link: None,
             way_out: WayOut::default(),
             channel: FIRST_CHANNEL,
             phones_from: Instant::default(),
+            fails: false,
         })
+    }
+
+    /// Hears all networks and joins none, if that is how the running image `fails`.
+    #[must_use]
+    pub fn failing(mut self, fails: bool) -> Self {
+        self.fails = fails;
+        self
     }
 
     /// What the plug's way out goes by.
@@ -75,7 +86,7 @@ impl SimWifi {
     }
 
     fn time_s(&self) -> f64 {
-        self.simulated.elapsed_s()
+        self.began_s + self.clock.now().since_start().as_secs_f64()
     }
 
     async fn takes(&self, time: Duration) {
@@ -88,14 +99,14 @@ impl SimWifi {
     }
 }
 
-impl Drop for SimWifi {
+impl<C> Drop for SimWifi<C> {
     fn drop(&mut self) {
         self.way_out.0.set(false);
         self.access_point.close();
     }
 }
 
-impl Wifi for SimWifi {
+impl<C: Clock> Wifi for SimWifi<C> {
     async fn scan(&mut self) -> Result<heapless::Vec<Network, { limits::NETWORKS }>, LinkError> {
         let (time, found) = self.air.scan(self.time_s());
         self.takes(time).await;
@@ -108,6 +119,9 @@ impl Wifi for SimWifi {
         let (time, link) = self.air.join(self.time_s(), ssid, password.as_deref());
         self.takes(time).await;
         let link = link?;
+        if self.fails {
+            return Err(LinkError::Lost);
+        }
         if let Some(channel) = self.air.channel(link).filter(|channel| *channel != self.channel) {
             self.channel = channel;
             self.phones_from = self.clock.now().after(PHONES_RETURN);
@@ -127,7 +141,7 @@ impl Wifi for SimWifi {
     async fn lost(&mut self) -> LinkError {
         while let Some(link) = self.link {
             self.takes(radio::LOOK).await;
-            if self.air.is_lost(self.simulated.elapsed_s(), link) {
+            if self.air.is_lost(self.time_s(), link) {
                 self.forget();
             }
         }

@@ -27,6 +27,9 @@ pub struct ImageOptions {
     /// It never joins its network
     #[arg(long)]
     never_joins: bool,
+    /// It measures nothing
+    #[arg(long)]
+    measures_nothing: bool,
     /// Its size in bytes at least, as if it were a real one
     #[arg(long, value_name = "BYTES", default_value_t = 4096, value_parser = clap::value_parser!(u32).range(..=4_194_304))]
     size: u32,
@@ -70,6 +73,9 @@ pub struct Flags {
     /// It never joins its network.
     #[serde(skip_serializing_if = "is_false")]
     pub never_joins: bool,
+    /// It measures nothing.
+    #[serde(skip_serializing_if = "is_false")]
+    pub measures_nothing: bool,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
@@ -109,6 +115,7 @@ pub fn make(options: &ImageOptions) -> Result<(), Failure> {
         crash_after_s: options.crash_after,
         panic_at_start: options.panic_at_start,
         never_joins: options.never_joins,
+        measures_nothing: options.measures_nothing,
     };
     let (version, size) = (options.version.as_str(), options.size as usize);
     let image = of_chip(options.chip, &options.project, version, &flags, size);
@@ -121,9 +128,15 @@ mod tests {
 
     #[test]
     fn flags_come_back_and_only_from_an_image_of_the_virtual_plug() {
-        for flags in
-            [Flags::default(), Flags { crash_after_s: Some(12.5), panic_at_start: true, never_joins: true }]
-        {
+        for flags in [
+            Flags::default(),
+            Flags {
+                crash_after_s: Some(12.5),
+                panic_at_start: true,
+                never_joins: true,
+                measures_nothing: true,
+            },
+        ] {
             let made = image("0.2.0", &flags, 65_536);
             assert_eq!(made.len(), 65_536);
             assert_eq!(Flags::of(&made[..Flags::WITHIN]), Some(flags));

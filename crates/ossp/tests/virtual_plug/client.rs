@@ -36,7 +36,8 @@ impl Client {
     ///
     /// # Errors
     /// If the plug is gone.
-    pub fn ask(&self, head: &str, headers: &str, body: &str) -> io::Result<Answer> {
+    pub fn ask(&self, head: &str, headers: &str, body: impl AsRef<[u8]>) -> io::Result<Answer> {
+        let body = body.as_ref();
         let once = |proof: &str| ask(&self.address, head, &format!("{proof}{headers}"), body);
         match &self.knows {
             Knows::Nothing => once(""),
@@ -81,16 +82,17 @@ pub fn proof(signer: &mut digest::Client, head: &str) -> String {
 ///
 /// # Errors
 /// If there is no whole answer.
-pub fn ask(address: &str, head: &str, headers: &str, body: &str) -> io::Result<Answer> {
+pub fn ask(address: &str, head: &str, headers: &str, body: impl AsRef<[u8]>) -> io::Result<Answer> {
+    let body = body.as_ref();
     let mut stream = TcpStream::connect(address)?;
     stream.set_read_timeout(Some(PATIENCE))?;
     let length = body.len();
     let host = if headers.contains("Host:") { String::new() } else { format!("Host: {address}\r\n") };
     let request = format!(
         "{head} HTTP/1.1\r\n{host}Connection: close\r\nContent-Type: application/json\r\n{headers}\
-         Content-Length: {length}\r\n\r\n{body}"
+         Content-Length: {length}\r\n\r\n"
     );
-    stream.write_all(request.as_bytes())?;
+    stream.write_all(&[request.as_bytes(), body].concat())?;
     let mut answer = String::new();
     let read = stream.read_to_string(&mut answer);
     let parted = answer.split_once("\r\n\r\n").and_then(|(head, body)| {

@@ -151,6 +151,11 @@ impl Plug {
         answer.json()
     }
 
+    /// Sends an image, as curl sends a file.
+    pub fn upload(&self, query: &str, image: &[u8]) -> Answer {
+        self.client.ask(&format!("POST /api/v1/update{query}"), "", image).unwrap()
+    }
+
     /// The first answer from `path` that pleases.
     #[track_caller]
     pub fn await_json(&self, path: &str, pleases: impl Fn(&Value) -> bool) -> Value {

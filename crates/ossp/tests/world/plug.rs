@@ -39,7 +39,7 @@ use super::time::{EPOCH, PlugClock, World};
 /// The node that plugs send to.
 pub const NODE: &str = "plug";
 /// The data partition.
-const DATA_SECTORS: usize = 112;
+const DATA_SECTORS: usize = plug::storage::layout::SECTORS as usize;
 /// The log's.
 const LOG_SECTORS: usize = 256;
 /// Readings end in the middle of a second: a clock that is a little off changes no slot.

@@ -33,6 +33,8 @@ pub struct Inputs {
     pub held: ButtonHeld,
     /// Somebody claims the plug, and that waits for the button.
     pub claim: bool,
+    /// The plug crashed again and again, and runs only to be mended.
+    pub safe_mode: bool,
     /// New firmware is being written.
     pub updating: bool,
     /// What the flash keeps is still being read.
@@ -58,6 +60,8 @@ pub enum Pattern {
     Welded,
     /// Locked out after a trip.
     LockedOut,
+    /// Safe mode.
+    SafeMode,
     /// New firmware is written.
     Updating,
     /// The first moments.
@@ -104,7 +108,7 @@ impl Timing {
 
 impl Pattern {
     /// All of them, the most urgent first.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::ResetDone,
         Self::ResetCountdown,
         Self::AccessPointAsked,
@@ -112,6 +116,7 @@ impl Pattern {
         Self::ClaimWaits,
         Self::Welded,
         Self::LockedOut,
+        Self::SafeMode,
         Self::Updating,
         Self::Starting,
         Self::AccessPointOn,
@@ -136,6 +141,7 @@ impl Pattern {
             Inputs { claim: true, .. } => Self::ClaimWaits,
             Inputs { welded: true, .. } => Self::Welded,
             Inputs { locked_out: true, .. } => Self::LockedOut,
+            Inputs { safe_mode: true, .. } => Self::SafeMode,
             Inputs { dark: true, .. } => Self::Off,
             Inputs { updating: true, .. } => Self::Updating,
             Inputs { starting: true, .. } => Self::Starting,
@@ -159,6 +165,7 @@ impl Pattern {
             Self::ClaimWaits => Timing::group(4, 100, 100, 700),
             Self::Welded => Timing::group(3, 150, 150, 1000),
             Self::LockedOut => Timing::group(2, 150, 150, 1000),
+            Self::SafeMode => Timing::group(5, 100, 200, 1000),
             Self::Updating => Timing::blink(1500, 1500),
             Self::Starting => Timing::blink(100, 100),
             Self::AccessPointOn => Timing::blink(1900, 100),
@@ -180,6 +187,7 @@ impl Pattern {
             Self::ClaimWaits => "somebody sets this plug up: a short press says yes",
             Self::Welded => "alarm: current flows although the relay is commanded off",
             Self::LockedOut => "protection has opened the relay and locked it out",
+            Self::SafeMode => "safe mode: it crashed too often; relay off, nothing is measured",
             Self::Updating => "new firmware is being written",
             Self::Starting => "starting",
             Self::AccessPointOn => "no network, the access point is open; relay on",
@@ -203,6 +211,7 @@ impl Pattern {
                 | Self::ClaimWaits
                 | Self::Welded
                 | Self::LockedOut
+                | Self::SafeMode
         )
     }
 }
@@ -257,6 +266,7 @@ mod tests {
         network: NetworkLight::Fine,
         identify: false,
         claim: false,
+        safe_mode: false,
         held: ButtonHeld::No,
         updating: false,
         starting: false,
@@ -267,7 +277,7 @@ mod tests {
     fn all() -> impl Iterator<Item = Inputs> {
         let networks = [NetworkLight::Fine, NetworkLight::Joining, NetworkLight::AccessPoint];
         let helds = [ButtonHeld::No, ButtonHeld::AccessPoint, ButtonHeld::Countdown, ButtonHeld::Reset];
-        (0..1_u32 << 8).flat_map(move |bits| {
+        (0..1_u32 << 9).flat_map(move |bits| {
             let bit = move |at: u32| bits >> at & 1 == 1;
             networks.into_iter().flat_map(move |network| {
                 helds.into_iter().map(move |held| Inputs {
@@ -279,6 +289,7 @@ mod tests {
                     starting: bit(5),
                     dark: bit(6),
                     claim: bit(7),
+                    safe_mode: bit(8),
                     network,
                     held,
                 })
@@ -299,6 +310,7 @@ mod tests {
                 Inputs { claim: true, ..inputs },
                 Inputs { welded: true, ..inputs },
                 Inputs { locked_out: true, ..inputs },
+                Inputs { safe_mode: true, ..inputs },
                 Inputs { held: ButtonHeld::Reset, ..inputs },
             ] {
                 assert!(rank(Pattern::of(&more)) <= rank(pattern), "{inputs:?}");

@@ -6,8 +6,10 @@ use core::cell::{Cell, RefCell};
 
 use embassy_sync::blocking_mutex::raw::NoopRawMutex;
 use embassy_sync::signal::Signal;
+use heapless::Deque;
 
 use crate::platform::{Known, LinkError, Network};
+use crate::state::keep;
 
 /// What somebody wants of the station.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,7 +25,8 @@ pub type Found = Rc<Result<alloc::vec::Vec<Network>, LinkError>>;
 /// Lives in [`crate::state::State`], on one executor.
 #[derive(Default)]
 pub struct RadioDesk {
-    wish: RefCell<Option<Wish>>,
+    /// A test and its end, both before the radio comes to it.
+    wishes: RefCell<Deque<Wish, 2>>,
     /// The network under test, with its password.
     tested: RefCell<Option<Box<Known>>>,
     /// Who waits for a scan.
@@ -34,7 +37,7 @@ pub struct RadioDesk {
 
 impl RadioDesk {
     fn want(&self, wish: Wish) {
-        self.wish.replace(Some(wish));
+        keep(&mut self.wishes.borrow_mut(), wish);
         self.wake.signal(());
     }
 
@@ -69,12 +72,12 @@ impl RadioDesk {
     }
 
     pub(super) fn take_wish(&self) -> Option<Wish> {
-        self.wish.take()
+        self.wishes.borrow_mut().pop_front()
     }
 
     /// The test is over: its password is not needed any more.
     pub(super) fn forget(&self) {
-        if self.wish.borrow().is_none() {
+        if self.wishes.borrow().is_empty() {
             self.tested.take();
         }
     }
@@ -92,14 +95,14 @@ impl RadioDesk {
 
     /// Returns when somebody wants something of the station.
     pub(super) async fn wished(&self) {
-        while self.wish.borrow().is_none() {
+        while self.wishes.borrow().is_empty() {
             self.wake.wait().await;
         }
     }
 
     /// The same, or a scan.
     pub(super) async fn woken(&self) {
-        while self.wish.borrow().is_none() && !self.wants_scan() {
+        while self.wishes.borrow().is_empty() && !self.wants_scan() {
             self.wake.wait().await;
         }
     }

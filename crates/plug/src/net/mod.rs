@@ -46,7 +46,7 @@ pub fn factory_access_point() -> Credentials {
 }
 
 /// How it stands with the network.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LinkState {
     /// Joined, with an address.
@@ -56,6 +56,7 @@ pub enum LinkState {
     /// It failed; the next attempt is planned.
     Waiting,
     /// There is none to join.
+    #[default]
     NoNetworkKnown,
 }
 
@@ -73,7 +74,7 @@ impl LinkState {
 }
 
 /// What the world is told of the radio.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct WifiStatus {
     /// How it stands.
     pub link: LinkState,

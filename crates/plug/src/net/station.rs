@@ -247,7 +247,8 @@ impl Station {
                 [Some(error), ..] => trial.fail(error),
                 _ => trial.joins(),
             },
-            _ => self.errors = errors,
+            // What can be joined by its looks was perhaps not joined last time: that holds until it is.
+            _ => self.errors.iter_mut().zip(errors).for_each(|(place, error)| *place = error.or(*place)),
         }
         self.join_next(now, chance, left);
     }

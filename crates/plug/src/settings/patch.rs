@@ -99,6 +99,7 @@ impl<'a> Patch<'a> {
         } else if value == "null" {
             for (index, field) in FIELDS.iter().enumerate().filter(|(_, field)| field.section == section) {
                 self.given.add(index);
+                self.anew.add(index);
                 field.copy(&self.default, &mut self.settings);
             }
         } else if json::members(value, |name, value| self.member(section, name, value)).is_err() {
@@ -113,6 +114,7 @@ impl<'a> Patch<'a> {
         if !self.given.add(index) {
             self.wrong.push(field.wrong(Why::Repeated));
         } else if value == "null" {
+            self.anew.add(index);
             field.clear(&mut self.settings, &self.default);
         } else {
             if !keeps(value) {

@@ -4,11 +4,18 @@
 pub(super) const SENTENCES: &str = r#"device.name must be a text of at most 32 bytes without control characters
 device.button_locked must be true or false
 device.led_off must be true or false
+device.host must be at most 32 letters, digits and hyphens, none of these at its ends, or empty
+device.mdns must be true or false
 wifi.ssid must be the name of a network, a text of at most 32 bytes without control characters
 wifi.password must be 8 to 63 printable ASCII characters, "set" to keep the one that is set, or null
+wifi.hidden must be true or false
+wifi.address must be an object such as {"ip":"192.168.1.20","prefix":24,"gateway":"192.168.1.1","dns":null}, with a prefix from 8 to 30 and a gateway of the same network, or null
+wifi.more must be a list of at most 3 networks
 wifi.access_point must be "fallback" or "button"
 wifi.access_point_ssid must be the name of a network, a text of at most 32 bytes without control characters
 wifi.access_point_password must be 8 to 63 printable ASCII characters, "set" to keep the one that is set, or null
+wifi.access_point_after_loss_s must be a whole number of seconds from 0 to 43200
+wifi.access_point_linger_s must be a whole number of seconds from 0 to 3600
 access.reading must be "closed" or "open"
 access.hosts must be a list of at most 4 host names such as "plug.example.org", without a port, of lower-case letters, digits, hyphens and dots, at most 64 characters each
 relay.power_on must be "off", "on" or "last"

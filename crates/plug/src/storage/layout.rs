@@ -1,7 +1,9 @@
-//! Who has which sectors of the data partition (448 KiB at least). An update must not move anything.
+//! Who has which sectors of the data partition. An update must not move anything.
 
 /// Bytes of a sector.
 pub const SECTOR: u32 = 4096;
+/// Sectors of the partition, at least (the table of the chip: `firmware/partitions.csv`).
+pub const SECTORS: u32 = 89;
 
 /// Whole sectors of the data partition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,8 +40,8 @@ pub const CALIBRATION: Place = Place::sectors(72, 4);
 pub const METER: Place = Place::sectors(76, 2);
 /// How far the uplink has come.
 pub const UPLINK: Place = Place::sectors(78, 8);
-/// For what comes by import later; the last sector is the mark of a factory reset ([`super::reset::MARK`]).
-pub const IMPORT: Place = Place::sectors(86, 26);
+/// For what comes by import; the last sector is the mark of a factory reset ([`super::reset::MARK`]).
+pub const IMPORT: Place = Place::sectors(86, 3);
 
 #[cfg(test)]
 mod tests {
@@ -54,6 +56,6 @@ mod tests {
             assert_eq!(place.from, next);
             next += place.length;
         }
-        assert_eq!(next, 448 * 1024);
+        assert_eq!(next, SECTORS * SECTOR);
     }
 }

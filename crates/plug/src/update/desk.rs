@@ -21,6 +21,7 @@ use embassy_sync::signal::Signal;
 use heapless::String;
 
 use super::fault::Fault;
+use super::record::Why;
 use super::version::VERSION_MOST;
 use crate::limits;
 use crate::platform::Instant;
@@ -80,7 +81,7 @@ pub enum Outcome {
     /// It proved itself.
     Confirmed,
     /// It did not: the one before it runs again.
-    WentBack,
+    WentBack(Why),
     /// It was not taken.
     Refused(Fault),
 }
@@ -92,7 +93,7 @@ impl Outcome {
         match self {
             Self::Activated => "activated",
             Self::Confirmed => "confirmed",
-            Self::WentBack => "went_back",
+            Self::WentBack(_) => "went_back",
             Self::Refused(_) => "refused",
         }
     }
@@ -146,6 +147,8 @@ pub struct Desk {
     /// Bytes that a slot holds; `None` before somebody looks after them.
     capacity: Cell<Option<u32>>,
     taken: Cell<bool>,
+    /// The task is at work on what it took.
+    at_work: Cell<bool>,
     progress: Cell<Progress>,
     size: Cell<u32>,
     received: Cell<u32>,
@@ -163,6 +166,7 @@ impl Desk {
             closed: Cell::new(Some(Fault::NoSlots)),
             capacity: Cell::new(None),
             taken: Cell::new(false),
+            at_work: Cell::new(false),
             progress: Cell::new(Progress::Idle),
             size: Cell::new(0),
             received: Cell::new(0),
@@ -267,7 +271,9 @@ impl Desk {
 
     /// Waits for what is to be done next. Dropping the future loses nothing.
     pub(super) async fn take(&self) -> Work {
-        self.work.wait().await
+        let work = self.work.wait().await;
+        self.at_work.set(!matches!(work, Work::Gone));
+        work
     }
 
     /// There is room for another upload.
@@ -280,6 +286,7 @@ impl Desk {
 
     /// What [`Desk::take`] gave is done.
     pub(super) fn answer(&self, done: Done) {
+        self.at_work.set(false);
         if let Done::All(_) = done {
             self.progress.set(Progress::Activated);
         }
@@ -334,9 +341,15 @@ impl Upload<'_> {
 
 impl Drop for Upload<'_> {
     fn drop(&mut self) {
+        let desk = self.desk;
         // After that one there is none before the restart.
-        if self.desk.progress.get() != Progress::Activated {
-            self.desk.work.signal(Work::Gone);
+        if desk.progress.get() == Progress::Activated {
+            return;
+        }
+        desk.work.signal(Work::Gone);
+        // What is under way in the flash ends first; else the next one may come at once.
+        if !desk.at_work.get() {
+            desk.free();
         }
     }
 }

@@ -278,3 +278,108 @@ fn gather<const N: usize>(head: &mut Vec<u8, N>, rest: &[u8]) -> usize {
     let _ = head.extend_from_slice(now);
     now.len()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::update::made::Made;
+    use alloc::vec;
+    use alloc::vec::Vec;
+
+    fn made(size: usize) -> Vec<u8> {
+        Made { chip: ChipId(5), project: "ossp-firmware", version: "0.2.0", text: "{}", size }.image()
+    }
+
+    /// One of two segments, the second one empty, as a linker may make it.
+    fn two_segments() -> Vec<u8> {
+        let mut image = made(0);
+        image.truncate(32 + 260);
+        image[1] = 2;
+        image.extend_from_slice(&[0, 0, 0x38, 0x40, 0, 0, 0, 0]);
+        let checksum = image[32..32 + 260].iter().fold(0xef, |sum, byte| sum ^ byte);
+        image.resize((image.len() + 1).next_multiple_of(16) - 1, 0);
+        image.push(checksum);
+        let digest = Sha256::digest(&image);
+        image.extend_from_slice(&digest);
+        image
+    }
+
+    fn walk(image: &[u8], piece: usize) -> Result<Option<Whole>, ImageError> {
+        let mut walk = Walk::new(u32::MAX);
+        for piece in image.chunks(piece) {
+            if walk.feed(piece)? < piece.len() {
+                return Err(ImageError::Damaged);
+            }
+        }
+        Ok(walk.whole())
+    }
+
+    #[test]
+    fn an_image_says_what_it_is() {
+        let image = made(0);
+        let app = AppImage::parse(&image).unwrap().unwrap();
+        assert_eq!((app.chip.name(), &*app.project, &*app.version), ("esp32c3", "ossp-firmware", "0.2.0"));
+        for length in 0..IMAGE_HEAD {
+            assert_eq!(AppImage::parse(&image[..length]), Ok(None), "{length}");
+        }
+        assert_eq!(AppImage::parse(&image[..IMAGE_HEAD]), Ok(Some(app)));
+        for (at, byte) in [(0, 0xe8), (32, 0), (35, 0xac), (48, 0x80), (80, 7), (81, b'\n')] {
+            let mut other = image.clone();
+            other[at] = byte;
+            assert_eq!(AppImage::parse(&other), Err(ImageError::NotAnImage), "{at}");
+        }
+        assert_eq!(AppImage::parse(b"OSSP1"), Err(ImageError::NotAnImage));
+        assert_eq!(ChipId::of_name("pc"), Some(ChipId::PC));
+        assert_eq!((ChipId::of_name("esp8266"), ChipId(77).name()), (None, "another chip"));
+    }
+
+    #[test]
+    fn an_image_is_followed_to_its_end_however_it_comes() {
+        for image in [made(0), made(5000), made(4096), two_segments()] {
+            let expected = Whole { length: image.len() as u32, sha256: Sha256::digest(&image).into() };
+            for piece in [1, 3, 7, 16, 64, 4096, image.len()] {
+                assert_eq!(walk(&image, piece), Ok(Some(expected)), "{piece}");
+            }
+            for length in 0..image.len() {
+                assert_eq!(walk(&image[..length], 64), Ok(None), "{length}");
+            }
+            // What stands behind it is left.
+            let mut walk = Walk::new(u32::MAX);
+            let longer = [&*image, b"behind"].concat();
+            assert_eq!(walk.feed(&longer), Ok(image.len()));
+            assert_eq!((walk.whole(), walk.feed(b"x")), (Some(expected), Ok(0)));
+            assert_eq!(Walk::new(image.len() as u32).feed(&image), Ok(image.len()));
+            assert!(Walk::new(image.len() as u32 - 1).feed(&image).is_err());
+        }
+    }
+
+    #[test]
+    fn each_bit_that_is_turned_is_seen() {
+        for image in [made(0), two_segments()] {
+            for at in 0..image.len() {
+                for bit in 0..8 {
+                    let mut other = image.clone();
+                    other[at] ^= 1 << bit;
+                    assert!(!matches!(walk(&other, 64), Ok(Some(_))), "byte {at}, bit {bit}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn an_image_that_cannot_be_checked_is_none() {
+        let mut image = made(0);
+        for (at, byte) in [(1, 0), (1, 17), (23, 0), (23, 2)] {
+            let before = core::mem::replace(&mut image[at], byte);
+            assert_eq!(walk(&image, 64), Err(ImageError::Damaged), "{at} {byte}");
+            image[at] = before;
+        }
+        // Lengths that no image has.
+        for length in [u32::MAX, 0x8000_0000, 5000] {
+            let mut image = vec![0; 5000];
+            image[..292].copy_from_slice(&made(0)[..292]);
+            image[28..32].copy_from_slice(&length.to_le_bytes());
+            assert_eq!(Walk::new(4096).feed(&image), Err(ImageError::Damaged));
+        }
+    }
+}

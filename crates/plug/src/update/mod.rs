@@ -12,6 +12,7 @@ pub mod probation;
 pub mod record;
 pub mod task;
 pub mod trial;
+mod turns;
 pub mod version;
 pub mod writer;
 
@@ -24,7 +25,7 @@ pub use judge::{Candidate, Judged, Refused, Running, judge};
 
 use crate::platform::{ImageState, UpdateSlots};
 use crate::state::State;
-use record::{Reached, RecordError, Standing, Why};
+use record::{Reached, RecordError, Standing};
 use version::VERSION_MOST;
 
 /// The image that runs, as it is told to the world.
@@ -47,10 +48,6 @@ pub struct Firmware {
     pub probation: Option<probation::Status>,
     /// What is in the other slot; `None` where that is no image.
     pub other: Option<Other>,
-    /// The other image is started next.
-    pub other_is_next: bool,
-    /// Why the plug went back to the running image, if it did.
-    pub went_back: Option<Why>,
 }
 
 /// What is in the other slot.
@@ -74,20 +71,21 @@ pub enum OtherState {
     Activated,
 }
 
-/// Has the other image started from the next start on, on trial; what it has to reach is what holds now. Dropping the
+/// Has the other image, of this version, started from the next start on, on trial; what it has to reach is what holds now. Dropping the
 /// future is a power cut: the running image stays chosen, or the other one is.
 ///
 /// # Errors
 /// If the flash does not take it; the running image stays chosen then.
-pub async fn activate<S: UpdateSlots>(slots: &mut S, state: &State) -> Result<(), RecordError<S::Error>> {
+pub async fn activate<S: UpdateSlots>(
+    slots: &mut S,
+    state: &State,
+    version: String<VERSION_MOST>,
+) -> Result<(), RecordError<S::Error>> {
     let before = Reached::of(state);
     let other = 1 - slots.running().min(1);
     record::choose(slots, other, Standing::OnTrial { before, crashes: 0 }).await?;
     let mut firmware = state.firmware.borrow_mut();
-    firmware.other_is_next = true;
-    if let Some(other) = &mut firmware.other {
-        other.state = OtherState::Activated;
-    }
+    firmware.other = Some(Other { version, state: OtherState::Activated });
     Ok(())
 }
 

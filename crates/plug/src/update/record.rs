@@ -58,13 +58,25 @@ pub enum Why {
 }
 
 impl Why {
-    /// For the plug's log.
+    /// Its public name.
     #[must_use]
-    pub const fn words(self) -> &'static str {
+    pub const fn code(self) -> &'static str {
         match self {
-            Self::Crashed => "went back to this firmware: the new one crashed three times",
-            Self::NotConfirmed => "went back to this firmware: the new one did not prove itself in time",
-            Self::Damaged => "went back to this firmware: the new one is damaged and does not start",
+            Self::Crashed => "crashed",
+            Self::NotConfirmed => "not_confirmed",
+            Self::Damaged => "does_not_start",
+        }
+    }
+
+    /// For people.
+    #[must_use]
+    pub const fn sentence(self) -> &'static str {
+        match self {
+            Self::Crashed => "The new firmware crashed three times; the one before it runs again.",
+            Self::NotConfirmed => {
+                "The new firmware did not prove itself within ten minutes; the one before it runs again."
+            }
+            Self::Damaged => "The new firmware is damaged and does not start; the one before it runs again.",
         }
     }
 }

@@ -1,45 +1,66 @@
 //! The task that owns the slots: tells the world what runs, has a new image prove itself, takes new ones.
 
+use alloc::vec;
 use core::future::pending;
 
+use embassy_futures::join::join;
+use embassy_sync::blocking_mutex::raw::RawMutex;
+
+use super::desk::{Last, Outcome};
+use super::image::{AppImage, IMAGE_HEAD, Walk};
 use super::probation::{Look, Network, Probation, Verdict};
 use super::record::{self, Reached, Record, Standing, Why};
+use super::turns::Turns;
+use super::version::VERSION_MOST;
 use super::writer::{self, Standard};
-use super::{Fault, Image, trial};
+use super::{Fault, Image, Other, OtherState, trial};
 use crate::apart::apart;
 use crate::limits;
-use crate::platform::{Clock, ImageState, UpdateSlots};
+use crate::platform::{Clock, UpdateSlots};
 use crate::state::{Restarting, State};
+use crate::web::Plug;
 
-/// Runs for ever. Dropping the future leaves a new image on trial; an upload that is under way is broken off.
-pub async fn run<S: UpdateSlots, C: Clock>(
+/// What a version is kept in.
+type Version = heapless::String<VERSION_MOST>;
+
+/// Runs for ever. `measures`: whether windows are to be expected at all. Dropping the future leaves a new image on trial;
+/// an upload that is under way is broken off.
+pub async fn run<S: UpdateSlots, C: Clock, N, M: RawMutex>(
     slots: &mut S,
-    clock: &C,
-    state: &State,
+    web: &Plug<'_, C, N, M>,
     measures: bool,
-    standard: Standard<'_>,
 ) -> ! {
-    let plug = Around { clock, state };
-    let slot = slots.running();
+    let Plug { clock, state, identity, .. } = *web;
+    let standard = Standard::of(identity, web.defaults.update_key);
+    let plug = Around { clock, state, slot: slots.running(), version: &identity.version };
     let Ok(record) = Record::read(slots).await else {
         plug.say("the record of the firmware slots cannot be read");
         pending().await
     };
-    let standing = record.standing(slot);
-    plug.tell(slot, standing);
-    if let Standing::OnTrial { before, crashes } = standing {
-        // The other image is the way back.
-        state.update.close(Fault::OnProbation, slots.capacity());
-        apart(|| plug.prove(slots, before, crashes, measures)).await;
-        state.image.set(Some(Image { slot, state: ImageState::Confirmed }));
-    }
-    writer::serve(slots, clock, state, standard).await
+    let standing = record.standing(plug.slot);
+    apart(|| plug.tell(slots, standing)).await;
+    let slots_hold = slots.capacity();
+    let turns = Turns::new(slots);
+    let (mut hashed, mut written) = (&turns, &turns);
+    let hashing = apart(|| plug.hash(&mut hashed));
+    let taking = async {
+        if let Standing::OnTrial { before, .. } = standing {
+            // The other image is the way back.
+            state.update.close(Fault::OnProbation, slots_hold);
+            apart(|| plug.prove(&mut written, before, measures)).await;
+        }
+        writer::serve(&mut written, clock, state, standard).await
+    };
+    join(hashing, taking).await.1
 }
 
 /// What the task looks at.
 struct Around<'a, C> {
     clock: &'a C,
     state: &'a State,
+    /// The slot that runs, and its image's version.
+    slot: u8,
+    version: &'a str,
 }
 
 impl<C: Clock> Around<'_, C> {
@@ -48,28 +69,62 @@ impl<C: Clock> Around<'_, C> {
         self.state.put_log(self.clock.time_of_day(), uptime, text);
     }
 
-    /// Says what runs, and why, if that is news.
-    fn tell(&self, slot: u8, standing: Standing) {
-        self.state.image.set(Some(Image { slot, state: standing.state() }));
-        if let Standing::Returned(why) = standing {
-            self.state.firmware.borrow_mut().went_back = Some(why);
-        }
-        self.say_standing(standing);
+    fn set_state(&self, standing: Standing) {
+        self.state.image.set(Some(Image { slot: self.slot, state: standing.state() }));
+        self.state.touch();
     }
 
-    fn say_standing(&self, standing: Standing) {
+    /// Says which images there are, and what became of the last update.
+    async fn tell<S: UpdateSlots>(&self, slots: &mut S, standing: Standing) {
+        let other = other(slots).await;
+        let (outcome, version, state) = match standing {
+            Standing::Unrecorded => (None, None, OtherState::Former),
+            Standing::OnTrial { .. } => (Some(Outcome::Activated), None, OtherState::Former),
+            Standing::Confirmed => (Some(Outcome::Confirmed), None, OtherState::Former),
+            Standing::Returned(why) => (Some(Outcome::WentBack(why)), other.clone(), OtherState::WentBack),
+        };
+        let own = Version::try_from(self.version).unwrap_or_default();
+        if let Some(outcome) = outcome {
+            let version = version.unwrap_or_else(|| own.clone());
+            // When that was is not known any more.
+            self.state.update.set_last(Last { outcome, version, time: None, uptime_s: 0.0 });
+        }
+        {
+            let mut firmware = self.state.firmware.borrow_mut();
+            firmware.version = own;
+            firmware.other = other.map(|version| Other { version, state });
+        }
+        self.set_state(standing);
         match standing {
             Standing::OnTrial { crashes: 0, .. } => self.say("this firmware is new and has to prove itself"),
             Standing::OnTrial { .. } => {
-                self.say("this firmware is new and crashed before: after the third time it goes")
+                self.say("this firmware is new and has crashed: after the third time the former one runs");
             }
-            Standing::Returned(why) => self.say(why.words()),
+            Standing::Returned(why) => self.say(why.sentence()),
             Standing::Unrecorded | Standing::Confirmed => {}
         }
     }
 
+    /// Computes the running image's SHA-256 in small pieces.
+    async fn hash<S: UpdateSlots>(&self, slots: &mut S) {
+        let mut piece = vec![0; limits::IMAGE_PIECE];
+        let mut walk = Walk::new(slots.capacity());
+        for at in (0..slots.capacity()).step_by(limits::IMAGE_PIECE) {
+            // No image, or one that cannot be read, has no hash.
+            if slots.read_running(at, &mut piece).await.is_err() || walk.feed(&piece).is_err() {
+                return;
+            }
+            if let Some(whole) = walk.whole() {
+                self.state.firmware.borrow_mut().image_sha256 = Some(whole.sha256);
+                self.state.touch();
+                return;
+            }
+            self.clock.sleep_until(self.clock.now().after(limits::IMAGE_PAUSE)).await;
+        }
+    }
+
     /// Returns when the image is confirmed; has the plug restart into the other one if it will not be.
-    async fn prove<S: UpdateSlots>(&self, slots: &mut S, before: Reached, _crashes: u8, measures: bool) {
+    async fn prove<S: UpdateSlots>(&self, slots: &mut S, before: Reached, measures: bool) {
         let mut probation = Probation::new(measures);
         let mut first = None;
         loop {
@@ -93,6 +148,10 @@ impl<C: Clock> Around<'_, C> {
             self.clock.sleep_until(self.clock.now().after(limits::PROBATION)).await;
         }
         self.state.firmware.borrow_mut().probation = None;
+        self.set_state(Standing::Confirmed);
+        let version = Version::try_from(self.version).unwrap_or_default();
+        let (time, uptime_s) = (self.clock.time_of_day(), self.clock.now().since_start().as_secs_f64());
+        self.state.update.set_last(Last { outcome: Outcome::Confirmed, version, time, uptime_s });
         self.say("the new firmware has proved itself and is confirmed");
     }
 
@@ -114,7 +173,6 @@ impl<C: Clock> Around<'_, C> {
     /// Restarts into the other image; returns if the flash does not take that.
     async fn go_back<S: UpdateSlots>(&self, slots: &mut S) {
         if trial::go_back(slots, Why::NotConfirmed).await {
-            self.state.firmware.borrow_mut().other_is_next = true;
             self.say("the new firmware has not proved itself: back to the one before");
             self.state.restart.signal(Restarting::OtherImage);
             pending::<()>().await;
@@ -122,4 +180,12 @@ impl<C: Clock> Around<'_, C> {
         self.say("the flash does not take that the firmware before is to run again");
         self.clock.sleep_until(self.clock.now().after(limits::PROBATION)).await;
     }
+}
+
+/// The version of the image in the other slot; `None` if there is none.
+async fn other<S: UpdateSlots>(slots: &mut S) -> Option<Version> {
+    let mut head = [0; IMAGE_HEAD];
+    slots.read(0, &mut head).await.ok()?;
+    let image = AppImage::parse(&head).ok()??;
+    Version::try_from(image.version.as_str()).ok()
 }

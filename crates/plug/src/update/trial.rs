@@ -35,9 +35,9 @@ pub async fn begin<S: UpdateSlots>(slots: &mut S, reset_reason: &str) -> Begin {
     let Ok(record) = Record::read(slots).await else { return Begin::Runs(ImageState::Unrecorded) };
     let standing = record.standing(running);
     match standing {
-        Standing::OnTrial { crashes, .. } if CRASH.contains(&reset_reason) => {
-            // A crash that cannot be marked could happen for ever.
-            let counted = record::mark_crash(slots, crashes).await.is_ok();
+        Standing::OnTrial { crashes, .. } if crashes >= CRASHES || CRASH.contains(&reset_reason) => {
+            // A crash that cannot be marked could happen for ever; after one too many the power may have gone.
+            let counted = crashes < CRASHES && record::mark_crash(slots, crashes).await.is_ok();
             if (crashes + 1 >= CRASHES || !counted) && go_back(slots, Why::Crashed).await {
                 return Begin::WentBack;
             }

@@ -116,3 +116,85 @@ impl Ord for Identifier<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn version(text: &str) -> Version {
+        Version::parse(text).unwrap_or_else(|| panic!("{text}"))
+    }
+
+    /// The order that Semantic Versioning 2.0.0 gives in its section 11, and more of the same.
+    #[test]
+    fn versions_have_their_order() {
+        let rising = [
+            "0.0.0",
+            "0.0.1",
+            "0.1.0-0",
+            "0.1.0-1",
+            "0.1.0-2",
+            "0.1.0-10",
+            "0.1.0-99999999999999999999",
+            "0.1.0--",
+            "0.1.0-1a",
+            "0.1.0-a",
+            "0.1.0",
+            "0.2.0",
+            "0.10.0",
+            "1.0.0-alpha",
+            "1.0.0-alpha.1",
+            "1.0.0-alpha.beta",
+            "1.0.0-beta",
+            "1.0.0-beta.2",
+            "1.0.0-beta.11",
+            "1.0.0-rc.1",
+            "1.0.0",
+            "2.0.0",
+            "2.1.0",
+            "2.1.1",
+            "10.0.0",
+            "99999999999999999999.0.0",
+        ];
+        for (at, one) in rising.iter().enumerate() {
+            for (other_at, other) in rising.iter().enumerate() {
+                assert_eq!(version(one).cmp(&version(other)), at.cmp(&other_at), "{one} {other}");
+            }
+        }
+        assert_eq!(version("1.0.0+a"), version("1.0.0+b.1"));
+        assert_eq!(version("1.0.0-x+a-b").cmp(&version("1.0.0-x")), Ordering::Equal);
+    }
+
+    #[test]
+    fn what_is_no_version_is_none() {
+        for text in [
+            "",
+            "1",
+            "1.0",
+            "1.0.0.0",
+            "1..0",
+            ".1.0",
+            "1.0.",
+            "01.0.0",
+            "1.00.0",
+            "1.0.0-",
+            "1.0.0-a..b",
+            "1.0.0-01",
+            "1.0.0+",
+            "1.0.0-a_b",
+            "v1.0.0",
+            "1.0.x",
+            "-1.0.0",
+            "1.0.0 ",
+            "1.0.0-ä",
+            "1.0.0+a+b",
+            "1.0.0-abcdefghijklmnopqrstuvwxyz",
+            "unknown",
+        ] {
+            assert!(Version::parse(text).is_none(), "{text}");
+        }
+        for text in ["1.0.0-01a", "1.0.0+01", "1.0.0---", "1.0.0-abcdefghijklmnopqrstuvwxy"] {
+            assert_eq!(version(text).as_str(), text);
+        }
+    }
+}

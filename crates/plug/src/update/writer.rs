@@ -23,7 +23,7 @@ use super::judge::{Candidate, Judged, PROJECT, Refused, Running, judge};
 use super::keys::{AcceptedKeys, Key};
 use super::package::{HEAD_MOST, Header, PackageError};
 use crate::limits;
-use crate::platform::{Clock, Instant, UpdateSlots};
+use crate::platform::{Clock, Identity, Instant, UpdateSlots};
 use crate::state::{Restarting, State};
 use crate::storage::layout::SECTOR;
 
@@ -32,15 +32,28 @@ const WORD: usize = 4;
 /// The slot's memory is taken piece by piece; the first holds all that is judged.
 const _: () = assert!(limits::UPDATE_PIECE >= HEAD_MOST + super::image::IMAGE_HEAD);
 
-/// What an image is judged against, beside the settings and what is known of the running one.
+/// What an image is judged against, beside the settings.
 #[derive(Clone, Copy, Debug)]
 pub struct Standard<'a> {
-    /// [`Identity::chip`](crate::platform::Identity::chip).
-    pub chip: &'a str,
-    /// [`Identity::board`](crate::platform::Identity::board).
-    pub board: &'a str,
+    /// What runs; its capacity is that of the slots.
+    pub running: Running<'a>,
     /// The key that the build brought.
     pub key: Option<Key>,
+}
+
+impl<'a> Standard<'a> {
+    /// Of this plug; the slots' capacity is not known yet.
+    #[must_use]
+    pub fn of(identity: &'a Identity, key: Option<Key>) -> Self {
+        let running = Running {
+            version: &identity.version,
+            project: PROJECT,
+            chip: identity.chip,
+            board: identity.board,
+            capacity: 0,
+        };
+        Self { running, key }
+    }
 }
 
 /// Takes uploads for as long as the plug runs. To be called when the running image is confirmed, or nobody keeps a record
@@ -212,14 +225,10 @@ impl Writer {
         if size > announced {
             return Err(Fault::Refused(Refused::PackageDamaged));
         }
-        let (firmware, settings) = (state.firmware.borrow(), state.settings.borrow());
-        let Standard { chip, board, key } = *standard;
-        // A plug that was never told what runs is what it was built as.
-        let version =
-            if firmware.version.is_empty() { env!("CARGO_PKG_VERSION") } else { firmware.version.as_str() };
-        let running = Running { version, project: PROJECT, chip, board, capacity };
+        let settings = state.settings.borrow();
+        let running = Running { capacity, ..standard.running };
         let candidate = Candidate { header: header.as_ref(), image: &image, size };
-        let keys = AcceptedKeys::of(key, &settings.update);
+        let keys = AcceptedKeys::of(standard.key, &settings.update);
         let judged = judge(&running, &candidate, &keys, self.order.allow_downgrade).map_err(refused)?;
         Ok((Taken { header, image, judged }, head))
     }
@@ -307,7 +316,7 @@ impl Writer {
         if first != self.first {
             return Err(Fault::Flash);
         }
-        super::activate(slots, state).await.map_err(flash)?;
+        super::activate(slots, state, version.clone()).await.map_err(flash)?;
         self.taken = Some(taken);
         Ok(Activated { version, image_sha256: sent })
     }

@@ -12,6 +12,7 @@ use super::packed::Packed;
 use super::problem::Problem;
 use super::reply::{Body, JSON, Reply};
 use super::site::Site;
+use crate::access::Hex;
 use crate::defaults::Defaults;
 use crate::limits;
 use crate::platform::{Clock, Vitals};
@@ -82,6 +83,9 @@ struct Info<'a> {
     bad_starts_in_a_row: u8,
     last_fault: Option<&'a Fault>,
     image: Option<Image>,
+    #[serde(serialize_with = "digest")]
+    image_sha256: Option<[u8; 32]>,
+    safe_mode: bool,
     #[serde(serialize_with = "names")]
     build_defaults: &'a Defaults,
     meter_id: Option<MeterId>,
@@ -112,6 +116,13 @@ struct LedPage {
 #[derive(Serialize)]
 struct ButtonPage {
     locked: bool,
+}
+
+fn digest<S: Serializer>(sha256: &Option<[u8; 32]>, serializer: S) -> Result<S::Ok, S::Error> {
+    match sha256 {
+        Some(sha256) => serializer.collect_str(&Hex(sha256)),
+        None => serializer.serialize_none(),
+    }
 }
 
 fn names<S: Serializer>(defaults: &&Defaults, serializer: S) -> Result<S::Ok, S::Error> {
@@ -191,6 +202,8 @@ fn full_info<'a, C: Clock, N: Clock, M: RawMutex>(
         bad_starts_in_a_row: starts.bad_in_a_row,
         last_fault: starts.last_fault.as_ref(),
         image: state.image.get(),
+        image_sha256: state.firmware.borrow().image_sha256,
+        safe_mode: state.safe_mode.get(),
         build_defaults: defaults,
         meter_id: state.meter_id.get(),
         storage: StoragePage {

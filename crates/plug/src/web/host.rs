@@ -124,7 +124,8 @@ mod tests {
     const ID: &str = "a1b2c3d4E5f6";
 
     fn verdict(text: &str) -> Result<bool, BadHost> {
-        Host::parse(text.as_bytes()).map(|host| host.is_ours(ID, ["plug.example.org", "Kettle"].into_iter()))
+        Host::parse(text.as_bytes())
+            .map(|host| host.is_ours(ID, "Cellar-2", ["plug.example.org", "Kettle"].into_iter()))
     }
 
     #[test]
@@ -148,6 +149,9 @@ mod tests {
             "PLUG.example.org.:443",
             "kettle",
             "kettle:",
+            "cellar-2",
+            "CELLAR-2.local:80",
+            "cellar-2.lan",
         ] {
             assert_eq!(verdict(text), Ok(true), "{text}");
         }
@@ -167,12 +171,21 @@ mod tests {
             "localhost.example.org",
             "192.0.2.1.example.org",
             "kettle.local",
+            "cellar-2.example.org",
+            "cellar-",
             "1.2.3",
             "0x7f000001",
             "2130706433",
         ] {
             assert_eq!(verdict(text), Ok(false), "{text}");
         }
+    }
+
+    #[test]
+    fn no_name_of_its_own_is_no_name_at_all() {
+        let ours =
+            |text: &str| Host::parse(text.as_bytes()).map(|host| host.is_ours(ID, "", core::iter::empty()));
+        assert_eq!((ours("ossp-e5f6"), ours("cellar-2"), ours(".local")), (Ok(true), Ok(false), Ok(false)));
     }
 
     #[test]

@@ -135,6 +135,9 @@ fn write_last(last: Option<&Last>, out: &mut dyn Write) -> Written {
             write!(out, ",\"code\":\"{}\",\"message\":", why.kind().1)?;
             write_quoted(&why, out)?;
         }
+        Outcome::WentBack(why) => {
+            write!(out, ",\"code\":\"{}\",\"message\":\"{}\"", why.code(), why.sentence())?;
+        }
         _ => out.write_str(",\"code\":null,\"message\":null")?,
     }
     write!(out, ",\"time\":{},\"uptime_s\":{}}}", Maybe(last.time.map(Number)), Number(last.uptime_s))

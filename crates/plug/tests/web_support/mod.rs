@@ -12,10 +12,12 @@
 
 pub(crate) mod digest;
 pub(crate) mod history;
+pub(crate) mod radio;
 
 use std::cell::{Cell, RefCell};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::pin::Pin;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
@@ -53,6 +55,7 @@ use plug::storage::relay_log::StoredChange;
 use plug::storage::totals::Row;
 use plug::storage::trips::{Trip, TripHead, TripTail};
 use plug::update::Image;
+use radio::{Air, House};
 use socket2::{Domain, Socket, Type};
 
 /// The owner's password where there is an owner.
@@ -87,14 +90,14 @@ fn owner() -> Owner {
 /// The plug's clock, or one that runs `speed` times as fast for the time-outs.
 pub(crate) struct TestClock {
     start: Instant,
-    speed: f64,
+    speed: Cell<f64>,
     /// How far it was put forward.
     ahead: Cell<Duration>,
 }
 
 impl TestClock {
     pub(crate) fn new(speed: f64) -> Self {
-        Self { start: Instant::now(), speed, ahead: Cell::default() }
+        Self { start: Instant::now(), speed: Cell::new(speed), ahead: Cell::default() }
     }
 
     /// Lets time pass at once. Whoever sleeps does not notice.
@@ -105,11 +108,11 @@ impl TestClock {
 
 impl platform::Clock for TestClock {
     fn now(&self) -> platform::Instant {
-        platform::Instant::from_start(self.start.elapsed().mul_f64(self.speed) + self.ahead.get())
+        platform::Instant::from_start(self.start.elapsed().mul_f64(self.speed.get()) + self.ahead.get())
     }
 
     async fn sleep_until(&self, moment: platform::Instant) {
-        let wait = moment.since(self.now()).div_f64(self.speed);
+        let wait = moment.since(self.now()).div_f64(self.speed.get());
         async_io::Timer::after(wait).await;
     }
 
@@ -181,6 +184,9 @@ pub(crate) struct Inside {
     pub(crate) link: Link<NoopRawMutex>,
     /// The plug's time.
     pub(crate) clock: TestClock,
+    /// Where its radio is, if it has one.
+    pub(crate) house: House,
+    radio: Cell<bool>,
     /// That of its clients: how long secrets are good.
     pub(crate) network_clock: TestClock,
     started: Instant,
@@ -244,6 +250,9 @@ impl Kept {
 
 type Task = Box<dyn FnOnce(&Inside) + Send>;
 
+/// Something that runs beside the web interface for as long as that does.
+pub(crate) type Beside = for<'a> fn(&'a Inside) -> Pin<Box<dyn Future<Output = ()> + 'a>>;
+
 /// A running web interface.
 pub(crate) struct Plug {
     pub(crate) address: SocketAddr,
@@ -254,6 +263,13 @@ impl Plug {
     /// Starts one with an owner; its time-outs run `speed` times as fast as the wall clock.
     pub(crate) fn start(speed: f64) -> Self {
         Self::start_as(speed, Some(owner()), false, false)
+    }
+
+    /// Starts one whose time-outs run `speed` times as fast, and beside it `task`, which may do with its state what it
+    /// likes; it belongs to nobody if `fresh`.
+    pub(crate) fn start_beside(speed: f64, fresh: bool, task: Beside) -> Self {
+        let owner = if fresh { Owner::new() } else { owner() };
+        Self::start_with(speed, Some(owner), false, false, task)
     }
 
     /// Starts one that belongs to nobody yet.
@@ -281,7 +297,27 @@ impl Plug {
         Self::start_as(0.02, Some(owner()), false, false)
     }
 
+    /// Starts one with a radio, asked by its access point. The radio's time goes thirty times as fast.
+    pub(crate) fn start_with_radio() -> Self {
+        let plug = Self::start_as(1.0, Some(owner()), true, false);
+        plug.inside(|inside| {
+            inside.clock.speed.set(30.0);
+            inside.radio.set(true);
+        });
+        plug
+    }
+
     fn start_as(speed: f64, owner: Option<Owner>, by_access_point: bool, confirms_setup: bool) -> Self {
+        Self::start_with(speed, owner, by_access_point, confirms_setup, |_| Box::pin(never()))
+    }
+
+    fn start_with(
+        speed: f64,
+        owner: Option<Owner>,
+        by_access_point: bool,
+        confirms_setup: bool,
+        beside: Beside,
+    ) -> Self {
         let (tasks, inbox) = mpsc::channel::<Task>();
         let (tell, told) = mpsc::channel();
         std::thread::spawn(move || {
@@ -289,7 +325,7 @@ impl Plug {
             tell.send(listener.get_ref().local_addr().unwrap()).unwrap();
             // A rest after a failure would take as long as all else.
             let door = Door { listener, calls: Cell::new(0), by_access_point, fails: speed >= 1.0 };
-            async_io::block_on(run(&door, speed, owner, confirms_setup, &inbox));
+            async_io::block_on(run(&door, speed, owner, confirms_setup, &inbox, beside));
         });
         Self { address: told.recv().unwrap(), tasks }
     }
@@ -429,11 +465,14 @@ async fn run(
     owner: Option<Owner>,
     confirms_setup: bool,
     inbox: &mpsc::Receiver<Task>,
+    beside: Beside,
 ) {
     let inside = Inside {
         state: State::new(status(false, 0), calibration()),
         link: Link::new(),
         clock: TestClock::new(1.0),
+        house: House::default(),
+        radio: Cell::new(false),
         network_clock: TestClock::new(speed),
         started: Instant::now(),
         core_stalled: Cell::new(false),
@@ -475,7 +514,15 @@ async fn run(
     let serve = async {
         plug::web::serve(door, &web).await;
     };
-    let stores = or(keep_settings(&inside, &basis), keep_owner(&inside));
+    let radio = async {
+        while !inside.radio.get() {
+            async_io::Timer::after(Duration::from_millis(1)).await;
+        }
+        let own = plug::net::factory_access_point();
+        let birth = plug::net::Birth { known: None, own: &own, id: &identity.id, seed: 1 };
+        plug::net::run(&mut Air(&inside.house), &inside.clock, &inside.state, &birth).await;
+    };
+    let stores = or(keep_settings(&inside, &basis), or(keep_owner(&inside), or(beside(&inside), radio)));
     or(tasks, or(or(serve, stores), or(core(&inside), keep(&inside)))).await;
 }
 
@@ -752,7 +799,7 @@ fn starts() -> Starts {
 }
 
 /// A build that brought all it can.
-fn defaults() -> Defaults {
+pub(crate) fn defaults() -> Defaults {
     let address = "http://emoncms.example";
     let (key, update) = ("5ec7e75ec7e75ec7e75ec7e75ec7e700", &*"5e".repeat(32).leak());
     Defaults::from_build(Some("Home"), Some("secret-word"), Some(address), Some(key), Some(update)).unwrap()

@@ -28,6 +28,7 @@ pub use records::Facts;
 
 use crate::ledger::{self, Outcome, Purpose, Record};
 use crate::limits;
+use crate::net::host_name;
 use crate::platform::{Clock, Multicast};
 use crate::state::State;
 use crate::web;
@@ -95,20 +96,6 @@ impl Mdns {
     }
 }
 
-/// The plug's label on its network: as the settings have it, or `ossp-` and the end of its identity.
-fn host(chosen: &str, id: &str) -> String<32> {
-    let mut host = String::new();
-    // There is room for either.
-    let _ = if chosen.is_empty() {
-        host.push_str("ossp-")
-            .and_then(|()| host.push_str(id.get(id.len().saturating_sub(4)..).unwrap_or(id)))
-    } else {
-        host.push_str(chosen)
-    };
-    host.make_ascii_lowercase();
-    host
-}
-
 /// Where the plug is and how it is to be called, if it is to be found at all.
 #[derive(Clone, PartialEq, Eq)]
 struct Wanted {
@@ -126,7 +113,7 @@ impl Wanted {
 fn wanted(sockets: &impl Multicast, state: &State, id: &str) -> Option<Wanted> {
     let settings = state.settings.borrow();
     // Until the settings are read nobody knows whether they allow it.
-    if !state.settings_desk.is_open() {
+    if !state.settings_desk.is_open() || !settings.device.mdns {
         return None;
     }
     let radio = state.wifi.borrow();
@@ -136,7 +123,7 @@ fn wanted(sockets: &impl Multicast, state: &State, id: &str) -> Option<Wanted> {
         (_, Some(place)) => place,
         (Some(Some(address)), None) => (address.ip, address.prefix),
     };
-    Some(Wanted { host: host("", id), ip, prefix })
+    Some(Wanted { host: host_name(&settings, id), ip, prefix })
 }
 
 /// Keeps the plug's name on the network of `sockets` for as long as it is there and the settings allow it. Runs for ever.

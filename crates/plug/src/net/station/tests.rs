@@ -1,5 +1,8 @@
 //! The station against a radio and a network that a test plays, hour by hour.
 
+mod networks;
+mod properties;
+
 use super::*;
 use crate::net::{LinkState, factory_access_point};
 use crate::platform::{Credentials, Security};

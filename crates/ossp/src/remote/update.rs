@@ -1,0 +1,197 @@
+//! `ossp plug URL update`: sends a package, and stays until it is known which firmware runs.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::PathBuf;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use clap::Args;
+use indicatif::ProgressBar;
+use serde_json::Value;
+use ureq::http::Method;
+
+use super::{Plug, Sent, Trouble, at, note, printable, progress, say};
+use crate::failure::Failure;
+
+/// How often the plug is asked how it is.
+const LOOK: Duration = Duration::from_millis(500);
+/// How long a plug may take until it is back after a restart, and until it has proved itself or gone back: it does so within
+/// ten minutes, unless its network is off the air.
+const BACK: Duration = Duration::from_secs(180);
+const PROVED: Duration = Duration::from_secs(15 * 60);
+
+#[derive(Args, Clone, Debug)]
+pub(super) struct Options {
+    /// A package (.ossp), or a bare image where the plug takes one
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// An older version than the one that runs is meant
+    #[arg(long)]
+    allow_downgrade: bool,
+    /// Do not wait for the restart
+    #[arg(long)]
+    no_wait: bool,
+}
+
+pub(super) fn run(plug: &Plug, options: &Options) -> Result<(), Failure> {
+    let name = options.file.display();
+    let unreadable = |error| Failure::failed(format!("{name} cannot be read ({error})"));
+    let file = File::open(&options.file).map_err(unreadable)?;
+    let length = file.metadata().map_err(unreadable)?.len();
+    if length == 0 {
+        return Err(Failure::failed(format!("{name} is empty")));
+    }
+    let before = plug.get("/api/v1/update")?;
+    warn(&before);
+    let version = upload(plug, options, file, length)?;
+    if options.no_wait {
+        return say(&format!("{version} was taken; the plug restarts into it\n"));
+    }
+    note(&format!("{version} was taken; the plug restarts into it"));
+    wait(plug, &before, &version)
+}
+
+/// An update interrupts protection while the flash is erased.
+fn warn(update: &Value) {
+    if let (Some(load), Some(above)) =
+        (at(update, "/load_current_a").as_f64(), at(update, "/warn_above_a").as_f64())
+        && load > above
+    {
+        note(&format!(
+            "{load:.1} A flow through the plug: protection is interrupted for moments while flash is erased"
+        ));
+    }
+}
+
+fn upload(plug: &Plug, options: &Options, file: File, length: u64) -> Result<String, Failure> {
+    let path = if options.allow_downgrade { "/api/v1/update?allow_downgrade=true" } else { "/api/v1/update" };
+    let bar = progress::bytes("sending", length);
+    let mut file = Watched { file, bar: bar.clone() };
+    let sent = plug.client.send(Method::POST, path, Sent::File(&mut file, length));
+    bar.finish_and_clear();
+    match sent {
+        Ok(taken) => Ok(printable(at(&taken, "/version").as_str().unwrap_or("the new firmware"))),
+        Err(Trouble::Refused { code, message, .. }) if code == "older_version" => {
+            Err(Failure::failed(format!("{message} If it is meant: --allow-downgrade")))
+        }
+        Err(trouble) => Err(plug.explain(trouble)),
+    }
+}
+
+/// Shows how much of a file was read.
+struct Watched {
+    file: File,
+    bar: ProgressBar,
+}
+
+impl Read for Watched {
+    fn read(&mut self, bytes: &mut [u8]) -> std::io::Result<usize> {
+        let read = self.file.read(bytes)?;
+        self.bar.inc(read as u64);
+        Ok(read)
+    }
+}
+
+/// How far a plug is that was given new firmware.
+#[derive(Debug, PartialEq, Eq)]
+enum Stage {
+    /// Not there, or not restarted yet.
+    Restarting,
+    /// The new one runs, and may still go back.
+    OnProbation(Option<u64>),
+    /// The new one runs for good.
+    Confirmed,
+    /// The old one runs again, and why.
+    WentBack(String),
+}
+
+fn stage(before: &Value, now: &Value) -> Stage {
+    let running = at(now, "/running");
+    let went_back = at(now, "/last/result") == "went_back";
+    if at(running, "/slot") == at(before, "/running/slot") {
+        return if went_back && at(now, "/last") != at(before, "/last") {
+            Stage::WentBack(printable(at(now, "/last/message").as_str().unwrap_or("it does not say why")))
+        } else {
+            Stage::Restarting
+        };
+    }
+    match at(running, "/state").as_str() {
+        Some("on_probation") => {
+            Stage::OnProbation(at(running, "/probation/gives_up_in_s").as_f64().map(|left| left as u64))
+        }
+        _ => Stage::Confirmed,
+    }
+}
+
+fn wait(plug: &Plug, before: &Value, version: &str) -> Result<(), Failure> {
+    let (begin, mut seen) = (Instant::now(), false);
+    let bar = progress::waiting("the plug restarts");
+    let old = printable(at(before, "/running/version").as_str().unwrap_or("the firmware before it"));
+    let ended = loop {
+        sleep(LOOK);
+        let stage = match plug.client.get("/api/v1/update") {
+            Ok(now) => stage(before, &now),
+            Err(_) => {
+                plug.client.look_again();
+                Stage::Restarting
+            }
+        };
+        match stage {
+            Stage::Restarting if !seen && begin.elapsed() > BACK => {
+                break Err(format!("the plug does not come back; it may still go back to {old} by itself"));
+            }
+            Stage::Restarting if begin.elapsed() > PROVED => {
+                break Err(format!("the plug is gone while {version} had to prove itself"));
+            }
+            Stage::Restarting => {}
+            Stage::OnProbation(_) if begin.elapsed() > PROVED => {
+                break Err(format!("{version} runs, and has not proved itself yet"));
+            }
+            Stage::OnProbation(left) => {
+                if !std::mem::replace(&mut seen, true) {
+                    note(&format!("{version} runs, on probation"));
+                }
+                let left = left.map_or(String::new(), |left| format!(", for {left} s at most"));
+                bar.set_message(format!("{version} proves itself{left}"));
+            }
+            Stage::Confirmed => break Ok(()),
+            Stage::WentBack(why) => {
+                break Err(format!("{version} did not prove itself, {old} runs again: {why}"));
+            }
+        }
+    };
+    bar.finish_and_clear();
+    ended.map_err(Failure::failed)?;
+    say(&format!("{version} runs and is confirmed\n"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn update(slot: u8, state: &str, result: Option<&str>) -> Value {
+        json!({
+            "running": { "slot": slot, "version": "1", "state": state, "probation": { "gives_up_in_s": 590.5 } },
+            "last": result.map(|result| json!({ "result": result, "message": "It crashed.", "uptime_s": 1.0 })),
+        })
+    }
+
+    #[test]
+    fn a_plug_is_followed_through_an_update() {
+        let before = update(0, "confirmed", None);
+        for (now, wanted) in [
+            (update(0, "confirmed", None), Stage::Restarting),
+            (update(0, "confirmed", Some("activated")), Stage::Restarting),
+            (update(1, "on_probation", Some("activated")), Stage::OnProbation(Some(590))),
+            (update(1, "confirmed", Some("confirmed")), Stage::Confirmed),
+            (update(0, "confirmed", Some("went_back")), Stage::WentBack("It crashed.".to_owned())),
+        ] {
+            assert_eq!(stage(&before, &now), wanted, "{now}");
+        }
+        // What is told of an earlier one says nothing.
+        let before = update(0, "confirmed", Some("went_back"));
+        assert_eq!(stage(&before, &before), Stage::Restarting);
+    }
+}

@@ -1,0 +1,159 @@
+//! Updates of the running program: an image is uploaded, tried, confirmed or gone back from, as on a chip; only that the
+//! processor is not the image's.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests may fail loudly")]
+
+mod virtual_plug;
+
+use ossp::pack::image::{Flags, image};
+use plug::limits;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use virtual_plug::{Folder, Plug, number};
+
+/// Simulated seconds in a real one: ten minutes are six seconds.
+const SPEED: [&str; 2] = ["--speed", "100"];
+
+const GOOD: Flags =
+    Flags { crash_after_s: None, panic_at_start: false, never_joins: false, measures_nothing: false };
+
+fn made(version: &str, flags: &Flags) -> Vec<u8> {
+    image(version, flags, 4096)
+}
+
+/// Uploads an image, which must be taken.
+#[track_caller]
+fn update(plug: &Plug, query: &str, image: &[u8]) {
+    let answer = plug.upload(query, image);
+    assert_eq!(answer.status, 200, "{answer:?}");
+    assert_eq!(answer.json()["image_sha256"], json!(hex(image)));
+}
+
+fn hex(image: &[u8]) -> String {
+    Sha256::digest(image).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// What `GET /api/v1/update` says once that pleases.
+#[track_caller]
+fn found(plug: &Plug, pleases: impl Fn(&Value) -> bool) -> Value {
+    plug.await_json("/api/v1/update", pleases)
+}
+
+fn runs(version: &'static str, state: &'static str) -> impl Fn(&Value) -> bool {
+    move |update| update["running"]["version"] == version && update["running"]["state"] == state
+}
+
+#[test]
+fn an_image_that_works_is_confirmed_and_stays() {
+    let folder = Folder::new("update-good");
+    let plug = Plug::start(&folder.0, &SPEED);
+    let update_of = |plug: &Plug| plug.json("/api/v1/update");
+    let before = update_of(&plug);
+    assert_eq!(before["running"]["state"], "unrecorded");
+    assert_eq!((&before["other"], &before["last"]), (&Value::Null, &Value::Null));
+    let first = made("0.8.0", &GOOD);
+    update(&plug, "", &first);
+    let now = found(&plug, runs("0.8.0", "confirmed"));
+    assert_eq!((&now["running"]["slot"], &now["running"]["probation"]), (&json!(1), &Value::Null));
+    assert_eq!((&now["last"]["result"], &now["last"]["version"]), (&json!("confirmed"), &json!("0.8.0")));
+    // The program itself lies in the other slot: no image.
+    assert_eq!(now["other"], Value::Null);
+    let info = plug.await_json("/api/v1/info", |info| !info["image_sha256"].is_null());
+    assert_eq!((&info["version"], &info["image_sha256"]), (&json!("0.8.0"), &json!(hex(&first))));
+    assert_eq!((&info["reset_reason"], &info["safe_mode"]), (&json!("software"), &json!(false)));
+    // The next one goes to the slot that is free; the one before lies beside it.
+    update(&plug, "", &made("0.9.0", &GOOD));
+    let now = found(&plug, runs("0.9.0", "confirmed"));
+    assert_eq!(now["running"]["slot"], 0);
+    assert_eq!(now["other"], json!({"version": "0.8.0", "state": "former"}));
+    // Older ones have to be meant.
+    assert_eq!(plug.upload("", &first).json()["error"]["code"], "older_version");
+    drop(plug);
+    let plug = Plug::start(&folder.0, &SPEED);
+    assert!(runs("0.9.0", "confirmed")(&update_of(&plug)));
+    assert_eq!(update_of(&plug)["last"]["result"], "confirmed");
+    update(&plug, "?allow_downgrade=true", &first);
+    found(&plug, runs("0.8.0", "confirmed"));
+}
+
+#[test]
+fn an_image_that_crashes_is_gone_back_from_after_the_third_time() {
+    for flags in [Flags { crash_after_s: Some(2.0), ..GOOD }, Flags { panic_at_start: true, ..GOOD }] {
+        let folder = Folder::new("update-crash");
+        let plug = Plug::start(&folder.0, &SPEED);
+        plug.switch(r#"{"on":true}"#);
+        update(&plug, "", &made("0.9.0", &flags));
+        let now = found(&plug, |update| update["last"]["result"] == "went_back");
+        assert_eq!(now["running"]["version"], env!("CARGO_PKG_VERSION"));
+        assert_eq!(now["other"], json!({"version": "0.9.0", "state": "went_back"}));
+        assert_eq!((&now["last"]["version"], &now["last"]["code"]), (&json!("0.9.0"), &json!("crashed")));
+        let info = plug.json("/api/v1/info");
+        assert_eq!((&info["reset_reason"], &info["bad_starts_in_a_row"]), (&json!("software"), &json!(0)));
+        assert_eq!(info["last_fault"]["reason"], "panic");
+        // It may be tried again.
+        update(&plug, "", &made("0.9.1", &GOOD));
+        found(&plug, runs("0.9.1", "confirmed"));
+    }
+}
+
+#[test]
+fn an_image_that_measures_nothing_is_gone_back_from_after_ten_minutes_and_takes_no_other() {
+    let folder = Folder::new("update-blind");
+    let plug = Plug::start(&folder.0, &SPEED);
+    let blind = made("0.9.0", &Flags { measures_nothing: true, ..GOOD });
+    update(&plug, "", &blind);
+    let trial = found(&plug, runs("0.9.0", "on_probation"))["running"]["probation"].clone();
+    assert_eq!((&trial["windows"], &trial["stores_open"]), (&json!(0), &json!(true)));
+    assert_eq!(trial["network"], "access_point");
+    assert!((0.0..=600.0).contains(&number(&trial["gives_up_in_s"])));
+    // The other slot is the way back.
+    assert_eq!(plug.upload("", &blind).json()["error"]["code"], "on_probation");
+    let now = found(&plug, |update| update["last"]["result"] == "went_back");
+    assert_eq!((&now["last"]["code"], &now["running"]["slot"]), (&json!("not_confirmed"), &json!(0)));
+    assert_eq!(plug.json("/api/v1/info")["reset_reason"], "software");
+}
+
+#[test]
+fn power_cuts_say_nothing_about_an_image_on_trial() {
+    let folder = Folder::new("update-kill");
+    // In real time: the trial lasts for longer than the test.
+    let mut plug = Plug::start(&folder.0, &[]);
+    update(&plug, "", &made("0.9.0", &Flags { measures_nothing: true, ..GOOD }));
+    for _ in 0..5 {
+        found(&plug, runs("0.9.0", "on_probation"));
+        // As kill -9.
+        drop(plug);
+        plug = Plug::start(&folder.0, &[]);
+    }
+    let now = found(&plug, runs("0.9.0", "on_probation"));
+    assert_eq!(now["last"]["result"], "activated");
+}
+
+#[test]
+fn a_plug_that_crashes_again_and_again_can_be_mended() {
+    let folder = Folder::new("update-safe");
+    let plug = Plug::start(&folder.0, &SPEED);
+    plug.switch(r#"{"on":true}"#);
+    // Confirmed after 4 s, and still it crashes.
+    update(&plug, "", &made("0.9.0", &Flags { crash_after_s: Some(30.0), ..GOOD }));
+    let info = plug.await_json("/api/v1/info", |info| info["safe_mode"] == true);
+    assert_eq!(info["bad_starts_in_a_row"], limits::SAFE_MODE_STARTS);
+    assert_eq!((&info["version"], &info["reset_reason"]), (&json!("0.9.0"), &json!("panic")));
+    assert_eq!(info["reset_detail"], "this image was made to crash");
+    assert_eq!(plug.relay()["on"], false);
+    let line = plug.json("/api/v1/update");
+    assert_eq!((&line["safe_mode"], &line["running"]["state"]), (&json!(true), &json!("confirmed")));
+    // A restart that somebody asks for ends it; this image crashes on.
+    assert_eq!(plug.request("POST /api/v1/restart", "{}").0, 202);
+    plug.await_json("/api/v1/info", |info| info["safe_mode"] == false && info["reset_reason"] == "software");
+    plug.await_json("/api/v1/info", |info| info["safe_mode"] == true);
+    // So does a power cut.
+    drop(plug);
+    let plug = Plug::start(&folder.0, &SPEED);
+    assert_eq!(plug.json("/api/v1/info")["safe_mode"], false);
+    plug.await_json("/api/v1/info", |info| info["safe_mode"] == true);
+    // And an update is what mends it.
+    update(&plug, "", &made("0.9.1", &GOOD));
+    found(&plug, runs("0.9.1", "confirmed"));
+    let info = plug.json("/api/v1/info");
+    assert_eq!((&info["safe_mode"], &info["bad_starts_in_a_row"]), (&json!(false), &json!(0)));
+}
