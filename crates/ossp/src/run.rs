@@ -446,6 +446,8 @@ fn identity(
         version: image.version.as_str().try_into().unwrap_or_default(),
         git: env!("OSSP_GIT"),
         build: env!("OSSP_BUILD"),
+        rustc: env!("OSSP_RUSTC"),
+        espflash: None,
         reset_reason,
         reset_detail: last_words(reset_reason),
         source: heapless::String::try_from(cut(&scenario.source(), 64).as_str()).unwrap_or_default(),
