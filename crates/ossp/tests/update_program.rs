@@ -139,6 +139,22 @@ fn a_trial_writes_nothing_that_the_image_before_could_not_read() {
 }
 
 #[test]
+fn a_network_that_was_joined_must_be_joined_again() {
+    let folder = Folder::new("update-network");
+    let plug = Plug::start(&folder.0, &["--scenario", "first-start", SPEED[0], SPEED[1]]);
+    plug.set(r#"{"wifi":{"ssid":"home","password":"by-the-window"}}"#);
+    plug.await_json("/api/v1/wifi", |wifi| wifi["state"] == "joined");
+    update(&plug, "", &made("0.9.0", &Flags { never_joins: true, ..GOOD }));
+    let trial = found(&plug, runs("0.9.0", "on_probation"))["running"]["probation"].clone();
+    assert_ne!(trial["network"], "access_point", "an open access point is not enough");
+    let now = found(&plug, |update| update["last"]["result"] == "went_back");
+    assert_eq!(now["last"]["code"], "not_confirmed");
+    plug.await_json("/api/v1/wifi", |wifi| wifi["state"] == "joined");
+    update(&plug, "", &made("0.9.1", &GOOD));
+    found(&plug, runs("0.9.1", "confirmed"));
+}
+
+#[test]
 fn power_cuts_say_nothing_about_an_image_on_trial() {
     let folder = Folder::new("update-kill");
     // In real time: the trial lasts for longer than the test.
