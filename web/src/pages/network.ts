@@ -21,7 +21,7 @@ function stateCard(life: Lifetime, { form }: Editor, showAll: (available: boolea
     showAll(wifi.available);
     setText(headline, words);
     setAttribute(headline, "data-mood", mood);
-    const { signal_dbm: dbm, access_point: own } = wifi;
+    const { signal_dbm: dbm, access_point: own, errors = [] } = wifi;
     const guests = own?.clients ? `, ${own.clients} on it` : "";
     const rows: [string, string | null | undefined][] = [
       ["Signal", dbm === null ? null : `${signal(dbm)[1]}, ${dbm} dBm`],
@@ -29,6 +29,7 @@ function stateCard(life: Lifetime, { form }: Editor, showAll: (available: boolea
       ["Its name there", wifi.mdns ?? wifi.host],
       ["Its own access point", own && (own.open ? `open: “${own.ssid}”, at ${own.address}${guests}` : "closed")],
     ];
+    for (const { ssid, message } of errors) if (ssid !== wifi.ssid) rows.push([`“${ssid}”`, message]);
     const shown = rows.filter(([, text]) => text);
     facts.replaceChildren(...shown.map(([term, text]) => h("div", {}, h("dt", {}, term), h("dd", {}, text))));
   };
