@@ -6,6 +6,7 @@ mod virtual_plug;
 
 use ossp::pack::image::{Flags, image};
 use plug::limits;
+use plug::storage::layout;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use virtual_plug::{Folder, Plug, number};
@@ -110,6 +111,47 @@ fn an_image_that_measures_nothing_is_gone_back_from_after_ten_minutes_and_takes_
     let now = found(&plug, |update| update["last"]["result"] == "went_back");
     assert_eq!((&now["last"]["code"], &now["running"]["slot"]), (&json!("not_confirmed"), &json!(0)));
     assert_eq!(plug.json("/api/v1/info")["reset_reason"], "software");
+}
+
+#[test]
+fn a_trial_writes_nothing_that_the_image_before_could_not_read() {
+    let folder = Folder::new("update-forms");
+    let plug = Plug::start(&folder.0, &SPEED);
+    plug.set(r#"{"device":{"name":"before"},"relay":{"power_on":"on"}}"#);
+    let energy =
+        number(&plug.reading(|reading| number(&reading["energy_import_wh"]) > 0.5)["energy_import_wh"]);
+    assert_eq!(plug.stop(), Some(0));
+    let parts = |path| {
+        let bytes = std::fs::read(path).unwrap();
+        [layout::SETTINGS, layout::ACCESS, layout::CALIBRATION, layout::METER]
+            .map(|place| bytes[place.from as usize..][..place.length as usize].to_vec())
+    };
+    let before = parts(folder.flash());
+    let plug = Plug::start(&folder.0, &SPEED);
+    update(&plug, "", &made("0.9.0", &Flags { crash_after_s: Some(3.0), ..GOOD }));
+    found(&plug, |update| update["last"]["result"] == "went_back");
+    assert_eq!(plug.json("/api/v1/settings")["device"]["name"], "before");
+    // Time, energy and starts go on in the same journal.
+    let after = number(&plug.reading(|_| true)["energy_import_wh"]);
+    assert!(after >= energy, "{energy} Wh became {after}");
+    assert_eq!(plug.stop(), Some(0));
+    assert!(parts(folder.flash()) == before, "a start wrote settings, access, calibration or identity");
+}
+
+#[test]
+fn a_network_that_was_joined_must_be_joined_again() {
+    let folder = Folder::new("update-network");
+    let plug = Plug::start(&folder.0, &["--scenario", "first-start", SPEED[0], SPEED[1]]);
+    plug.set(r#"{"wifi":{"ssid":"home","password":"by-the-window"}}"#);
+    plug.await_json("/api/v1/wifi", |wifi| wifi["state"] == "joined");
+    update(&plug, "", &made("0.9.0", &Flags { never_joins: true, ..GOOD }));
+    let trial = found(&plug, runs("0.9.0", "on_probation"))["running"]["probation"].clone();
+    assert_ne!(trial["network"], "access_point", "an open access point is not enough");
+    let now = found(&plug, |update| update["last"]["result"] == "went_back");
+    assert_eq!(now["last"]["code"], "not_confirmed");
+    plug.await_json("/api/v1/wifi", |wifi| wifi["state"] == "joined");
+    update(&plug, "", &made("0.9.1", &GOOD));
+    found(&plug, runs("0.9.1", "confirmed"));
 }
 
 #[test]

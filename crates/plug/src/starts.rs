@@ -199,6 +199,24 @@ mod tests {
     use super::*;
 
     #[test]
+    fn five_crashes_in_a_row_call_for_safe_mode_and_brownouts_do_not() {
+        let starts = |bad_in_a_row, reason: &str| Starts {
+            bad_in_a_row,
+            last_fault: Some(Fault { start: 1, reason: cut(reason), detail: String::new() }),
+            ..Starts::default()
+        };
+        for reason in ["panic", "watchdog"] {
+            assert!(!starts(limits::SAFE_MODE_STARTS - 1, reason).call_for_safe_mode());
+            assert!(starts(limits::SAFE_MODE_STARTS, reason).call_for_safe_mode());
+            assert!(starts(u8::MAX, reason).call_for_safe_mode());
+            // A crash of long ago.
+            assert!(!starts(0, reason).call_for_safe_mode());
+        }
+        assert!(!starts(u8::MAX, "brownout").call_for_safe_mode());
+        assert!(!Starts::default().call_for_safe_mode());
+    }
+
+    #[test]
     fn a_record_comes_back_and_anything_else_is_none() {
         let longest = Fault {
             start: u32::MAX,
