@@ -65,7 +65,7 @@ web() {
 browser() {
   cargo build --release --locked
   (cd web && { [ -d node_modules ] || npm ci --no-audit --no-fund; } && npm run test:browser &&
-    npm run test:step3 && npm run test:step4 && npm run test:step5)
+    npm run test:step3 && npm run test:step4 && npm run test:step5 && npm run test:step6)
 }
 
 # Sanitizers are a nightly feature; where there is no nightly compiler the stable one is told to allow it.

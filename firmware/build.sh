@@ -8,6 +8,8 @@ cd "$(dirname "$0")"
 [ $# -gt 0 ] || set -- esp32c3 esp32c6
 command -v espflash >/dev/null || { echo "espflash is missing: cargo install espflash --locked" >&2; exit 1; }
 command -v node >/dev/null || { echo "Node 20 is missing: it checks the finished program (Debian: nodejs)" >&2; exit 1; }
+OSSP_ESPFLASH=$(espflash --version | sed 's/^espflash //')
+export OSSP_ESPFLASH
 mkdir -p images
 
 # The application alone (what an update over the air sends), and all of the flash (what a cable writes).
@@ -20,6 +22,14 @@ images() {
     [ $kind = merged ] && options=(--merge --skip-padding)
     espflash save-image --skip-update-check --chip "$chip" --flash-size "$flash" --partition-table "$table" \
       "${options[@]}" "$program" "images/ossp-$chip-$kind.bin" >/dev/null
+  done
+}
+
+# Nobody else can build this image if it holds the name of a folder of this machine.
+no_places() {
+  local place
+  for place in "$HOME/" "$(cd .. && pwd)/" "$(realpath "${CARGO_TARGET_DIR:-target}")/"; do
+    ! grep -aqF "$place" "$1" || { echo "$1 holds $place" >&2; exit 1; }
   done
 }
 
@@ -36,9 +46,17 @@ for chip; do
   cargo_for "$target" build --no-default-features --features "$chip" "${options[@]}"
   program=${CARGO_TARGET_DIR:-target}/$target/release/ossp-firmware
   images "$chip" "$program"
+  no_places "images/ossp-$chip-application.bin"
   if [ "$chip" = esp32c3 ]; then
     node check-ram.mjs "$program"
     node size.mjs "$program" "images/ossp-$chip-application.bin"
   fi
+  sha256sum "images/ossp-$chip-application.bin"
 done
 ls -l images
+cat >&2 <<TEXT
+A release is signed with
+  ossp sign firmware/images/ossp-CHIP-application.bin --key FILE --commit $(git rev-parse HEAD 2>/dev/null || echo unknown) \\
+    --rustc "$(compiler)" --espflash "$OSSP_ESPFLASH" -o ossp-VERSION-CHIP.ossp
+for plugs whose build had the public half as OSSP_UPDATE_KEY (docs/updating.md).
+TEXT

@@ -51,12 +51,18 @@ TOOLCHAIN_DIR=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 FROM_SOURCE=(-Z build-std=core,alloc -Z "build-std-features=compiler-builtins-mem,optimize_for_size")
 SHALLOW='"-Zfmt-debug=shallow"'
 
+# The compiler that cargo_for used last.
+compiler() { "${COMPILER:-rustc}" --version | sed 's/^rustc //'; }
+
 cargo_for() {
   local target=$1 verb=$2 name lld
   shift 2
   name=${target//-/_}
   lld=$(rust_lld) || return 1
   export "CARGO_TARGET_${name^^}_LINKER=$lld"
+  # What the image says of its time of building is its commit's.
+  [ -n "${SOURCE_DATE_EPOCH:-}" ] || SOURCE_DATE_EPOCH=$(git -C "$TOOLCHAIN_DIR" log -1 --format=%ct 2>/dev/null || echo 0)
+  export SOURCE_DATE_EPOCH
   # Where the packages lie is known once they are there.
   cargo fetch --locked --target "$target" >&2 || return 1
   if [ "${OSSP_TOOLCHAIN:-}" != debian ] && rust_src_has; then
@@ -68,6 +74,7 @@ cargo_for() {
     cargo "$verb" --locked --release --target "$target" \
       --config "target.$target.rustflags=[$(without_paths rustc "$target")]" "$@"
   elif debian_has; then
+    COMPILER=/usr/bin/rustc
     echo "with Debian's rustc and core built from its sources" >&2
     RUSTC_BOOTSTRAP=1 cargo +debian "$verb" --locked --release --target "$target" "${FROM_SOURCE[@]}" \
       --config "target.$target.rustflags=[$(without_paths /usr/bin/rustc "$target")$SHALLOW]" "$@"

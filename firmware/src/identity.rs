@@ -23,6 +23,8 @@ pub fn identity(start: &Start) -> Identity {
         version: env!("CARGO_PKG_VERSION").try_into().unwrap_or_default(),
         git: env!("OSSP_GIT"),
         build: env!("OSSP_BUILD"),
+        rustc: env!("OSSP_RUSTC"),
+        espflash: option_env!("OSSP_ESPFLASH"),
         reset_reason: start.reason,
         reset_detail: start.detail.clone(),
         source: String::try_from(BOARD.source).unwrap_or_default(),

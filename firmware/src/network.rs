@@ -8,12 +8,13 @@ use plug::limits;
 use plug::platform::Random;
 use static_cell::{ConstStaticCell, StaticCell};
 
-/// A socket for each web worker, DHCP's, and the way out.
-const STATION_SOCKETS: usize = limits::WEB_WORKERS + 1 + WAY_OUT_SOCKETS;
+/// A socket for each web worker, DHCP's, that of the plug's name, and the way out.
+const STATION_SOCKETS: usize = limits::WEB_WORKERS + 2 + WAY_OUT_SOCKETS;
 /// Web workers that may wait on the access point at once: half of them, the others stay with the joined network.
 const ACCESS_POINT_ROOM: usize = limits::WEB_WORKERS / 2;
-/// A socket for each of them, the DHCP server's, and the resolver's, which embassy-net gives every stack.
-const ACCESS_POINT_SOCKETS: usize = ACCESS_POINT_ROOM + 2;
+/// A socket for each of them, those of the servers for addresses and names, and the resolver's, which embassy-net gives
+/// every stack.
+const ACCESS_POINT_SOCKETS: usize = ACCESS_POINT_ROOM + 3;
 const ACCESS_POINT_PREFIX: u8 = 24;
 
 /// The access point's stack as the listener numbers it; the station's is 0.

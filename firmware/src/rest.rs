@@ -1,12 +1,12 @@
 //! Everything that is not the core: network, web, console. It runs on the main thread, below the core's.
 
-use edge_nal::NoopNet;
 use edge_nal_embassy::{Udp, UdpBuffers};
 use embassy_futures::join::join;
 use embassy_time::{Duration, Instant, Timer};
 use esp_println::println;
-use ossp_embassy::{EmbassyClock, Listener, WayOut, WayOutBuffers};
+use ossp_embassy::{EmbassyClock, Group, GroupBuffers, Listener, WayOut, WayOutBuffers};
 use plug::app::{self, Parts, run_rest};
+use plug::limits;
 use plug::net::factory_access_point;
 use plug::number::Places;
 use plug::platform::Identity;
@@ -34,6 +34,10 @@ const STATUS: Duration = Duration::from_secs(10);
 /// How often the log is looked at.
 const LOOK: Duration = Duration::from_millis(200);
 
+/// Addresses and names on the access point: a packet that goes out and two that came, of at most
+/// [`limits::DHCP_PACKET`] bytes, for each of the two servers.
+type AccessPointBuffers = UdpBuffers<2, { limits::DHCP_PACKET }, { 2 * limits::DHCP_PACKET }, 2>;
+
 /// What the rest lives on.
 pub struct Rest {
     pub shared: Shared,
@@ -60,7 +64,7 @@ impl Parts for EspParts {
     type Wifi = EspWifi;
     type Udp = Udp<'static>;
     type Net = WayOut;
-    type Multicast = NoopNet;
+    type Multicast = Group;
     type Slots = EspSlots<'static>;
     type Button = Option<EspButton>;
     type Led = Option<EspLed>;
@@ -69,13 +73,15 @@ impl Parts for EspParts {
 /// Runs for ever.
 #[embassy_executor::task]
 pub async fn rest(rest: Rest) -> ! {
-    static UDP: ConstStaticCell<UdpBuffers<1, 1024, 1024, 2>> = ConstStaticCell::new(UdpBuffers::new());
+    static UDP: ConstStaticCell<AccessPointBuffers> = ConstStaticCell::new(UdpBuffers::new());
+    static GROUP: ConstStaticCell<GroupBuffers> = ConstStaticCell::new(GroupBuffers::new());
     static OUT: ConstStaticCell<WayOutBuffers> = ConstStaticCell::new(WayOutBuffers::new());
     let Rest { shared, identity, starts, networks, listener, mut wifi, mut slots, flash, log } = rest;
     let Shared { link, front_end, basis, state } = shared;
     let (defaults, own) = (defaults::of_this_build(), factory_access_point());
     let udp = Udp::new(networks.access_point, UDP.take());
     let out = WayOut::new(networks.station, OUT.take());
+    let group = Group::new(networks.station, GROUP.take());
     let web = plug::web::Plug {
         clock: &WallClock::new(&EmbassyClock, &link.time),
         network_clock: &EmbassyClock,
@@ -100,7 +106,7 @@ pub async fn rest(rest: Rest) -> ! {
         access_point_udp: Some(&udp),
         net: Some(&out),
         measures: BOARD.analog.is_some(),
-        multicast: None,
+        multicast: Some(&group),
         slots: slots.as_mut(),
         button: EspButton::of_board(),
         led: EspLed::of_board(),

@@ -1,7 +1,7 @@
 //! The platform's radio: `esp-radio` as `plug::net` wants it. Power save is off: it would delay every answer by up to
 //! a beacon, and the converter shares the supply.
 
-use embassy_net::Stack;
+use embassy_net::{ConfigV4, DhcpConfig, Ipv4Cidr, Stack, StaticConfigV4};
 use embassy_time::{Duration, with_timeout};
 use esp_hal::peripherals::WIFI;
 use esp_radio::wifi::ap::{AccessPointConfig, AccessPointInfo};
@@ -11,10 +11,18 @@ use esp_radio::wifi::{
     AuthenticationMethod, AuthenticationMethodConfig, Config, ConnectionError, ControllerConfig,
     DisconnectReason, PowerSaveMode, WifiController, WifiError,
 };
+#[cfg(feature = "esp32")]
+use esp_wifi_sys_esp32::include as driver;
+#[cfg(feature = "esp32c3")]
+use esp_wifi_sys_esp32c3::include as driver;
+#[cfg(feature = "esp32c6")]
+use esp_wifi_sys_esp32c6::include as driver;
+#[cfg(feature = "esp32s3")]
+use esp_wifi_sys_esp32s3::include as driver;
 use heapless::Vec;
 use ossp_embassy::{Listener, NamedTimeServer};
 use plug::limits;
-use plug::platform::{Address, Credentials, LinkError, Network, Security, Ssid, Wifi};
+use plug::platform::{Address, Credentials, Known, LinkError, Network, Security, Ssid, Wifi};
 
 use crate::network::{ACCESS_POINT, Networks};
 
@@ -39,6 +47,8 @@ pub struct EspWifi {
     listener: &'static Listener<2>,
     time_server: &'static NamedTimeServer,
     known: Option<StationConfig>,
+    /// The address is set, not handed out.
+    is_set: bool,
     own: Option<AccessPointConfig>,
 }
 
@@ -68,7 +78,7 @@ impl EspWifi {
         listener: &'static Listener<2>,
     ) -> Self {
         let Networks { station, time_server, .. } = networks;
-        Self { controller, station, listener, time_server, known: None, own: None }
+        Self { controller, station, listener, time_server, known: None, is_set: false, own: None }
     }
 
     /// Tells the driver what there is to be: station, access point, or both.
@@ -103,7 +113,27 @@ impl EspWifi {
         with_timeout(limit, self.station.wait_config_up()).await.map_err(|_| LinkError::NoAddress)?;
         let config = self.station.config_v4().ok_or(LinkError::NoAddress)?;
         let (ip, prefix) = (config.address.address(), config.address.prefix_len());
-        Ok(Address { ip, prefix, gateway: config.gateway, time_server: self.time_server.get() })
+        // What an earlier network named is not this one's.
+        let time_server = if self.is_set { None } else { self.time_server.get() };
+        Ok(Address { ip, prefix, gateway: config.gateway, time_server })
+    }
+
+    /// Where the station's address is to come from.
+    #[inline(never)]
+    fn address(&mut self, network: &Known, host: &str) {
+        self.is_set = network.address.is_some();
+        self.station.set_config_v4(match &network.address {
+            Some(set) => ConfigV4::Static(StaticConfigV4 {
+                address: Ipv4Cidr::new(set.ip, set.prefix),
+                gateway: set.gateway,
+                dns_servers: set.dns.into_iter().collect(),
+            }),
+            None => {
+                let mut config = DhcpConfig::default();
+                config.hostname = host.try_into().ok();
+                ConfigV4::Dhcp(config)
+            }
+        });
     }
 }
 
@@ -116,9 +146,11 @@ impl Wifi for EspWifi {
         Ok(networks)
     }
 
-    async fn join(&mut self, network: &Credentials) -> Result<Address, LinkError> {
+    async fn join(&mut self, network: &Known, host: &str) -> Result<Address, LinkError> {
         self.leave().await;
-        self.known = Some(station(network)?);
+        // The driver calls a network by its name: one that hides it answers.
+        self.known = Some(station(&network.credentials)?);
+        self.address(network, host);
         self.configure()?;
         self.connect().await
     }
@@ -164,6 +196,21 @@ impl Wifi for EspWifi {
         self.join_again(joined).await;
         Ok(())
     }
+
+    fn associated(&self) -> u8 {
+        if self.own.is_some() { guests() } else { 0 }
+    }
+}
+
+/// How many stations the driver serves: `esp-radio` does not say.
+#[inline(never)]
+fn guests() -> u8 {
+    // SAFETY: numbers and bytes, of which all zeros are some.
+    let mut list: driver::wifi_sta_list_t = unsafe { core::mem::zeroed() };
+    // SAFETY: it fills the list that it is given, which is of its own type, and keeps no pointer to it. It may be called
+    // while the driver runs, and says so if it does not.
+    let error = unsafe { driver::esp_wifi_ap_get_sta_list(&mut list) };
+    if error == 0 { u8::try_from(list.num).unwrap_or(0) } else { 0 }
 }
 
 fn station(network: &Credentials) -> Result<StationConfig, LinkError> {

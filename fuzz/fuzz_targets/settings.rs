@@ -7,7 +7,7 @@ use libfuzzer_sys::fuzz_target;
 use metering::calibration::Calibration;
 use ossp::sim::flash::SimFlash;
 use plug::settings::{
-    Basis, Hardware, Refusal, SaveError, Secrets, Settings, SettingsStore, patch, write_json,
+    Basis, Hardware, Refusal, SaveError, Secrets, Settings, SettingsStore, network, patch, write_json,
 };
 use sequential_storage::cache::Cache;
 use sequential_storage::map::{MapConfig, MapStorage};
@@ -31,6 +31,13 @@ fuzz_target!(|input: &[u8]| {
     let [settings_flash, calibration_flash] = flashes;
     let mut store = SettingsStore::new(settings_flash, calibration_flash);
     let (before, _) = block_on(store.load(&basis));
+    // The same text as a network that is to be tested: what is taken can be put first of all.
+    if let Ok(known) = network(&before.wifi, change) {
+        let mut first = before.clone();
+        first.wifi.put_first(&known);
+        let shown = shown(&first, &basis);
+        assert!(patch(&first, &shown, &basis, None).is_ok_and(|again| again == first), "{shown}");
+    }
     let after = match patch(&before, change, &basis, Some(1.8e9)) {
         Ok(after) => after,
         Err(Refusal::NotJson) => return,

@@ -337,7 +337,7 @@ function events(request, response) {
   request.on("close", () => listeners.delete(response));
 }
 
-function info(request, response) {
+function info(_, response, __, who) {
   const all = INFO();
   const { id, name, version, git, build, board, chip, uptime_s, reset_reason, safe_mode, setup_complete, reading } =
     all;
@@ -355,7 +355,7 @@ function info(request, response) {
     setup_complete,
     reading,
   };
-  json(response, access.open || access.judge(request).right ? all : basics);
+  json(response, access.open || who.right ? all : basics);
 }
 
 const INFO = () => ({
@@ -426,8 +426,7 @@ const GETS = {
   "/favicon.svg": (_, response) => asset("favicon.svg", response),
   "/api/v1/info": info,
   "/api/v1/setup": (_, response) => json(response, access.setupState()),
-  "/api/v1/session": (request, response) => {
-    const { right = null, by = "open", left = null } = access.judge(request);
+  "/api/v1/session": (_, response, __, { right = null, by = "open", left = null }) => {
     response.setHeader("OSSP-Challenge", access.challenge());
     json(response, { right, by, expires_in_s: left });
   },
@@ -507,7 +506,7 @@ const server = createServer((request, response) => {
   const token = pathname.match(/^\/api\/v1\/tokens\/(\d+)$/);
   if (method === "POST" && pathname === "/api/v1/update") takeUpdate(request, response, searchParams);
   else if (change) withBody(request, response, (body) => change(body, response, request, who));
-  else if (method === "GET" && GETS[pathname]) GETS[pathname](request, response, searchParams);
+  else if (method === "GET" && GETS[pathname]) GETS[pathname](request, response, searchParams, who);
   else if (method === "DELETE" && pathname === "/api/v1/wifi/test") {
     net.revert();
     json(response, net.test());

@@ -6,8 +6,10 @@
 //   OSSP_BROWSER=PATH   the browser (default /usr/bin/chromium)
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { mkdirSync } from "node:fs";
+import { mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
+import { rm } from "node:fs/promises";
 import { request } from "node:http";
+import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
@@ -30,10 +32,46 @@ export const password = (url && process.env.OSSP_PASSWORD) || PASSWORD;
 export let owner = null;
 let browser;
 
+const SETTINGS = {
+  executablePath: process.env.OSSP_BROWSER ?? "/usr/bin/chromium",
+  args: [
+    "--no-sandbox",
+    "--host-resolver-rules=MAP *.local 127.0.0.1",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+  ],
+};
+
+/**
+ * A browser as those of captive portals are: no cookies and no storage (Chromium then throws at whoever asks for it), and
+ * nothing that opens a window.
+ */
+async function captive(options) {
+  const folder = mkdtempSync(join(tmpdir(), "ossp-captive-"));
+  mkdirSync(join(folder, "Default"));
+  const preferences = { profile: { default_content_setting_values: { cookies: 2 } } };
+  writeFileSync(join(folder, "Default", "Preferences"), JSON.stringify(preferences));
+  const context = await chromium.launchPersistentContext(folder, { ...SETTINGS, ...options });
+  context.folder = folder;
+  await context.addInitScript(() => {
+    for (const name of ["alert", "confirm", "prompt", "open"])
+      globalThis[name] = () => {
+        globalThis.violations.push(`called ${name}, which does nothing here`);
+        return null;
+      };
+  });
+  return context;
+}
+
 /** A page that notes whatever it should not do; `end` fails if it did. */
 export async function visit(options = {}, hash = "", prepare = async () => {}) {
-  const { allowConsole = false, stranger = false, ...more } = options;
-  const context = await browser.newContext({ viewport: DESKTOP, reducedMotion: "reduce", ...more });
+  const { allowConsole = false, stranger = false, cookieless = false, ...more } = options;
+  const all = { viewport: DESKTOP, reducedMotion: "reduce", ...more };
+  const context = cookieless ? await captive(all) : await browser.newContext(all);
   const page = await context.newPage();
   page.setDefaultTimeout(PATIENCE_MS);
   const sins = [];
@@ -84,7 +122,9 @@ export async function looking(name, options, steps, hash, prepare) {
     error.message += ` (picture: ${path})${sins.length > 0 ? `; the page also said: ${sins.join("; ")}` : ""}`;
     throw error;
   } finally {
-    await page.context().close();
+    const context = page.context();
+    await context.close();
+    if (context.folder) await rm(context.folder, { recursive: true, maxRetries: 20, retryDelay: 100 });
   }
 }
 
@@ -173,19 +213,7 @@ export async function open({ fresh = false, more } = {}) {
   const { hostname, port } = new URL(url);
   pageUrl = hostname === "127.0.0.1" ? `http://ossp-${id.slice(-4).toLowerCase()}.local:${port}/` : url;
   if (!fresh) await own();
-  browser = await chromium.launch({
-    executablePath: process.env.OSSP_BROWSER ?? "/usr/bin/chromium",
-    args: [
-      "--no-sandbox",
-      "--host-resolver-rules=MAP *.local 127.0.0.1",
-      "--disable-gpu",
-      "--disable-quic",
-      "--no-first-run",
-      "--disable-background-networking",
-      "--disable-component-update",
-      "--disable-sync",
-    ],
-  });
+  browser = await chromium.launch(SETTINGS);
 }
 
 /** From now on the owner asks. */

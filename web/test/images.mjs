@@ -27,3 +27,29 @@ export function packed(version, { key, ...more } = {}) {
   const lines = ["OSSP1", manifest, ...(key ? [`${key} ${"22".repeat(64)}`] : []), "", ""];
   return Buffer.concat([Buffer.from(lines.join("\n")), bare]);
 }
+
+const ossp = (words, say = "ignore") => execFileSync(BINARY, words, { stdio: ["ignore", "pipe", say] }).toString();
+
+/**
+ * Writes a package of `version`, signed by `key` (a pair of `keyPair`) if there is one, or with `bare` the image alone.
+ * With `crashes` it does so some seconds after each start.
+ */
+export function firmware(path, version, { key, bare = false, crashes = false } = {}) {
+  if (isMock) {
+    const called = crashes ? `${version}-crash` : version;
+    writeFileSync(path, bare ? image(called) : packed(called, key && { key: key.public }));
+    return path;
+  }
+  const plain = bare ? path : `${path}.bin`;
+  ossp(["image", "--version", version, ...(crashes ? ["--crash-after", "2"] : []), "-o", plain]);
+  if (!bare) ossp(["sign", plain, ...(key ? ["--key", key.path] : []), "-o", path]);
+  return path;
+}
+
+/** A pair of keys: the path of the secret one, and the public one's digits. */
+export function keyPair(path) {
+  if (isMock) return { path, public: "11".repeat(32) };
+  const found = ossp(["keygen", "-o", path]).match(/\b[0-9a-f]{64}\b/);
+  if (!found) throw new Error("ossp keygen names no public key");
+  return { path, public: found[0] };
+}

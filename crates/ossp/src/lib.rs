@@ -2,9 +2,11 @@
 
 pub mod discover;
 pub mod failure;
+mod file;
 pub mod host;
 pub mod owner;
 pub mod pack;
+pub mod provision;
 pub mod recording;
 pub mod remote;
 pub mod replay;

@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand};
 use ossp::discover::{self, DiscoverOptions};
 use ossp::failure::Failure;
 use ossp::pack::{self, ImageOptions, KeygenOptions, SignOptions, VerifyOptions};
+use ossp::provision::{self, ProvisionOptions};
 use ossp::remote::{self, PlugOptions};
 use ossp::replay::{self, ReplayOptions};
 use ossp::run::{self, RunOptions};
@@ -50,6 +51,8 @@ enum Command {
     Verify(VerifyOptions),
     /// An image for the virtual plug, to try updates with
     Image(ImageOptions),
+    /// Settings and an owner as an image to flash beside the firmware: for a classroom full of plugs
+    Provision(ProvisionOptions),
 }
 
 fn main() -> ExitCode {
@@ -65,6 +68,7 @@ fn main() -> ExitCode {
         Some(Command::Sign(options)) => pack::sign(&options),
         Some(Command::Verify(options)) => pack::verify(&options),
         Some(Command::Image(options)) => pack::make(&options),
+        Some(Command::Provision(options)) => provision::provision(&options),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -3,6 +3,7 @@
 use embedded_storage_async::nor_flash::NorFlash;
 use plug::access::{AccessStore, Ha1, Kept};
 use plug::settings::{Basis, SettingsStore};
+use plug::storage::import::RECORD;
 use plug::storage::layout;
 use plug::storage::region::{Region, Shared};
 use plug::storage::reset;
@@ -105,6 +106,20 @@ pub async fn forget<F: NorFlash>(
         reset::forget_access(flash).await.map_err(|_| not_kept())?;
     }
     put_access_point_password(flash, None, basis, say).await
+}
+
+/// Puts a record where the next start looks for one, as a cable does.
+///
+/// # Errors
+/// If the flash does not take it.
+pub async fn import<F: NorFlash>(flash: &Shared<F>, log: &Shared<F>, record: &[u8]) -> Result<(), Failure> {
+    if let Some(flash) = &mut *flash.lock().await {
+        // What is to be erased would take the record with it.
+        reset::finish_if_begun(flash, log.lock().await.as_mut()).await.map_err(|_| not_kept())?;
+        flash.erase(RECORD.from, RECORD.from + RECORD.length).await.map_err(|_| not_kept())?;
+        flash.write(RECORD.from, record).await.map_err(|_| not_kept())?;
+    }
+    Ok(())
 }
 
 /// Whose the plug is.

@@ -37,6 +37,7 @@ use crate::host::{
     SimulatedClock, SlowFlash, StateFolder, Taken, boot_image, last_words,
 };
 use crate::owner::{self, Owner};
+use crate::provision;
 use crate::sim::Scenario;
 
 /// What the virtual plug has and can; a scenario may press its button.
@@ -90,6 +91,10 @@ pub struct RunOptions {
     /// runs: the plug has no owner then, or that of --password
     #[arg(long)]
     reset_password: bool,
+    /// What `ossp provision` made: a plug that nobody owns takes settings and owner from it, as a real one does on its
+    /// first start
+    #[arg(long, value_name = "FILE", conflicts_with = "password")]
+    import: Option<PathBuf>,
 }
 
 fn speed(text: &str) -> Result<f64, String> {
@@ -160,7 +165,8 @@ pub fn run(options: &RunOptions) -> Result<(), Failure> {
         note(scenario.description());
     }
     note(&format!("state in {}", folder.path().display()));
-    if let Some(owner) = owner {
+    // Who is to own it is in the import, which the plug has not taken yet.
+    if let Some(owner) = owner.filter(|owner| options.import.is_none() || *owner != Owner::Nobody) {
         note(owner.advice());
     }
     async_io::block_on(world.serve_until_stopped(&listener, flashes))
@@ -189,11 +195,11 @@ impl World<'_> {
     /// Has the owner forgotten and set as the options say, before anybody can ask the plug anything: its flash, and whose
     /// it is then; neither where there is none.
     async fn owner(&self) -> Result<(Flashes, Option<Owner>), Failure> {
-        let RunOptions { password, reset_password, .. } = self.options;
+        let RunOptions { password, reset_password, import, .. } = self.options;
         let log = open_if_possible(self.folder, LOG_FILE, LOG_PARTITION);
         let flash = match open_flash(self.folder, FLASH_FILE, DATA_PARTITION) {
             Ok(flash) => flash,
-            Err(words) if password.is_some() || *reset_password => {
+            Err(words) if password.is_some() || *reset_password || import.is_some() => {
                 return Err(Failure::failed(format!("{words}; the password is as it was")));
             }
             Err(words) => {
@@ -209,6 +215,9 @@ impl World<'_> {
         }
         if let Some(password) = password {
             owner::claim(&flash, &log, self.folder.id(), password, &basis, note).await?;
+        }
+        if let Some(file) = import {
+            owner::import(&flash, &log, &provision::read(file)?).await?;
         }
         let owner = owner::look(&flash).await;
         Ok((Flashes { data: flash.into_inner(), log: log.into_inner() }, Some(owner)))
@@ -446,6 +455,8 @@ fn identity(
         version: image.version.as_str().try_into().unwrap_or_default(),
         git: env!("OSSP_GIT"),
         build: env!("OSSP_BUILD"),
+        rustc: env!("OSSP_RUSTC"),
+        espflash: None,
         reset_reason,
         reset_detail: last_words(reset_reason),
         source: heapless::String::try_from(cut(&scenario.source(), 64).as_str()).unwrap_or_default(),

@@ -116,11 +116,14 @@ fn a_browser_that_opens_any_page_lands_on_the_set_up_page() {
     browser.arg(format!("--user-data-dir={}", air.folder().join("browser").display()));
     browser.arg("http://anything.example/").stdout(Stdio::null()).stderr(Stdio::null());
     let _browser = air::Running::new(browser.spawn().unwrap());
-    // What the browser itself says of its pages. The title is the page's script's: it has asked the plug who it is.
-    let line = "curl -s --max-time 5 http://127.0.0.1:9222/json/list";
-    let pages = air.await_answer(line, |pages| pages.contains("\"url\": \"http://192.168.4.1/"));
+    // What the browser itself says of its pages. The plug's name in the title is the doing of the page's script, which has
+    // asked the plug who it is; only the page at its own address may.
     let id = std::fs::read_to_string(air.folder().join("state/id")).unwrap();
-    eprintln!("{id} {pages}");
+    let name = format!("ossp-{}", &id.trim()[8..]);
+    air.await_answer("curl -s --max-time 5 http://127.0.0.1:9222/json/list", |pages| {
+        let titled = |line: &str| line.contains("\"title\":") && line.to_lowercase().contains(&name);
+        pages.contains("\"url\": \"http://192.168.4.1/") && pages.lines().any(titled)
+    });
 }
 
 #[test]

@@ -276,6 +276,38 @@ fn the_program_joins_what_its_owner_says_and_keeps_it() {
     assert_eq!(until(&plug, "joined")["ssid"], "home");
 }
 
+#[test]
+fn a_network_that_was_tested_is_kept_once_it_is_confirmed() {
+    let folder = Folder::new("tested");
+    let test = |plug: &Plug, network: &str| {
+        let answer = plug.ask("POST /api/v1/wifi/test", "", network).unwrap();
+        assert_eq!(answer.status, 202, "{answer:?}");
+    };
+    let ends = |plug: &Plug, state: &str| {
+        plug.await_json("/api/v1/wifi", |wifi| wifi["test"]["state"] == state)["test"].clone()
+    };
+    let plug = Plug::start(&folder.0, &FAST);
+    until(&plug, "no_network_known");
+    test(&plug, r#"{"ssid":"Glass Tower","password":"look-at-the-view"}"#);
+    let failed = ends(&plug, "failed");
+    assert_eq!((&failed["step"], &failed["error"]), (&"searching".into(), &"only_wpa3".into()));
+    test(&plug, r#"{"ssid":"Cafe downstairs","password":null}"#);
+    assert_eq!(ends(&plug, "failed")["error"], "no_address");
+    test(&plug, r#"{"ssid":"attic","password":"up-the-ladder","hidden":true}"#);
+    assert_eq!(ends(&plug, "succeeded")["address"], "10.0.3.17");
+    // Killed before anybody confirmed: as before.
+    drop(plug);
+    let plug = Plug::start(&folder.0, &FAST);
+    until(&plug, "no_network_known");
+    test(&plug, r#"{"ssid":"attic","password":"up-the-ladder","hidden":true}"#);
+    ends(&plug, "succeeded");
+    assert_eq!(plug.request("POST /api/v1/wifi/confirm", "").0, 200);
+    drop(plug);
+    let plug = Plug::start(&folder.0, &FAST);
+    let joined = until(&plug, "joined");
+    assert_eq!((&joined["ssid"], &joined["address"]), (&"attic".into(), &"10.0.3.17".into()));
+}
+
 /// Whoever has a radio and no network has no way out.
 #[test]
 fn nothing_leaves_before_a_network_is_joined() {

@@ -141,7 +141,7 @@ where
     starts::tell(web.starts, clock, state);
     let (flash, log): (Shared<P::Flash>, Shared<P::Flash>) = (Mutex::new(rest.flash), Mutex::new(rest.log));
     let (mut settling, was_reset) =
-        apart(|| open_settings(&flash, &log, state, basis, web.defaults, say)).await;
+        apart(|| open_settings(&flash, &log, state, basis, web.defaults, &web.identity.id, say)).await;
     let history = History::new(&log).await;
     let time = clock.time_of_day();
     let (keeper, mut before) =

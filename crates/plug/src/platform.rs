@@ -194,6 +194,10 @@ pub struct Identity {
     pub git: &'static str,
     /// Build profile and target.
     pub build: &'static str,
+    /// The compiler that built it.
+    pub rustc: &'static str,
+    /// The program that made an image of it; `None` on a PC.
+    pub espflash: Option<&'static str>,
     /// Why the plug started: `power_on`, `software`, `panic`, `watchdog`, `brownout`, ...
     pub reset_reason: &'static str,
     /// The last words before it: of a panic its message and place, of a watchdog which task hung; empty if there

@@ -340,6 +340,26 @@ fn signatures_and_the_keys_that_a_package_brings() {
     assert_eq!(next_start(&plug), 1);
 }
 
+#[test]
+fn safe_mode_leaves_the_way_to_another_firmware() {
+    let plug = start();
+    plug.measure(1);
+    assert_eq!(plug.get("/api/v1/reading").status, 200);
+    plug.inside(|inside| inside.state.safe_mode.set(true));
+    for path in ["/api/v1/reading", "/api/v1/relay", "/api/v1/events", "/api/v1/history", "/metrics"] {
+        let answer = plug.get(path);
+        assert_eq!((answer.status, answer.code().as_str()), (503, "safe_mode"), "{path}");
+    }
+    assert_eq!(plug.put_relay("{\"on\":true}").code(), "safe_mode");
+    for path in ["/", "/update", "/api/v1/info", "/api/v1/settings", "/api/v1/session", "/api/v1/wifi"] {
+        assert_eq!(plug.get(path).status, 200, "{path}");
+    }
+    assert_eq!(status(&plug)["safe_mode"], true);
+    // Strangers are told no more than ever.
+    assert_eq!(plug.ask_plainly("GET", "/api/v1/reading", &[], "").status, 401);
+    is_unharmed(&plug, "safe mode");
+}
+
 // ElegantOTA's wire.
 
 fn md5(file: &[u8]) -> String {

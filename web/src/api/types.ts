@@ -387,6 +387,8 @@ export interface Wifi {
   mdns?: string | null;
   access_point?: { open: boolean; ssid: string; address: string | null; clients?: number } | null;
   networks?: string[];
+  /** Why networks that it knows were not joined. */
+  errors?: { ssid: string; message: string | null }[];
   test?: WifiTest | null;
 }
 

@@ -13,7 +13,7 @@ import { question } from "../parts/question";
 import { ACCESS_POINT, linkText, NAME, networksOf, patchOfNetworks, signal } from "../texts/network";
 
 const EVERY_MS = 3000;
-function stateCard(life: Lifetime, showAll: (available: boolean) => void): HTMLElement {
+function stateCard(life: Lifetime, { form }: Editor, showAll: (available: boolean) => void): HTMLElement {
   const headline = h("p", { class: "uplink-state", role: "status" }, "Asking the plug…");
   const facts = h("dl", { class: "facts" });
   const draw = (wifi: Wifi): void => {
@@ -21,7 +21,7 @@ function stateCard(life: Lifetime, showAll: (available: boolean) => void): HTMLE
     showAll(wifi.available);
     setText(headline, words);
     setAttribute(headline, "data-mood", mood);
-    const { signal_dbm: dbm, access_point: own } = wifi;
+    const { signal_dbm: dbm, access_point: own, errors = [] } = wifi;
     const guests = own?.clients ? `, ${own.clients} on it` : "";
     const rows: [string, string | null | undefined][] = [
       ["Signal", dbm === null ? null : `${signal(dbm)[1]}, ${dbm} dBm`],
@@ -29,6 +29,7 @@ function stateCard(life: Lifetime, showAll: (available: boolean) => void): HTMLE
       ["Its name there", wifi.mdns ?? wifi.host],
       ["Its own access point", own && (own.open ? `open: “${own.ssid}”, at ${own.address}${guests}` : "closed")],
     ];
+    for (const { ssid, message } of errors) if (ssid !== wifi.ssid) rows.push([`“${ssid}”`, message]);
     const shown = rows.filter(([, text]) => text);
     facts.replaceChildren(...shown.map(([term, text]) => h("div", {}, h("dt", {}, term), h("dd", {}, text))));
   };
@@ -40,7 +41,7 @@ function stateCard(life: Lifetime, showAll: (available: boolean) => void): HTMLE
     facts,
   );
   const wanted = (): boolean => plug.link.value.state !== "gone";
-  poll(life, card, EVERY_MS, wanted, async () => {
+  const { poke } = poll(life, card, EVERY_MS, wanted, async () => {
     try {
       plug.wifi.value = await api.wifi();
       draw(plug.wifi.value);
@@ -48,6 +49,7 @@ function stateCard(life: Lifetime, showAll: (available: boolean) => void): HTMLE
       if (!(error instanceof NoAnswer)) setText(headline, (error as Error).message);
     }
   });
+  life.watch(form.loaded, (count) => count > 1 && poke()); // Something was saved.
   return card;
 }
 
@@ -124,7 +126,7 @@ export function networkPage(life: Lifetime): Node {
   const own = editor(life);
   const { form, bar } = own;
   const radio = [knownCard(life, own), joinCard(life, own), groupCard(form, ACCESS_POINT)];
-  const state = stateCard(life, (available) => {
+  const state = stateCard(life, own, (available) => {
     for (const card of radio) setAttribute(card, "hidden", !available);
   });
   return h("div", { class: "narrow" }, h("h1", {}, "Network"), state, ...radio, groupCard(form, NAME), bar);

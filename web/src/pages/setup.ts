@@ -27,7 +27,7 @@ const OWN: Field[] = [
     path: "access_point_password",
     kind: "secret",
     label: "Password of the plug's own access point",
-    help: "8 to 63 characters. Empty: the owner's password.",
+    help: "8 to 63 characters. Empty: the owner's password. Your phone has to join it anew with this, and may ask you for it.",
   },
 ];
 const TIME: Field[] = [
@@ -147,7 +147,8 @@ export async function setupPage(life: Lifetime): Promise<Node> {
     try {
       const asked = wish(form, (zone) => table.get(zone));
       const answer = await api.claim(asked);
-      const finish = (): void => void finished(life, page, String(asked.password));
+      const own = state.proposed?.access_point_ssid;
+      const finish = (): void => void finished(life, page, String(asked.password), own);
       if (answer?.setup_complete) finish();
       else waitForButton(life, page, element, answer, finish);
     } catch (error) {
@@ -247,7 +248,7 @@ function waitForButton(
 }
 
 /** It has an owner now: in, to the network, and on. */
-async function finished(life: Lifetime, page: HTMLElement, password: string): Promise<void> {
+async function finished(life: Lifetime, page: HTMLElement, password: string, own: string | undefined): Promise<void> {
   const go = async (): Promise<void> => {
     history.replaceState(null, "", "#/");
     await plug.meet();
@@ -269,8 +270,8 @@ async function finished(life: Lifetime, page: HTMLElement, password: string): Pr
   };
   try {
     await signIn(password);
-    const { available, access_point: own } = await api.wifi();
-    if (available) network(life, page, own?.ssid, go);
+    const { available } = await api.wifi();
+    if (available) network(life, page, own, go);
     else await go();
   } catch (error) {
     if (error instanceof NoAnswer)
@@ -278,7 +279,7 @@ async function finished(life: Lifetime, page: HTMLElement, password: string): Pr
         "This plug is yours",
         "Its access point is just taking its new name and password, so your phone may have left it. Join it again, with the password that you chose, and go on.",
         "Go on",
-        () => void finished(life, page, password),
+        () => void finished(life, page, password, own),
       );
     else
       ending(
@@ -309,6 +310,7 @@ function network(life: Lifetime, page: HTMLElement, own: string | undefined, go:
       "section",
       { "class": "card settings", "aria-label": "Network" },
       joinPart(life, {
+        own,
         setHost: (host) => api.changeSettings({ device: { host } }, null),
         kept: () => later.remove(),
         after: leave("Go on"),

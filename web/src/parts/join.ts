@@ -35,6 +35,8 @@ const HOST: Field = {
 };
 
 export interface JoinOptions {
+  /** The name that the access point gets, where it is about to get another. */
+  own?: string | undefined;
   /** Asks for the host name too; called before a network is tried with it. */
   setHost?: (host: string) => Promise<unknown>;
   /** A network was kept. */
@@ -322,7 +324,7 @@ export function joinPart(life: Lifetime, options: JoinOptions): HTMLElement {
     count();
   };
   const explain = (error: unknown): void => {
-    const own = wifi?.access_point?.ssid;
+    const own = options.own ?? wifi?.access_point?.ssid;
     const gone = `The plug does not answer just now. If your phone left its access point${own ? ` “${own}”` : ""}, join it again; this goes on by itself.`;
     setText(note, error instanceof NoAnswer ? gone : (error as Error).message);
     setAttribute(trial, "hidden", false);

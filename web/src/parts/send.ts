@@ -120,15 +120,13 @@ export function sendCard(
       setText(problem, (error as Error).message);
     }
   };
-  /** Why nothing came back: a plug that refuses early may close before it has read all. */
+  /** A plug that refuses early may close before it has read all: then it says why to whoever asks. */
   const reason = async (error: unknown, before: Update): Promise<string> => {
-    if (error instanceof NoAnswer) {
-      const after = await net.update().catch(() => null);
-      const { last = null } = after ?? {};
-      const isNew = last?.result === "refused" && JSON.stringify(last) !== JSON.stringify(before.last);
-      if (isNew && last.message) return last.message;
-    }
-    return (error as Error).message;
+    const after = await net.update().catch(() => null);
+    if (after) update.value = after;
+    const last = after?.last;
+    const isNew = last?.result === "refused" && JSON.stringify(last) !== JSON.stringify(before.last);
+    return (error instanceof NoAnswer && isNew && last.message) || (error as Error).message;
   };
   const transfer = async (file: Blob, allowDowngrade: boolean): Promise<Activated> => {
     bar.show(0);

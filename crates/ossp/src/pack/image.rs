@@ -9,8 +9,8 @@ use plug::update::made::{Made, text_of};
 use plug::update::version::Version;
 use serde::{Deserialize, Serialize};
 
-use super::file::{self, Readers};
 use crate::failure::Failure;
+use crate::file::{self, Readers};
 
 /// Options of `ossp image`.
 #[derive(Args, Clone, Debug)]

@@ -9,8 +9,8 @@ use ed25519_dalek::pkcs8::spki::der::pem::LineEnding;
 use ed25519_dalek::pkcs8::{DecodePrivateKey, EncodePrivateKey, KeypairBytes};
 use plug::update::keys::Key;
 
-use super::file::{self, Readers};
 use crate::failure::Failure;
+use crate::file::{self, Readers};
 
 /// Options of `ossp keygen`.
 #[derive(Args, Clone, Debug)]

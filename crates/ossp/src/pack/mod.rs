@@ -1,6 +1,5 @@
 //! Firmware as files: keys, packages, and the images that the virtual plug runs.
 
-mod file;
 pub mod image;
 mod keys;
 mod sign;

@@ -10,9 +10,9 @@ use plug::update::keys::{KEYS, Key};
 use plug::update::package::{DOMAIN, Draft, Header, MAGIC, Manifest, PackageError, SIGNATURES, Signature};
 use plug::update::version::Version;
 
-use super::file::{self, Readers};
 use super::{key, keys};
 use crate::failure::Failure;
+use crate::file::{self, Readers};
 
 /// Options of `ossp sign`.
 #[derive(Args, Clone, Debug)]

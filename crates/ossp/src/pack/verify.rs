@@ -9,9 +9,10 @@ use plug::update::image::{AppImage, Whole};
 use plug::update::keys::Key;
 use plug::update::package::{Header, Manifest, PackageError};
 
+use super::key;
 use super::sign::whole;
-use super::{file, key};
 use crate::failure::Failure;
+use crate::file;
 
 /// Options of `ossp verify`.
 #[derive(Args, Clone, Debug)]

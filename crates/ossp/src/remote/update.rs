@@ -124,6 +124,12 @@ fn stage(before: &Value, now: &Value) -> Stage {
     }
 }
 
+/// Whether the plug started after `begin`.
+fn has_restarted(plug: &Plug, begin: Instant) -> bool {
+    let uptime = plug.client.get("/api/v1/info").ok().and_then(|info| at(&info, "/uptime_s").as_f64());
+    uptime.is_some_and(|uptime| uptime < begin.elapsed().as_secs_f64())
+}
+
 fn wait(plug: &Plug, before: &Value, version: &str) -> Result<(), Failure> {
     let (begin, mut seen) = (Instant::now(), false);
     let bar = progress::waiting("the plug restarts");
@@ -131,7 +137,12 @@ fn wait(plug: &Plug, before: &Value, version: &str) -> Result<(), Failure> {
     let ended = loop {
         sleep(LOOK);
         let stage = match plug.client.get("/api/v1/update") {
-            Ok(now) => stage(before, &now),
+            Ok(now) => match stage(before, &now) {
+                Stage::Restarting if has_restarted(plug, begin) => {
+                    Stage::WentBack("it was not started at all, or did not come far".to_owned())
+                }
+                stage => stage,
+            },
             Err(_) => {
                 plug.client.look_again();
                 Stage::Restarting

@@ -381,6 +381,8 @@ fn identity(id: &str) -> Identity {
         version: env!("CARGO_PKG_VERSION").try_into().unwrap(),
         git: "test",
         build: "test",
+        rustc: "test",
+        espflash: None,
         reset_reason: "power_on",
         reset_detail: heapless::String::new(),
         source: heapless::String::new(),

@@ -39,7 +39,8 @@ where
     state.safe_mode.set(true);
     say("safe mode after many crashes: relay open, nothing measured until a restart or an update");
     let (flash, log): (Shared<P::Flash>, Shared<P::Flash>) = (Mutex::new(rest.flash), Mutex::new(rest.log));
-    let (mut settling, _) = apart(|| open_settings(&flash, &log, state, basis, web.defaults, say)).await;
+    let (mut settling, _) =
+        apart(|| open_settings(&flash, &log, state, basis, web.defaults, &web.identity.id, say)).await;
     let mut owning = apart(|| open_access(&flash, state, &mut random, &web.identity.id, say)).await;
     let seeds = reach::seeds(&mut random);
     let reachable = Reach::<P> { wifi, known, own, access_point_udp, multicast, seeds };

@@ -145,7 +145,8 @@ impl Birth<'_> {
 /// The plug's name in the network: for DHCP, for mDNS and in `Host`.
 #[must_use]
 pub fn host_name(settings: &Settings, id: &str) -> String<32> {
-    let mut host = settings.device.host.clone();
+    // The settings take no longer one.
+    let mut host = String::try_from(&*settings.device.host).unwrap_or_default();
     if host.is_empty() {
         // Nine characters fit.
         let _ = host.push_str("ossp-");

@@ -154,7 +154,7 @@ impl Station {
             State::Idle | State::Looking | State::Joining { .. } => None,
         };
         let access_point = self.access_point.next(self.kept_open_until()).map(|(_, due)| due);
-        [station, access_point.filter(|due| *due < FOR_EVER)].into_iter().flatten().min()
+        [station, access_point].into_iter().flatten().min()
     }
 
     /// The networks to join now, the most wanted first.
@@ -185,7 +185,6 @@ impl Station {
     /// Until when the access point does not close for anybody else's sake.
     fn kept_open_until(&self) -> Option<Instant> {
         match self.plan.policy {
-            _ if self.is_testing() => Some(FOR_EVER),
             Policy::Fallback | Policy::Button => self.in_use_until,
             Policy::Setup | Policy::Never => None,
         }
@@ -440,9 +439,6 @@ impl Station {
 fn held_at(joined: Joined) -> Instant {
     joined.since.after(limits::NETWORK_HOLDS)
 }
-
-/// No moment at all.
-const FOR_EVER: Instant = Instant::from_start(Duration::MAX);
 
 /// How long the access point waits after the radio did not open or close it.
 const ACCESS_POINT_RETRY: Duration = limits::RETRY_FIRST;

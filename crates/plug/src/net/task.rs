@@ -47,6 +47,7 @@ pub async fn run<W: Wifi, C: Clock>(wifi: &mut W, clock: &C, state: &State, birt
                 }
                 (None, Some(Errand::Scan)) => {
                     found = radio.scan().await;
+                    state.touch();
                     match &found {
                         Some(Ok(found)) => Event::Scanned(Ok(found)),
                         Some(Err(error)) => Event::Scanned(Err(*error)),

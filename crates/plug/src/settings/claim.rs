@@ -89,9 +89,6 @@ pub fn claim(settings: &Settings, text: &str, basis: &Basis) -> Result<Claimed, 
     })
     .map_err(|NotJson| Refusal::NotJson)?;
     let password = owners(password, &mut patch);
-    if patch.settings.wifi.access_point_password.is_none() && patch.wrong.is_empty() {
-        patch.wrong.push(WrongField::section("access_point_password", GIVE_ANOTHER));
-    }
     match patch.finish() {
         Ok(settings) => Ok(Claimed { password, settings }),
         Err(mut wrong) => {
@@ -118,7 +115,29 @@ fn owners(value: Option<&str>, patch: &mut Patch<'_>) -> String {
             patch.wrong.push(WrongField::section("access_point_password", GIVE_ANOTHER));
         }
     }
+    // Given as null, or as what is to stay.
+    if patch.settings.wifi.access_point_password.is_none() && patch.wrong.is_empty() {
+        patch.wrong.push(WrongField::section("access_point_password", GIVE_ANOTHER));
+    }
     text
+}
+
+/// What provisions a plug: `{"password":...}` as in a claim, and any sections of the settings beside it.
+///
+/// # Errors
+/// What is wrong.
+pub fn import(settings: &Settings, text: &str, basis: &Basis) -> Result<Claimed, Refusal> {
+    let mut patch = Patch::new(settings, basis, None);
+    let mut password = None;
+    json::members(text, |name, value| match name {
+        "password" if password.is_some() => patch.wrong.push(WrongField::section("password", Why::Repeated)),
+        "password" => password = Some(value),
+        section => patch.section(section, value),
+    })
+    .map_err(|NotJson| Refusal::NotJson)?;
+    let password = owners(password, &mut patch);
+    let settings = patch.finish().map_err(Refusal::Wrong)?;
+    Ok(Claimed { password, settings })
 }
 
 #[cfg(test)]
@@ -247,6 +266,35 @@ mod tests {
         for text in ["", "[]", "{", "{\"password\":\"0123456789\"}x"] {
             assert!(matches!(after(text), Err(Refusal::NotJson)), "{text}");
         }
+    }
+
+    #[test]
+    fn what_provisions_a_plug_may_set_everything() {
+        let text = "{\"password\":\"0123456789\",\"device\":{\"name\":\"a\"},\"protection\":{\"retries\":1}}";
+        assert!(matches!(after(text), Err(Refusal::Wrong(_))), "a claim may not");
+        let Claimed { password, settings } = import(&Settings::default(), text, &basis()).unwrap();
+        assert_eq!((password.as_str(), settings.device.name.as_str()), ("0123456789", "a"));
+        assert_eq!(settings.wifi.access_point_password.as_deref(), Some("0123456789"));
+        for (text, expected) in [
+            ("{}", "password must be a text of 10 to 128 characters"),
+            ("{\"password\":\"0123456789\",\"password\":\"0123456789\"}", "password must be given only once"),
+            ("{\"password\":\"0123456789\",\"name\":\"a\"}", "name is not a field"),
+            (
+                "{\"password\":\"0123456789\",\"protection\":{\"retries\":-1}}",
+                "protection.retries must be a whole number",
+            ),
+            (
+                "{\"password\":\"0123456789\",\"wifi\":{\"access_point_password\":null}}",
+                "access_point_password must be",
+            ),
+            ("{\"password\":\"zehn \u{dc}mlaute\"}", "access_point_password must be"),
+        ] {
+            let Err(Refusal::Wrong(wrong)) = import(&Settings::default(), text, &basis()) else {
+                panic!("{text}")
+            };
+            assert!(wrong.to_string().starts_with(expected), "{text}: {wrong}");
+        }
+        assert!(matches!(import(&Settings::default(), "[]", &basis()), Err(Refusal::NotJson)));
     }
 
     #[test]

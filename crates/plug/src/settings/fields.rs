@@ -100,8 +100,8 @@ pub(super) static FIELDS: [Field; 78] = [
         "host",
         Kind::Text {
             get: |settings| &settings.device.host,
-            set: |settings, text| put(&mut settings.device.host, text),
-            check: |text, _| text.is_empty() || is_label(text),
+            set: |settings, text| put_boxed(&mut settings.device.host, text),
+            check: |text, _| text.len() <= 32 && is_label(text),
             wanted: "at most 32 letters, digits and hyphens, none of these at its ends, or empty",
         },
     ),

@@ -33,7 +33,7 @@ mod write;
 mod wrong;
 
 pub(crate) use claim::read_password;
-pub use claim::{Claimed, PASSWORD_LEAST, claim, is_password};
+pub use claim::{Claimed, PASSWORD_LEAST, claim, import, is_password};
 pub use field::Secrets;
 pub(crate) use keys::{read as read_keys, write as write_keys};
 pub use networks::network;

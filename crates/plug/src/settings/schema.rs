@@ -69,15 +69,15 @@ pub struct DeviceSettings {
     pub button_locked: bool,
     /// `led_off`: the light stays dark but for alarms and `identify`.
     pub led_off: bool,
-    /// `host`: its name in the network, one label; empty: `ossp-` and the end of its identity.
-    pub host: String<32>,
+    /// `host`: its name in the network, one label of at most 32 characters; empty: `ossp-` and the end of its identity.
+    pub host: Box<str>,
     /// `mdns`: whether it says that name where it is asked for.
     pub mdns: bool,
 }
 
 impl Default for DeviceSettings {
     fn default() -> Self {
-        Self { name: String::new(), button_locked: false, led_off: false, host: String::new(), mdns: true }
+        Self { name: String::new(), button_locked: false, led_off: false, host: Box::default(), mdns: true }
     }
 }
 

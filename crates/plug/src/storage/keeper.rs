@@ -14,6 +14,7 @@ use metering::units::Seconds;
 
 use super::archive::{Archive, CHANGES, Found, Query};
 use super::before::Before;
+use super::import;
 use super::journal::{Journal, JournalPolicy};
 use super::layout;
 use super::meter_id::{self, MeterId, MeterKept};
@@ -23,6 +24,7 @@ use super::reset::{self, Reset};
 use super::totals::{DayMarks, Row, Totals};
 use super::trips::{CHUNK, TripHead, TripStore, TripTail, pairs_around};
 
+use crate::apart::apart;
 use crate::app::{Command, Link, Piece, Tripped};
 use crate::core::civil::local_day;
 use crate::core::claims::{Cause, Class, Memory, RelayChange, Source};
@@ -60,13 +62,15 @@ pub struct Keeper<'a, F: NorFlash> {
 /// The settings' place and the calibration's.
 pub type Settling<'a, F> = SettingsStore<Part<'a, F>, Part<'a, F>>;
 
-/// Finishes a factory reset that was begun, then reads the settings into the state. Whether there was a reset.
+/// Finishes a factory reset that was begun, takes what came by cable for a plug that nobody owns ([`import`]), then reads
+/// the settings into the state. Whether there was a reset.
 pub async fn open_settings<'a, F: NorFlash>(
     flash: &'a Shared<F>,
     log: &Shared<F>,
     state: &State,
     basis: &Basis,
     defaults: &Defaults,
+    id: &str,
     mut say: impl FnMut(&str),
 ) -> (Settling<'a, F>, bool) {
     let finished = finish_reset(flash, log).await;
@@ -75,6 +79,7 @@ pub async fn open_settings<'a, F: NorFlash>(
     }
     let part = |place| Region::new(flash, place);
     let mut store = SettingsStore::new(part(layout::SETTINGS), part(layout::CALIBRATION));
+    apart(|| import::take(flash, &mut store, basis, defaults, id, &mut say)).await;
     let trouble = settings::begin(&mut store, state, basis, defaults).await;
     let understood = trouble.as_ref().is_none_or(|trouble| trouble.settings == settings::Found::Whole);
     state.stores.set(Stores { settings: understood, ..state.stores.get() });

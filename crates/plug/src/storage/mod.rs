@@ -9,6 +9,7 @@ pub mod budget;
 pub mod careful;
 pub(crate) mod code;
 pub(crate) mod halves;
+pub mod import;
 pub(crate) mod item;
 pub mod journal;
 pub mod keeper;

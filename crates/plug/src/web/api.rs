@@ -85,6 +85,8 @@ struct Info<'a> {
     image: Option<Image>,
     #[serde(serialize_with = "digest")]
     image_sha256: Option<[u8; 32]>,
+    rustc: &'a str,
+    espflash: Option<&'a str>,
     safe_mode: bool,
     #[serde(serialize_with = "names")]
     build_defaults: &'a Defaults,
@@ -203,6 +205,8 @@ fn full_info<'a, C: Clock, N: Clock, M: RawMutex>(
         last_fault: starts.last_fault.as_ref(),
         image: state.image.get(),
         image_sha256: state.firmware.borrow().image_sha256,
+        rustc: identity.rustc,
+        espflash: identity.espflash,
         safe_mode: state.safe_mode.get(),
         build_defaults: defaults,
         meter_id: state.meter_id.get(),

@@ -235,6 +235,8 @@ mod tests {
                 version: heapless::String::new(),
                 git: "",
                 build: "",
+                rustc: "",
+                espflash: None,
                 reset_reason: "",
                 reset_detail: heapless::String::new(),
                 source: heapless::String::new(),

@@ -110,6 +110,8 @@ pub(super) enum Problem {
     NoWifiTest,
     /// There is no request to Emoncms to be shown.
     NoTest(NoTest),
+    /// The plug crashed again and again, and does only what it takes to mend that.
+    SafeMode,
     /// A new image is not taken.
     Update(Fault),
     /// All live streams are taken.
@@ -175,6 +177,7 @@ impl Problem {
             Self::LockedOut => (409, "locked_out"),
             Self::TooSoon { .. } => (409, "too_soon"),
             Self::TooManyTokens => (409, "too_many_tokens"),
+            Self::SafeMode => (503, "safe_mode"),
             Self::Update(why) => why.kind(),
             Self::WifiBusy => (409, "wifi_busy"),
             Self::NoWifiTest => (409, "no_wifi_test"),
@@ -339,6 +342,9 @@ impl Problem {
                 "No tested network waits for this; see test in /api/v1/wifi, and begin with POST /api/v1/wifi/test."
             }
             Self::NoTest(why) => why.message(),
+            Self::SafeMode => {
+                "The plug crashed again and again: it only takes another firmware on /update, settings and a restart."
+            }
             Self::TooManyStreams => {
                 "All live streams are in use; close another page of this plug or ask /api/v1/reading."
             }
@@ -369,6 +375,41 @@ impl Problem {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::update::Refused;
+    use crate::update::image::ChipId;
+
+    fn faults() -> impl Iterator<Item = Fault> {
+        let refusals = [
+            Refused::ImageTooLarge,
+            Refused::NotAnImage,
+            Refused::ImageDamaged,
+            Refused::PackageDamaged,
+            Refused::WrongChip(ChipId(5)),
+            Refused::WrongProject,
+            Refused::WrongBoard,
+            Refused::SignatureMissing,
+            Refused::SignatureUnknown,
+            Refused::SignatureWrong,
+            Refused::OlderVersion,
+            Refused::VersionTooOldToInstall,
+            Refused::KeysDoNotFit,
+        ];
+        let others = [
+            Fault::NoSlots,
+            Fault::Busy,
+            Fault::OnProbation,
+            Fault::NearTheLimit,
+            Fault::NoMemory,
+            Fault::NotAForm,
+            Fault::NotAnnounced,
+            Fault::Incomplete,
+            Fault::Stalled,
+            Fault::WrongMd5,
+            Fault::Flash,
+            Fault::KeysNotStored,
+        ];
+        refusals.into_iter().map(Fault::Refused).chain(others)
+    }
 
     fn all() -> alloc::vec::Vec<Problem> {
         let name = "for_s";
@@ -422,11 +463,15 @@ mod tests {
             Problem::NoTest(NoTest::NoClock),
             Problem::NoTest(NoTest::NoNetwork),
             Problem::NoTest(NoTest::NoRow),
+            Problem::SafeMode,
             Problem::NoTest(NoTest::Busy),
             Problem::TooManyStreams,
             Problem::Busy,
             Problem::UnknownField { name: Name::new("ä\n") },
         ]
+        .into_iter()
+        .chain(faults().map(Problem::Update))
+        .collect()
     }
 
     #[test]

@@ -148,6 +148,47 @@ pub(super) enum Handler {
     Page(Asset),
 }
 
+impl Handler {
+    /// Whether it is served in safe mode: what it takes to get in, onto the network, and to another firmware.
+    pub(super) const fn works_in_safe_mode(self) -> bool {
+        match self {
+            Self::Info
+            | Self::Control(_)
+            | Self::Settings
+            | Self::Session
+            | Self::Password
+            | Self::Tokens
+            | Self::Token
+            | Self::Setup
+            | Self::Wifi
+            | Self::WifiScan
+            | Self::WifiTest
+            | Self::WifiConfirm
+            | Self::Update
+            | Self::Elegant(_)
+            | Self::OpenApi
+            | Self::Page(_) => true,
+            Self::Reading
+            | Self::Harmonics
+            | Self::Calibration
+            | Self::Events
+            | Self::Waveform
+            | Self::Relay
+            | Self::RelayLog
+            | Self::Trips
+            | Self::TripWaveform
+            | Self::Energy
+            | Self::Protection
+            | Self::Time
+            | Self::Ledger
+            | Self::Uplink
+            | Self::UplinkTest
+            | Self::History
+            | Self::Metrics => false,
+        }
+    }
+}
+
 /// An address of ElegantOTA's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Wire {

@@ -125,6 +125,9 @@ impl<'a, C: Clock, N: Clock, M: RawMutex> Site<'a, C, N, M> {
                 Ok(Outcome::Reply(Reply::not_found_page()))
             };
         };
+        if self.plug.state.safe_mode.get() && !route.handler.works_in_safe_mode() {
+            return Err(Problem::SafeMode);
+        }
         if !route.methods.allow(method) {
             let mut reply = Reply::from(Problem::WrongMethod);
             reply.lines.allow = Some(route.methods);

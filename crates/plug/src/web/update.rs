@@ -31,7 +31,7 @@ pub(super) fn show<'a, C: Clock, N: Clock, M: RawMutex>(
         match state.image.get() {
             None => out.write_str("null")?,
             Some(image) => {
-                write_running(image, &firmware, out)?;
+                write_running(image, &firmware, &identity.version, out)?;
                 write!(
                     out,
                     ",\"git\":{},\"project\":\"{PROJECT}\",\"chip\":{},\"board\":{}}}",
@@ -60,13 +60,15 @@ pub(super) fn show<'a, C: Clock, N: Clock, M: RawMutex>(
     })
 }
 
-fn write_running(image: Image, firmware: &Firmware, out: &mut dyn Write) -> Written {
+/// `version` is that of the build, where nobody could read the image's.
+fn write_running(image: Image, firmware: &Firmware, version: &str, out: &mut dyn Write) -> Written {
+    let version = if firmware.version.is_empty() { version } else { firmware.version.as_str() };
     let state = match image.state {
         ImageState::Confirmed => "confirmed",
         ImageState::OnProbation => "on_probation",
         ImageState::Unrecorded => "unrecorded",
     };
-    write!(out, "{{\"slot\":{},\"version\":{}", image.slot, Quoted(&firmware.version))?;
+    write!(out, "{{\"slot\":{},\"version\":{}", image.slot, Quoted(version))?;
     match &firmware.image_sha256 {
         None => out.write_str(",\"image_sha256\":null")?,
         Some(hash) => write!(out, ",\"image_sha256\":\"{}\"", Hex(hash))?,

@@ -777,6 +777,8 @@ pub(crate) fn identity() -> Identity {
         version: env!("CARGO_PKG_VERSION").try_into().unwrap(),
         git: "unknown",
         build: "test",
+        rustc: "1.95.0",
+        espflash: None,
         reset_reason: "start",
         reset_detail: "\u{1}".repeat(limits::RESET_DETAIL).as_str().try_into().unwrap(),
         source: "simulated \"kettle\"".try_into().unwrap(),

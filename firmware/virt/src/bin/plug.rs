@@ -87,6 +87,8 @@ fn identity() -> Identity {
         version: env!("CARGO_PKG_VERSION").try_into().unwrap_or_default(),
         git: "unknown",
         build: "release riscv32imc-unknown-none-elf",
+        rustc: "unknown",
+        espflash: None,
         reset_reason: "power_on",
         reset_detail: heapless::String::new(),
         source: heapless::String::try_from("recording kettle_start_2k.csv").unwrap_or_default(),

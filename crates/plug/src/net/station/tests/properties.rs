@@ -148,6 +148,10 @@ impl World {
         );
         if errand == Errand::Scan {
             self.now += 3;
+            if self.chance.is_multiple_of(16) && self.station.access_point_open() {
+                // Somebody begins just now.
+                self.in_use_until = Some(self.now + limits::PAGE_IN_USE.as_secs());
+            }
             let there = (0..3).filter(|index| self.there & 1 << index != 0);
             let found: Vec<_> = there
                 .map(|index| Network { ssid: named(index).credentials.ssid, ..network(Security::Wpa2) })

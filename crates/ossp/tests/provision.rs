@@ -1,0 +1,153 @@
+//! `ossp provision`, and a virtual plug that starts from what it makes.
+
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests may fail loudly")]
+
+mod virtual_plug;
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use plug::storage::import::{RECORD, text_of};
+use serde_json::{Value, json};
+use virtual_plug::{Folder, PASSWORD, Plug, run};
+
+fn put(folder: &Folder, name: &str, text: &str) -> PathBuf {
+    std::fs::create_dir_all(&folder.0).unwrap();
+    let path = folder.0.join(name);
+    std::fs::write(&path, text).unwrap();
+    path
+}
+
+/// Runs `ossp provision`: the status, standard output, standard error.
+fn provision(settings: &Path, output: &Path, more: &[&str]) -> (i32, String, String) {
+    let words = ["provision", settings.to_str().unwrap(), "-o", output.to_str().unwrap()];
+    let output = run(&[&words, more].concat());
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
+}
+
+#[cfg(unix)]
+fn mode(path: &Path) -> u32 {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::metadata(path).unwrap().permissions().mode() & 0o777
+}
+
+#[test]
+fn a_virtual_plug_starts_from_the_same_file() {
+    let (bench, state) = (Folder::new("provision"), Folder::new("provision-state"));
+    let settings = json!({"password": PASSWORD, "device": {"name": "class {id}"}, "emoncms": {"node": "plug-{id}"},
+        "wifi": {"ssid": "class", "access_point_password": "another word"}});
+    let file = put(&bench, "settings.json", &settings.to_string());
+    let image = bench.0.join("settings.bin");
+    let (status, out, told) = provision(&file, &image, &[]);
+    assert_eq!(status, 0, "{told}");
+    assert_eq!(out, format!("espflash write-bin {:#x} {}\n", 0x003a_7000 + RECORD.from, image.display()));
+    #[cfg(unix)]
+    assert_eq!(mode(&image), 0o600);
+    assert!(std::fs::metadata(&image).unwrap().len() <= 8192);
+    {
+        let plug = Plug::begin(&state.0, &["--import", image.to_str().unwrap()], Stdio::null());
+        let id = plug.json("/api/v1/info")["id"].as_str().unwrap().to_owned();
+        let own = &id[id.len() - 4..];
+        let set = plug.json("/api/v1/settings");
+        assert_eq!(set["device"]["name"], format!("class {own}"));
+        assert_eq!(set["emoncms"]["node"], format!("plug-{own}"));
+        assert_eq!((&set["wifi"]["ssid"], &set["wifi"]["password"]), (&Value::from("class"), &Value::Null));
+        // Changed by the owner: the file, given once more, changes nothing.
+        assert_eq!(plug.request("PATCH /api/v1/settings", "{\"device\":{\"name\":\"mine\"}}").0, 200);
+    }
+    let flash = std::fs::read(state.flash()).unwrap();
+    assert!(!flash.windows(PASSWORD.len()).any(|bytes| bytes == PASSWORD.as_bytes()));
+    let plug = Plug::begin(&state.0, &["--import", image.to_str().unwrap()], Stdio::null());
+    assert_eq!(plug.json("/api/v1/settings")["device"]["name"], "mine");
+}
+
+#[test]
+fn a_classroom_gets_a_password_each() {
+    let bench = Folder::new("classroom");
+    let file =
+        put(&bench, "class.json", "{\"device\":{\"name\":\"Plug {n}\"},\"wifi\":{\"ssid\":\"class\"}}");
+    let (image, list) = (bench.0.join("class.bin"), bench.0.join("list.csv"));
+    let more = ["--random", list.to_str().unwrap(), "--count", "3", "--flash", "8mb"];
+    let (status, out, told) = provision(&file, &image, &more);
+    assert_eq!(status, 0, "{told}");
+    assert_eq!(out.lines().count(), 3);
+    assert!(out.starts_with(&format!("espflash write-bin {:#x} ", 0x0051_0000 + RECORD.from)), "{out}");
+    let rows: Vec<Vec<String>> = std::fs::read_to_string(&list)
+        .unwrap()
+        .lines()
+        .map(|line| line.split(',').map(|cell| cell.trim_matches('"').to_owned()).collect())
+        .collect();
+    assert_eq!(rows[0], ["number", "name", "file", "password"]);
+    for (row, number) in rows[1..].iter().zip(1..) {
+        assert_eq!((&row[0], &row[1]), (&number.to_string(), &format!("Plug {number}")));
+        let record = std::fs::read(&row[2]).unwrap();
+        let value: Value = serde_json::from_str(text_of(&record).unwrap()).unwrap();
+        assert_eq!(value, json!({"device": {"name": row[1]}, "wifi": {"ssid": "class"}, "password": row[3]}));
+        assert!(row[3].len() >= 12);
+        #[cfg(unix)]
+        assert_eq!(mode(Path::new(&row[2])), 0o600);
+    }
+    assert!(rows[1][3] != rows[2][3] && rows[2][3] != rows[3][3]);
+    #[cfg(unix)]
+    assert_eq!(mode(&list), 0o600);
+    // Nothing is replaced by chance: the passwords in the list are those of plugs.
+    let before = std::fs::read(&list).unwrap();
+    assert_eq!(provision(&file, &image, &more).0, 2);
+    assert_eq!(std::fs::read(&list).unwrap(), before);
+    // Names from a file.
+    let names = put(&bench, "names.txt", "Küche, hinten\n\n  Flur \n");
+    let list = bench.0.join("names.csv");
+    let (status, _, told) = provision(
+        &file,
+        &bench.0.join("named.bin"),
+        &["--random", list.to_str().unwrap(), "--names", names.to_str().unwrap()],
+    );
+    assert_eq!(status, 0, "{told}");
+    let list = std::fs::read_to_string(&list).unwrap();
+    assert!(list.contains("1,\"Küche, hinten\",") && list.contains("2,\"Flur\","), "{list}");
+}
+
+#[test]
+fn what_a_plug_would_not_take_is_not_made() {
+    let bench = Folder::new("wrong");
+    let image = bench.0.join("settings.bin");
+    for (text, status, words) in [
+        ("{\"wifi\":{\"ssid\":\"class\"}}", 1, "password must be a text of 10 to 128 characters"),
+        ("{\"password\":\"short\"}", 1, "password must be a text of 10 to 128 characters"),
+        (
+            "{\"password\":\"0123456789\",\"wifi\":{\"ssid\":\"a\",\"password\":\"short\"}}",
+            1,
+            "wifi.password must be",
+        ),
+        (
+            "{\"password\":\"0123456789\",\"wifi\":{\"ssid\":\"a\",\"password\":\"set\"}}",
+            1,
+            "no plug tells it",
+        ),
+        ("{\"password\":\"0123456789\",\"colour\":1}", 1, "colour is not a field"),
+        (
+            "{\"password\":\"0123456789\",\"device\":{\"name\":\"{id}{id}{id}{id}{id}{id}{id}{id}{id}\"}}",
+            1,
+            "device.name",
+        ),
+        ("{\"password\"", 1, "EOF"),
+        ("[]", 1, "no JSON object"),
+    ] {
+        let file = put(&bench, "settings.json", text);
+        let (code, _, told) = provision(&file, &image, &[]);
+        assert_eq!(code, status, "{text}: {told}");
+        assert!(told.contains(words), "{text}: {told}");
+    }
+    let file = put(&bench, "settings.json", "{\"password\":\"0123456789\"}");
+    let list = bench.0.join("list.csv");
+    let (code, _, told) = provision(&file, &image, &["--random", list.to_str().unwrap()]);
+    assert_eq!((code, told.contains("leave \"password\" out")), (1, true), "{told}");
+    assert_eq!(provision(&file, &image, &["--count", "3"]).0, 2);
+    assert!(!image.exists() && !list.exists());
+    // And no virtual plug starts from something else.
+    let output =
+        run(&["run", "--state", bench.0.join("s").to_str().unwrap(), "--import", file.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8(output.stderr).unwrap().contains("is nothing that `ossp provision` made"));
+}
