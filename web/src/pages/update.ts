@@ -1,6 +1,7 @@
 // Updates: what runs and whether it has proved itself, installing another version, and whose packages are taken.
 import { NoAnswer } from "../api/client";
 import { net } from "../api/net";
+import { plug } from "../api/plug";
 import type { Update } from "../api/types";
 import { h, setAttribute, setText } from "../lib/dom";
 import { type Lifetime, Signal } from "../lib/signal";
@@ -23,6 +24,7 @@ function runningCard(life: Lifetime, update: Signal<Update | null>): HTMLElement
   life.watch(update, (now) => {
     if (!now) return;
     const { running, other } = now;
+    const { rustc, espflash } = plug.info.value ?? {};
     const [words, mood] = runningText(now);
     setText(headline, words);
     setAttribute(headline, "data-mood", mood);
@@ -31,10 +33,7 @@ function runningCard(life: Lifetime, update: Signal<Update | null>): HTMLElement
       ...facts([
         ["Source code", running.git],
         ["For", [running.board, running.chip].filter(Boolean).join(", ")],
-        [
-          "Made with",
-          [running.rustc && `rustc ${running.rustc}`, running.espflash].filter(Boolean).join(", espflash "),
-        ],
+        ["Made with", [rustc && `rustc ${rustc}`, espflash].filter(Boolean).join(", espflash ")],
         ["SHA-256 of the image", running.image_sha256],
         ["In the other slot", other && `version ${other.version ?? "unknown"}`],
       ]),

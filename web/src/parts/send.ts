@@ -1,6 +1,7 @@
 // A file is chosen, looked at and sent, and what becomes of it is followed over the restart.
 import { NoAnswer, Refused } from "../api/client";
 import { net, upload } from "../api/net";
+import { plug } from "../api/plug";
 import type { Activated, Update } from "../api/types";
 import { h, setAttribute, setText } from "../lib/dom";
 import { decimal } from "../lib/format";
@@ -33,7 +34,7 @@ function comparison(head: FileHead, size: number, update: Update): Node {
     ["Chip", chip],
     ["Board", head.board],
     ["Source code", instead(head.commit, running.git)],
-    ["Compiler", instead(head.rustc, running.rustc)],
+    ["Compiler", instead(head.rustc, plug.info.value?.rustc)],
     ["Signed by", signedBy(head, update)],
     ["Size", `${kilobytes(size)} kB${room ? ` of ${kilobytes(room)}` : ""}`],
   ];

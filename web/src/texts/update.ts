@@ -82,7 +82,10 @@ export const INTERRUPTS =
 /** What came of the program that was sent, as the plug tells it; `null`: it is not to be seen yet. */
 export function outcome(sent: Activated, { running, last, state }: Update): { words: string; mood: string } | null {
   if (state === "activated") return { words: "The plug restarts…", mood: "note" };
-  if (running.image_sha256 === sent.image_sha256) {
+  // After a start it takes a while until the plug knows the image's hash.
+  const isIt =
+    running.image_sha256 === null ? running.version === sent.version : running.image_sha256 === sent.image_sha256;
+  if (isIt) {
     return running.state === "on_probation"
       ? { words: `Version ${running.version} runs, on probation: see above what is still awaited.`, mood: "note" }
       : { words: `Done: version ${running.version} runs and is kept.`, mood: "good" };
