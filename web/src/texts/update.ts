@@ -28,6 +28,15 @@ export function probationFacts(probation: Probation): [string, string][] {
   ];
 }
 
+const OTHER: Record<string, string> = {
+  former: ", which ran before",
+  went_back: ", which did not prove itself",
+  activated: ", which is started next",
+};
+
+export const otherText = ({ version, state }: NonNullable<Update["other"]>): string =>
+  `${version ? `version ${version}` : "an unknown version"}${OTHER[state] ?? ""}`;
+
 /** How the last update ended. */
 export function lastText(last: NonNullable<Update["last"]>): [string, string] {
   const when = last.time === null ? "" : `${moment(last.time)}: `;
@@ -37,7 +46,7 @@ export function lastText(last: NonNullable<Update["last"]>): [string, string] {
     case "confirmed":
       return [`${when}${version} was installed and is kept.${why}`, "good"];
     case "went_back":
-      return [`${when}${version} did not prove itself, so the plug went back.${why}`, "danger"];
+      return [`${when}${version} did not prove itself.${why || " The plug went back."}`, "danger"];
     case "refused":
       return [`${when}${version} was refused.${why}`, "danger"];
     default:
