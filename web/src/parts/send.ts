@@ -24,7 +24,7 @@ function comparison(head: FileHead, size: number, update: Update): Node {
   const order = compareVersions(head.version, running.version);
   const age = order > 0 ? "newer: " : order < 0 ? "older: " : "";
   const instead = (next: string | undefined, now: string | null | undefined): string | undefined =>
-    next && (now && now !== next ? `${next} (${now} now)` : next);
+    next && next !== "unknown" ? (now && now !== next ? `${next} (${now} now)` : next) : undefined;
   const kilobytes = (bytes: number): string => decimal(bytes / 1000, 0);
   const chip =
     running.chip && head.chip !== running.chip ? `${head.chip}, but this plug has ${running.chip}` : head.chip;

@@ -100,9 +100,6 @@ export function outcome(sent: Activated, { running, last, state }: Update): { wo
       : { words: `Done: version ${running.version} runs and is kept.`, mood: "good" };
   }
   if (last?.result !== "went_back") return null;
-  const why = last.message ? ` ${sentence(last.message)}` : "";
-  return {
-    words: `Version ${sent.version} did not prove itself: ${running.version} runs again.${why}`,
-    mood: "danger",
-  };
+  const why = last.message ? sentence(last.message) : `${running.version} runs again.`;
+  return { words: `Version ${sent.version} did not prove itself. ${why}`, mood: "danger" };
 }
