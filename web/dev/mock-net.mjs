@@ -167,7 +167,7 @@ export class Slots {
   #start(next) {
     const before = this.#running;
     this.#state = "idle";
-    this.#other = { version: before.version, state: "confirmed" };
+    this.#other = { version: before.version, state: "former" };
     this.#running = { ...next, state: "on_probation" };
     this.#since = Date.now();
     this.restart();
@@ -180,7 +180,7 @@ export class Slots {
         return;
       }
       this.#running = before;
-      this.#other = { version: next.version, state: "invalid" };
+      this.#other = { version: next.version, state: "went_back" };
       this.#last = { ...about, result: "went_back", code: "crashed", message: "It crashed three times in a row." };
       this.restart();
     }, 5000);
@@ -212,12 +212,10 @@ export class Slots {
         project: "ossp-firmware",
         chip: "pc",
         board: "virtual",
-        rustc: "1.90.0",
-        espflash: "4.1.0",
         probation: this.#running.state === "on_probation" ? probation : null,
       },
       other: this.#other,
-      capacity_bytes: 1_339_392,
+      capacity_bytes: 1_376_256,
       size_bytes: null,
       received_bytes: null,
       accept: this.#accept(),

@@ -370,6 +370,8 @@ const INFO = () => ({
   uptime_s: upSeconds(),
   reset_reason: "power_on",
   safe_mode: slots.safe ?? false,
+  rustc: "1.90.0",
+  espflash: "4.1.0",
   setup_complete: access.ha1 !== null,
   reading: settings.current.access.reading,
   time: clock.now,

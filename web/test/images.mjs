@@ -32,16 +32,16 @@ const ossp = (words, say = "ignore") => execFileSync(BINARY, words, { stdio: ["i
 
 /**
  * Writes a package of `version`, signed by `key` (a pair of `keyPair`) if there is one, or with `bare` the image alone.
- * With `crashes` it does so some seconds after each start.
+ * With `crashes` it does so that many seconds after each start.
  */
-export function firmware(path, version, { key, bare = false, crashes = false } = {}) {
+export function firmware(path, version, { key, bare = false, crashes = 0 } = {}) {
   if (isMock) {
     const called = crashes ? `${version}-crash` : version;
     writeFileSync(path, bare ? image(called) : packed(called, key && { key: key.public }));
     return path;
   }
   const plain = bare ? path : `${path}.bin`;
-  ossp(["image", "--version", version, ...(crashes ? ["--crash-after", "2"] : []), "-o", plain]);
+  ossp(["image", "--version", version, ...(crashes ? ["--crash-after", String(crashes)] : []), "-o", plain]);
   if (!bare) ossp(["sign", plain, ...(key ? ["--key", key.path] : []), "-o", path]);
   return path;
 }

@@ -262,12 +262,11 @@ describe("the update page", { skip: SKIP }, () => {
   after(() => rmSync(folder, { recursive: true }));
 
   const choose = (page, file) => page.locator("#update-file").setInputFiles(file);
-  const install = async (page, file, answers) => {
+  const install = async (page, file, answers = []) => {
     await choose(page, file);
     await button(page, "Install it").click();
     for (const answer of answers) await button(page, answer).click();
   };
-  const LOAD = "Update all the same";
   const installed = async () => (await askJson("api/v1/update")).running.version;
   /** The stream of events ends with the restart, and Chromium notes that. */
   const restarts = { allowConsole: true };
@@ -296,6 +295,8 @@ describe("the update page", { skip: SKIP }, () => {
         await page.getByRole("dialog").waitFor({ state: "detached" });
         assert.equal(await installed(), before, "nothing was sent");
         assert.equal((await askJson("api/v1/update")).last, null);
+        // From here on with any load.
+        await ask("api/v1/settings", "PATCH", { update: { warn_above_a: 15 } });
       },
       "update",
     ));
@@ -317,7 +318,7 @@ describe("the update page", { skip: SKIP }, () => {
         assert.deepEqual((await settings()).update.keys, [key.public]);
 
         const before = await installed();
-        await install(page, firmware(path("9.1.0.bin"), "9.1.0", { bare: true }), [LOAD]);
+        await install(page, firmware(path("9.1.0.bin"), "9.1.0", { bare: true }));
         await page.locator("#install .problem").filter({ hasText: /signe/ }).waitFor();
         assert.equal(await installed(), before);
         await page.getByText("Last update:").filter({ hasText: "was refused" }).waitFor();
@@ -325,7 +326,6 @@ describe("the update page", { skip: SKIP }, () => {
         await choose(page, firmware(path("9.2.0.ossp"), "9.2.0", { key }));
         await page.getByText("a key of yours").waitFor();
         await button(page, "Install it").click();
-        await button(page, LOAD).click();
         await says(page, "Version 9.2.0 runs, on probation.", UPDATE_MS);
         await page.locator("dt").filter({ hasText: "Windows measured" }).waitFor();
         await looksGood(page, "update-probation");
@@ -343,8 +343,8 @@ describe("the update page", { skip: SKIP }, () => {
       "update-crash",
       restarts,
       async (page) => {
-        await install(page, firmware(path("9.3.0.ossp"), "9.3.0", { key, crashes: true }), [LOAD]);
-        await says(page, "did not prove itself: 9.2.0 runs again", UPDATE_MS);
+        await install(page, firmware(path("9.3.0.ossp"), "9.3.0", { key, crashes: 2 }));
+        await says(page, "Version 9.3.0 did not prove itself", UPDATE_MS);
         await looksGood(page, "update-went-back");
         const { running, last } = await askJson("api/v1/update");
         assert.deepEqual([running.version, last.result], ["9.2.0", "went_back"]);
@@ -358,12 +358,12 @@ describe("the update page", { skip: SKIP }, () => {
       { ...restarts, ...phone },
       async (page) => {
         const older = firmware(path("9.0.1.ossp"), "9.0.1", { key });
-        await install(page, older, [LOAD]);
+        await install(page, older);
         await page.getByRole("dialog").filter({ hasText: "Go to an older version?" }).waitFor();
         await picture(page, "update-older-phone");
         await button(page, "Cancel").click();
         assert.equal(await installed(), "9.2.0");
-        await install(page, older, [LOAD, "Install the older one"]);
+        await install(page, older, ["Install the older one"]);
         await says(page, "Done: version 9.0.1 runs and is kept", UPDATE_MS);
         await live(page);
         await ask("api/v1/settings", "PATCH", { update: { accept: "default", keys: [] } });
@@ -371,18 +371,30 @@ describe("the update page", { skip: SKIP }, () => {
       "#/update",
     ));
 
-  it(
-    "says on every page that it is in safe mode",
-    { skip: !isMock && "only the pretended one is brought into it" },
-    () =>
-      looking("safe-mode", {}, async (page) => {
+  it("says on every page that it is in safe mode, once a version has crashed again and again, and is mended there", () =>
+    looking("safe-mode", restarts, async (page) => {
+      if (isMock) {
         await ask("mock?safe=1");
         await page.reload();
-        await page.getByRole("alert").filter({ hasText: "Safe mode." }).waitFor();
-        await button(page, "Update…").click();
-        await page.locator("main .alert").filter({ hasText: "Safe mode." }).waitFor();
-        await looksGood(page, "safe-mode");
-        await ask("mock?safe=0");
-      }),
-  );
+      } else {
+        // It proves itself before, each time.
+        const bad = firmware(path("9.4.0.bin"), "9.4.0", { bare: true, crashes: 8 });
+        await page.getByRole("link", { name: "Update", exact: true }).click();
+        await install(page, bad);
+        await says(page, "Done: version 9.4.0", UPDATE_MS);
+        await page.getByRole("link", { name: "Now", exact: true }).click();
+      }
+      const alert = page.getByRole("alert").filter({ hasText: "Safe mode." });
+      await alert.waitFor({ timeout: UPDATE_MS });
+      await button(page, "Update…").click();
+      await page.locator("main .alert").filter({ hasText: "Safe mode." }).waitFor();
+      await says(page, "runs, in safe mode");
+      await looksGood(page, "safe-mode");
+      if (isMock) await ask("mock?safe=0");
+      await install(page, firmware(path("9.5.0.bin"), "9.5.0", { bare: true }));
+      await says(page, "Done: version 9.5.0 runs and is kept", UPDATE_MS);
+      await page.reload();
+      await live(page);
+      assert.equal(await alert.count(), 0);
+    }));
 });

@@ -52,6 +52,7 @@ export interface Info {
   safe_mode?: boolean;
   image_sha256?: string | null;
   rustc?: string | null;
+  espflash?: string | null;
   setup_complete?: boolean;
   /** Whether everybody may read. What follows is told only to those who may. */
   reading?: "open" | "closed";
@@ -439,8 +440,6 @@ export interface Update {
     project?: string | null;
     chip?: string | null;
     board?: string | null;
-    rustc?: string | null;
-    espflash?: string | null;
     image_sha256: string | null;
     state: "confirmed" | "on_probation" | "unrecorded";
     probation: Probation | null;

@@ -1,6 +1,7 @@
 // Updates: what runs and whether it has proved itself, installing another version, and whose packages are taken.
 import { NoAnswer } from "../api/client";
 import { net } from "../api/net";
+import { plug } from "../api/plug";
 import type { Update } from "../api/types";
 import { h, setAttribute, setText } from "../lib/dom";
 import { type Lifetime, Signal } from "../lib/signal";
@@ -8,7 +9,7 @@ import { editor } from "../parts/editor";
 import { groupCard } from "../parts/groups";
 import { keysControl } from "../parts/keys";
 import { sendCard } from "../parts/send";
-import { ACCEPT, KEYS_WHAT, lastText, probationFacts, runningText } from "../texts/update";
+import { ACCEPT, KEYS_WHAT, lastText, otherText, probationFacts, runningText } from "../texts/update";
 
 const EVERY_MS = 1500;
 
@@ -23,6 +24,7 @@ function runningCard(life: Lifetime, update: Signal<Update | null>): HTMLElement
   life.watch(update, (now) => {
     if (!now) return;
     const { running, other } = now;
+    const { rustc, espflash } = plug.info.value ?? {};
     const [words, mood] = runningText(now);
     setText(headline, words);
     setAttribute(headline, "data-mood", mood);
@@ -31,12 +33,9 @@ function runningCard(life: Lifetime, update: Signal<Update | null>): HTMLElement
       ...facts([
         ["Source code", running.git],
         ["For", [running.board, running.chip].filter(Boolean).join(", ")],
-        [
-          "Made with",
-          [running.rustc && `rustc ${running.rustc}`, running.espflash].filter(Boolean).join(", espflash "),
-        ],
+        ["Made with", [rustc && `rustc ${rustc}`, espflash].filter(Boolean).join(", espflash ")],
         ["SHA-256 of the image", running.image_sha256],
-        ["In the other slot", other && `version ${other.version ?? "unknown"}`],
+        ["In the other slot", other && otherText(other)],
       ]),
     );
     const [text, kind] = now.last ? lastText(now.last) : ["", ""];
@@ -62,10 +61,12 @@ function sourceNotes(life: Lifetime, update: Signal<Update | null>): HTMLElement
     if (!state) return;
     const { accept, built_with_key: built, keys } = state;
     const takes = accept === "signed" ? "It takes signed packages only." : "It takes any image for its chip.";
-    const none = built
-      ? ""
-      : " This build came without a key of the project, so nothing but the password protects it from foreign programs unless you add a key and choose signed packages only.";
-    setText(now, takes + none);
+    const none = built ? "" : " This build came without a key of the project";
+    const risk =
+      accept === "any"
+        ? ", so nothing but your password keeps foreign programs out unless you add a key and choose signed packages only"
+        : "";
+    setText(now, takes + (none && `${none}${risk}.`));
     const key = keys.find(({ source }) => source === "project")?.key;
     setText(project, key ? `The project's key: ${key}` : "");
   });

@@ -58,6 +58,7 @@ function connection(now: number): Alert[] {
       },
     ];
   }
+  if (plug.info.value?.safe_mode) return []; // It says so itself.
   if (link.state !== "closed" && plug.receivedAt > 0 && now - plug.receivedAt > STALE_MS) {
     const text = "It answers, but its newest reading is the one shown.";
     return [{ key: "idle", weight: "danger", title: "The plug does not measure.", text }];

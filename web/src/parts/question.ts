@@ -21,8 +21,12 @@ export function question(title: string, words: Child, yes: string): Promise<bool
       "dialog",
       { "class": "explanation", "aria-labelledby": "question-title" },
       h("h2", { id: "question-title" }, title),
-      h("p", {}, words),
-      h("p", { class: "tools" }, button("Cancel", false, "small"), button(yes, true, "danger")),
+      h(
+        "div",
+        { class: "sign-in" },
+        h("p", {}, words),
+        h("p", { class: "tools" }, button("Cancel", false, "small"), button(yes, true, "danger")),
+      ),
     );
     dialog.addEventListener("close", () => {
       dialog.remove();

@@ -1,6 +1,7 @@
 // A file is chosen, looked at and sent, and what becomes of it is followed over the restart.
 import { NoAnswer, Refused } from "../api/client";
 import { net, upload } from "../api/net";
+import { plug } from "../api/plug";
 import type { Activated, Update } from "../api/types";
 import { h, setAttribute, setText } from "../lib/dom";
 import { decimal } from "../lib/format";
@@ -23,7 +24,7 @@ function comparison(head: FileHead, size: number, update: Update): Node {
   const order = compareVersions(head.version, running.version);
   const age = order > 0 ? "newer: " : order < 0 ? "older: " : "";
   const instead = (next: string | undefined, now: string | null | undefined): string | undefined =>
-    next && (now && now !== next ? `${next} (${now} now)` : next);
+    next && next !== "unknown" ? (now && now !== next ? `${next} (${now} now)` : next) : undefined;
   const kilobytes = (bytes: number): string => decimal(bytes / 1000, 0);
   const chip =
     running.chip && head.chip !== running.chip ? `${head.chip}, but this plug has ${running.chip}` : head.chip;
@@ -33,7 +34,7 @@ function comparison(head: FileHead, size: number, update: Update): Node {
     ["Chip", chip],
     ["Board", head.board],
     ["Source code", instead(head.commit, running.git)],
-    ["Compiler", instead(head.rustc, running.rustc)],
+    ["Compiler", instead(head.rustc, plug.info.value?.rustc)],
     ["Signed by", signedBy(head, update)],
     ["Size", `${kilobytes(size)} kB${room ? ` of ${kilobytes(room)}` : ""}`],
   ];

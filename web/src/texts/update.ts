@@ -28,6 +28,15 @@ export function probationFacts(probation: Probation): [string, string][] {
   ];
 }
 
+const OTHER: Record<string, string> = {
+  former: ", which ran before",
+  went_back: ", which did not prove itself",
+  activated: ", which is started next",
+};
+
+export const otherText = ({ version, state }: NonNullable<Update["other"]>): string =>
+  `${version ? `version ${version}` : "an unknown version"}${OTHER[state] ?? ""}`;
+
 /** How the last update ended. */
 export function lastText(last: NonNullable<Update["last"]>): [string, string] {
   const when = last.time === null ? "" : `${moment(last.time)}: `;
@@ -37,7 +46,7 @@ export function lastText(last: NonNullable<Update["last"]>): [string, string] {
     case "confirmed":
       return [`${when}${version} was installed and is kept.${why}`, "good"];
     case "went_back":
-      return [`${when}${version} did not prove itself, so the plug went back.${why}`, "danger"];
+      return [`${when}${version} did not prove itself.${why || " The plug went back."}`, "danger"];
     case "refused":
       return [`${when}${version} was refused.${why}`, "danger"];
     default:
@@ -82,15 +91,15 @@ export const INTERRUPTS =
 /** What came of the program that was sent, as the plug tells it; `null`: it is not to be seen yet. */
 export function outcome(sent: Activated, { running, last, state }: Update): { words: string; mood: string } | null {
   if (state === "activated") return { words: "The plug restarts…", mood: "note" };
-  if (running.image_sha256 === sent.image_sha256) {
+  // After a start it takes a while until the plug knows the image's hash.
+  const isIt =
+    running.image_sha256 === null ? running.version === sent.version : running.image_sha256 === sent.image_sha256;
+  if (isIt) {
     return running.state === "on_probation"
       ? { words: `Version ${running.version} runs, on probation: see above what is still awaited.`, mood: "note" }
       : { words: `Done: version ${running.version} runs and is kept.`, mood: "good" };
   }
   if (last?.result !== "went_back") return null;
-  const why = last.message ? ` ${sentence(last.message)}` : "";
-  return {
-    words: `Version ${sent.version} did not prove itself: ${running.version} runs again.${why}`,
-    mood: "danger",
-  };
+  const why = last.message ? sentence(last.message) : `${running.version} runs again.`;
+  return { words: `Version ${sent.version} did not prove itself. ${why}`, mood: "danger" };
 }
