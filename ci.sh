@@ -104,7 +104,8 @@ install() {
   if command -v apt-get >/dev/null; then
     apt-get update -q
     DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends \
-      chromium curl iproute2 udhcpc isc-dhcp-client bind9-dnsutils fonts-dejavu-core rustc-web cargo-web rust-web-src clang qemu-system-misc
+      chromium curl iproute2 udhcpc isc-dhcp-client bind9-dnsutils fonts-dejavu-core rustc-web cargo-web rust-web-src \
+      clang python3-requests python3-zeroconf qemu-system-misc
   fi
   command -v cargo-fuzz >/dev/null || cargo install cargo-fuzz --locked
   command -v espflash >/dev/null || cargo install espflash --locked

@@ -8,7 +8,7 @@ import { readElf } from "./elf.mjs";
 
 const COMMITTED = join(dirname(fileURLToPath(import.meta.url)), "size.txt");
 // An application slot of partitions.csv.
-const SLOT = 0x147000;
+const SLOT = 0x150000;
 // esp-hal 1.2's memory map of the ESP32-C3: RAM of the application, and what the bootloader leaves behind.
 const RAM = 313 * 1024;
 const RECLAIMED = 0x3fcde710 - (0x3fc80000 + RAM);

@@ -83,7 +83,8 @@ fn core() -> Core {
 /// Begins to measure and to protect, unless the plug is in safe mode: the relay stays open then. Once; the scheduler runs.
 #[inline(never)]
 pub fn start(runs: bool) -> Shared {
-    static LINK: ConstStaticCell<Link<CriticalSectionRawMutex>> = ConstStaticCell::new(Link::new());
+    // Made here: as a constant its 8 KB would stand in the image, for a few bytes that are not zero.
+    static LINK: StaticCell<Link<CriticalSectionRawMutex>> = StaticCell::new();
     static FRONT_END: StaticCell<FrontEnd> = StaticCell::new();
     static BASIS: StaticCell<Basis> = StaticCell::new();
     let reference = analog::reference();
@@ -92,7 +93,7 @@ pub fn start(runs: bool) -> Shared {
     let state = make_state(first_status(), calibration.clone());
     let basis =
         Basis { hardware: HARDWARE, board: calibration.clone(), zone: |text| Zone::parse(text).is_ok() };
-    let link: &'static Link<_> = LINK.take();
+    let link: &'static Link<_> = LINK.init_with(Link::new);
     if runs {
         let parts = Box::into_raw(Box::new(Parts { front_end, calibration, link }));
         // SAFETY: `run` takes a pointer to `Parts` and makes the box of it again.

@@ -13,7 +13,7 @@ use plug::platform::Identity;
 use plug::starts::Starts;
 use plug::state::State;
 use plug::timekeeping::WallClock;
-use static_cell::ConstStaticCell;
+use static_cell::{ConstStaticCell, StaticCell};
 
 use crate::analog;
 use crate::boards::BOARD;
@@ -74,14 +74,15 @@ impl Parts for EspParts {
 #[embassy_executor::task]
 pub async fn rest(rest: Rest) -> ! {
     static UDP: ConstStaticCell<AccessPointBuffers> = ConstStaticCell::new(UdpBuffers::new());
-    static GROUP: ConstStaticCell<GroupBuffers> = ConstStaticCell::new(GroupBuffers::new());
+    // Made here: as a constant its 2 KB would stand in the image.
+    static GROUP: StaticCell<GroupBuffers> = StaticCell::new();
     static OUT: ConstStaticCell<WayOutBuffers> = ConstStaticCell::new(WayOutBuffers::new());
     let Rest { shared, identity, starts, networks, listener, mut wifi, mut slots, flash, log } = rest;
     let Shared { link, front_end, basis, state } = shared;
     let (defaults, own) = (defaults::of_this_build(), factory_access_point());
     let udp = Udp::new(networks.access_point, UDP.take());
     let out = WayOut::new(networks.station, OUT.take());
-    let group = Group::new(networks.station, GROUP.take());
+    let group = Group::new(networks.station, GROUP.init_with(GroupBuffers::new));
     let web = plug::web::Plug {
         clock: &WallClock::new(&EmbassyClock, &link.time),
         network_clock: &EmbassyClock,

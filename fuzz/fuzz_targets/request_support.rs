@@ -6,6 +6,7 @@ use std::convert::Infallible;
 use std::future::{pending, poll_fn};
 use std::net::SocketAddr;
 use std::pin::pin;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
@@ -22,11 +23,12 @@ use plug::access::{self, AccessStore, Ha1, Kept, Right, Token};
 use plug::app::{Answer, CaptureError, Command, Link};
 use plug::core::{Core, Moment};
 use plug::defaults::Defaults;
-use plug::platform::{Acceptor, Clock, Identity, Instant, Machine, Restart, Vitals};
+use plug::platform::{Acceptor, Clock, Identity, Instant, Machine, Restart, UpdateSlots, Vitals};
 use plug::settings::{self, Basis, Hardware, Settings, SettingsStore};
 use plug::starts::Starts;
 use plug::state::State;
 use plug::storage::archive::Found;
+use plug::update::writer::{Standard, serve};
 
 /// Time does not move further than this from the start: whoever is still there is given up (a live stream).
 const LONG: std::time::Duration = std::time::Duration::from_secs(900);
@@ -258,6 +260,80 @@ pub(crate) struct Bench {
     kept: Kept,
     /// The relay was to be switched.
     switched: Cell<bool>,
+    pub(crate) slots: Rc<Slots>,
+}
+
+/// What the slots hold; slot 0 runs, slot 1 can be written.
+pub(crate) struct Slots {
+    pub(crate) other: RefCell<Vec<u8>>,
+    record: RefCell<[[u8; 32]; 2]>,
+}
+
+impl Slots {
+    /// Bytes of one.
+    const CAPACITY: u32 = 32 * 1024;
+
+    /// Whether the other one was chosen.
+    pub(crate) fn is_chosen(&self) -> bool {
+        // The last word of an entry is written last.
+        self.record.borrow().iter().any(|entry| entry[28..] != [0xff; 4] && entry[28..] != [0; 4])
+    }
+}
+
+struct RamSlots(Rc<Slots>);
+
+impl UpdateSlots for RamSlots {
+    type Error = Infallible;
+
+    fn running(&self) -> u8 {
+        0
+    }
+
+    fn capacity(&self) -> u32 {
+        Slots::CAPACITY
+    }
+
+    async fn erase(&mut self, from: u32, to: u32) -> Result<(), Infallible> {
+        self.0.other.borrow_mut()[from as usize..to as usize].fill(0xff);
+        Ok(())
+    }
+
+    async fn write(&mut self, offset: u32, bytes: &[u8]) -> Result<(), Infallible> {
+        let mut cells = self.0.other.borrow_mut();
+        for (cell, byte) in cells[offset as usize..][..bytes.len()].iter_mut().zip(bytes) {
+            assert_eq!(*cell, 0xff, "written twice");
+            *cell &= byte;
+        }
+        Ok(())
+    }
+
+    async fn read(&mut self, offset: u32, bytes: &mut [u8]) -> Result<(), Infallible> {
+        bytes.copy_from_slice(&self.0.other.borrow()[offset as usize..][..bytes.len()]);
+        Ok(())
+    }
+
+    async fn read_running(&mut self, _: u32, bytes: &mut [u8]) -> Result<(), Infallible> {
+        bytes.fill(0xff);
+        Ok(())
+    }
+
+    async fn read_record(&mut self, sector: u8, entry: &mut [u8; 32]) -> Result<(), Infallible> {
+        *entry = self.0.record.borrow()[usize::from(sector)];
+        Ok(())
+    }
+
+    async fn erase_record(&mut self, sector: u8) -> Result<(), Infallible> {
+        self.0.record.borrow_mut()[usize::from(sector)] = [0xff; 32];
+        Ok(())
+    }
+
+    async fn write_record(&mut self, sector: u8, offset: u32, bytes: &[u8]) -> Result<(), Infallible> {
+        let mut record = self.0.record.borrow_mut();
+        for (cell, byte) in record[usize::from(sector)][offset as usize..].iter_mut().zip(bytes) {
+            *cell &= byte;
+        }
+        Ok(())
+    }
 }
 
 impl Bench {
@@ -280,6 +356,10 @@ impl Bench {
             basis: Basis { hardware, board, zone: |_| true },
             kept: if fresh { Kept::new() } else { owner() },
             switched: Cell::new(false),
+            slots: Rc::new(Slots {
+                other: RefCell::new(vec![0xff; Slots::CAPACITY as usize]),
+                record: RefCell::new([[0xff; 32]; 2]),
+            }),
         }
     }
 
@@ -308,13 +388,16 @@ impl Bench {
             defaults: &Defaults::default(),
             basis: &self.basis,
         };
-        let serve = async {
+        let identity = identity();
+        let web_task = async {
             plug::web::serve(&door, &web).await;
         };
-        self.run(
-            &clock,
-            join4(serve, join(self.keep_settings(), self.keep_access()), self.core(), self.keep()),
-        );
+        let mut slots = RamSlots(self.slots.clone());
+        let slots_task = async {
+            serve(&mut slots, &clock, &self.state, Standard::of(&identity, None)).await;
+        };
+        let stores = join(self.keep_settings(), self.keep_access());
+        self.run(&clock, join4(join(slots_task, web_task), stores, self.core(), self.keep()));
         self.wire.got.take()
     }
 
@@ -336,7 +419,7 @@ impl Bench {
     async fn keep_settings(&self) {
         let flash = || SimFlash::new(4, 1);
         let mut store = SettingsStore::new(flash(), flash());
-        settings::begin(&mut store, &self.state, &self.basis).await;
+        settings::begin(&mut store, &self.state, &self.basis, &Defaults::default()).await;
         settings::run(&mut store, &self.state, &self.basis, async |_: &Settings| {}).await;
     }
 
@@ -397,6 +480,7 @@ fn owner() -> Kept {
 fn identity() -> Identity {
     Identity {
         id: ID.try_into().unwrap(),
+        version: "0.1.0".try_into().unwrap(),
         board: "virtual",
         chip: "pc",
         git: "unknown",

@@ -215,7 +215,7 @@ export class Slots {
         probation: this.#running.state === "on_probation" ? probation : null,
       },
       other: this.#other,
-      capacity_bytes: 1_339_392,
+      capacity_bytes: 1_376_256,
       size_bytes: null,
       received_bytes: null,
       accept: this.#accept(),

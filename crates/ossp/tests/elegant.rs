@@ -48,7 +48,7 @@ fn script(plug: &Plug, password: &str, file: &Path, more: &[&str]) -> String {
 #[test]
 fn the_upload_script_updates_the_plug() {
     let folder = Folder::new("elegant");
-    let plug = Plug::start(&folder.0, &["--listen", "127.0.0.1:0"]);
+    let plug = Plug::start(&folder.0, &[]);
     let first = plug.await_json("/api/v1/update", |page| page["capacity_bytes"].is_u64());
     assert_eq!((&first["state"], &first["running"]["state"]), (&json!("idle"), &json!("unrecorded")));
     let file = image(&folder, "0.9.1");

@@ -68,7 +68,7 @@ pub struct Rest<'a, P: Parts, C, N, M: RawMutex> {
     pub web: &'a Web<'a, C, N, M>,
     /// The data partition; `None` where it cannot be used: nothing is kept then.
     pub flash: Option<P::Flash>,
-    /// The history's partition, 1 MB; `None`: there is no history.
+    /// The history's partition; `None`: there is no history.
     pub log: Option<P::Flash>,
     /// Chance.
     pub random: P::Random,

@@ -148,6 +148,7 @@ const PURPOSES: Record<string, string> = {
   emoncms_test: "Emoncms, a test by hand",
   time_server: "time",
   dns: "name look-up",
+  mdns: "its name on this network",
 };
 export const purposeText = (name: string): string => PURPOSES[name] ?? plain(name);
 

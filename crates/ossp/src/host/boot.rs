@@ -20,33 +20,29 @@ const INVALID: u32 = 3;
 const ABORTED: u32 = 4;
 const SECTOR: u32 = 4096;
 
-/// `esp_ota_select_entry_t`.
+/// `esp_ota_select_entry_t`, with `seq_label` as it lies there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct SelectEntry {
     ota_seq: u32,
-    seq_label: [u8; 20],
+    seq_label: [u32; 5],
     ota_state: u32,
     crc: u32,
 }
 
 impl SelectEntry {
+    const BLANK: Self =
+        Self { ota_seq: u32::MAX, seq_label: [u32::MAX; 5], ota_state: u32::MAX, crc: u32::MAX };
+
     fn from_bytes(bytes: [u8; 32]) -> Self {
-        let word = |at: usize| u32::from_le_bytes(std::array::from_fn(|byte| bytes[at + byte]));
-        Self {
-            ota_seq: word(0),
-            seq_label: std::array::from_fn(|byte| bytes[4 + byte]),
-            ota_state: word(24),
-            crc: word(28),
-        }
+        let mut words = bytes.as_chunks::<4>().0.iter().map(|word| u32::from_le_bytes(*word));
+        let mut next = || words.next().unwrap_or(u32::MAX);
+        Self { ota_seq: next(), seq_label: [(); 5].map(|()| next()), ota_state: next(), crc: next() }
     }
 
-    fn to_bytes(self) -> [u8; 32] {
-        let mut bytes = [0; 32];
-        bytes[..4].copy_from_slice(&self.ota_seq.to_le_bytes());
-        bytes[4..24].copy_from_slice(&self.seq_label);
-        bytes[24..28].copy_from_slice(&self.ota_state.to_le_bytes());
-        bytes[28..].copy_from_slice(&self.crc.to_le_bytes());
-        bytes
+    fn to_bytes(self) -> Vec<u8> {
+        let Self { ota_seq, seq_label, ota_state, crc } = self;
+        let words = [ota_seq].into_iter().chain(seq_label).chain([ota_state, crc]);
+        words.flat_map(u32::to_le_bytes).collect()
     }
 
     /// `bootloader_common_ota_select_crc`.
@@ -81,7 +77,7 @@ pub async fn boot<F: NorFlash>(
     is_whole: [bool; 2],
     boot_loader: BootLoader,
 ) -> Result<Option<u8>, F::Error> {
-    let mut entries = [SelectEntry::from_bytes([0xff; 32]); 2];
+    let mut entries = [SelectEntry::BLANK; 2];
     for (at, entry) in (0..).step_by(SECTOR as usize).zip(&mut entries) {
         let mut bytes = [0; 32];
         record.read(at, &mut bytes).await?;
@@ -97,23 +93,26 @@ pub async fn boot<F: NorFlash>(
     let nothing_yet = entries.iter().all(|entry| entry.ota_seq == u32::MAX || entry.crc != entry.right_crc());
     let mut begin = 0;
     if !entries.iter().all(|entry| entry.is_invalid()) {
-        let valid = (0..2).filter(|sector: &usize| entries[*sector].is_valid());
+        let valid = (0..).zip(&mut entries).filter(|(_, entry)| entry.is_valid());
         // Of two with the same sequence the first.
-        if let Some(sector) = valid.rev().max_by_key(|sector| entries[*sector].ota_seq) {
-            begin = (entries[sector].ota_seq.wrapping_sub(1) % 2) as usize;
-            if keeps && entries[sector].ota_state == NEW {
-                entries[sector].ota_state = PENDING_VERIFY;
-                put(record, sector as u32, entries[sector]).await?;
+        let valid =
+            valid.reduce(|first, second| if second.1.ota_seq > first.1.ota_seq { second } else { first });
+        if let Some((sector, entry)) = valid {
+            begin = entry.ota_seq.wrapping_sub(1) % 2;
+            if keeps && entry.ota_state == NEW {
+                entry.ota_state = PENDING_VERIFY;
+                put(record, sector, *entry).await?;
             }
         }
     }
-    let started = [begin, 1 - begin].into_iter().find(|slot| is_whole[*slot]);
+    let is_whole = |slot: &u32| is_whole.get(*slot as usize).is_some_and(|whole| *whole);
+    let started = [begin, 1 - begin].into_iter().find(is_whole);
     if let Some(slot) = started
         && nothing_yet
         && entries.iter().all(|entry| entry.is_invalid())
     {
-        let mut first = SelectEntry::from_bytes([0xff; 32]);
-        (first.ota_seq, first.ota_state) = (slot as u32 + 1, VALID);
+        let mut first = SelectEntry::BLANK;
+        (first.ota_seq, first.ota_state) = (slot + 1, VALID);
         first.crc = first.right_crc();
         put(record, 0, first).await?;
     }

@@ -14,7 +14,7 @@ use thiserror::Error;
 /// Bytes of the data partition on the chip.
 pub const DATA_PARTITION: u32 = SECTORS * layout::SECTOR;
 /// Bytes of the history's partition there.
-pub const LOG_PARTITION: u32 = 1024 * 1024;
+pub const LOG_PARTITION: u32 = plug::history::SECTORS * layout::SECTOR;
 const WORD: usize = 4;
 const SECTOR: usize = 4096;
 /// What a PC whose power goes may lose beside what the plug's own rules allow.

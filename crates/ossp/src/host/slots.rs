@@ -12,7 +12,7 @@ use super::boot::{BootLoader, boot};
 use super::flash::{FileFlash, FileFlashError};
 
 /// Bytes of a slot on the chip (DESIGN "Space").
-pub const SLOT: u32 = 0x14_7000;
+pub const SLOT: u32 = 0x15_0000;
 /// Bytes of the record: `otadata` of the partition table.
 pub const RECORD: u32 = 2 * SECTOR;
 const SECTOR: u32 = 4096;

@@ -55,9 +55,8 @@ pub fn verify(options: &VerifyOptions) -> Result<(), Failure> {
             Some(_) => Ok(()),
         }
     });
-    let signed = header
-        .as_ref()
-        .map_or(Ok(()), |header| signatures(header, &options.key, &mut table).map_err(|words| bad(words)));
+    let signed =
+        header.as_ref().map_or(Ok(()), |header| signatures(header, &options.key, &mut table).map_err(bad));
     let mut out = std::io::stdout().lock();
     for (name, value) in &table {
         writeln!(out, "{name:<10} {value}")

@@ -16,7 +16,7 @@ pub const NOON: u32 = 1_795_003_200;
 
 /// A flash for the whole log.
 pub fn whole_log() -> SimFlash {
-    SimFlash::new(256, 1)
+    SimFlash::new(plug::history::SECTORS as usize, 1)
 }
 
 /// The `number`th row: the counters say which it is.

@@ -41,7 +41,7 @@ pub const NODE: &str = "plug";
 /// The data partition.
 const DATA_SECTORS: usize = plug::storage::layout::SECTORS as usize;
 /// The log's.
-const LOG_SECTORS: usize = 256;
+const LOG_SECTORS: usize = plug::history::SECTORS as usize;
 /// Readings end in the middle of a second: a clock that is a little off changes no slot.
 const READ_AT: Duration = Duration::from_millis(500);
 

@@ -9,7 +9,8 @@
 //!
 //! A *destination* is a host with its port and the purpose for which it is contacted; looking up a host's address is a
 //! destination of its own. What answers somebody who asked the plug (the web, DHCP on the access point) does not go
-//! through the gate, nor does what keeps the plug on its network (DHCP, ARP).
+//! through the gate, nor does what keeps the plug on its network (DHCP, ARP). What the plug says of its name
+//! ([`crate::net::mdns`]) goes to everybody on that network by a socket of its own, and is counted in the book.
 
 mod book;
 mod connection;

@@ -169,12 +169,12 @@ async fn erase<F: NorFlash>(flash: &mut F, place: Place) -> Result<(), F::Error>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::storage::layout::{CALIBRATION, STARTS};
+    use crate::storage::layout::{CALIBRATION, SECTOR, SECTORS, STARTS};
 
     #[test]
     fn all_goes_but_the_starts_and_the_calibration() {
         let gone: u32 = GOES.iter().map(|place| place.length).sum();
-        assert_eq!(gone + MARK.length + STARTS.length + CALIBRATION.length, 448 * 1024);
+        assert_eq!(gone + MARK.length + STARTS.length + CALIBRATION.length, SECTORS * SECTOR);
         for place in GOES {
             assert!(place != CALIBRATION && place != STARTS);
         }

@@ -139,7 +139,7 @@ impl Probation {
             windows_wanted: self.wanted,
             stores_open: look.stores_open,
             network: look.network,
-            gives_up_in_s: (!waits).then(|| left.as_secs_f64()),
+            gives_up_in_s: (!waits).then_some(left.as_secs_f64()),
         };
         match (works && look.network.is_reached(), left.is_zero()) {
             (true, _) => Verdict::Confirm,

@@ -134,12 +134,8 @@ pub async fn serve<S: Multicast, C: Clock, N: Clock, M: RawMutex>(
     chance: u32,
 ) -> ! {
     let (state, clock, id) = (web.state, web.network_clock, &*web.identity.id);
-    let facts = Facts {
-        id,
-        version: env!("CARGO_PKG_VERSION"),
-        board: web.identity.board,
-        web_port: sockets.web_port(),
-    };
+    let facts =
+        Facts { id, version: &web.identity.version, board: web.identity.board, web_port: sockets.web_port() };
     let place = ledger::Place {
         host: Box::from("224.0.0.251"),
         port: wire::PORT,
