@@ -94,7 +94,8 @@ export class Plug {
     for (const flag of reading.quality) this.flagSeen.set(flag, now);
     this.history.add(reading, now / 1000);
     this.reading.value = reading;
-    if (before && reading.uptime_s < before.uptime_s) void this.#introduce(); // It was restarted.
+    // It was restarted, or has left safe mode.
+    if ((before && reading.uptime_s < before.uptime_s) || this.info.value?.safe_mode) void this.#introduce();
   }
 
   /** After somebody has signed in or out, too: asks anew, and listens if that is allowed. */
@@ -214,7 +215,8 @@ export class Plug {
       return true;
     } catch (error) {
       // Whether the stream may be opened at all must be known before.
-      if (error instanceof Refused && error.status === 401) await this.#introduce();
+      const isSafe = error instanceof Refused && error.code === "safe_mode" && !this.info.value?.safe_mode;
+      if (isSafe || (error instanceof Refused && error.status === 401)) await this.#introduce();
       return !(error instanceof NoAnswer);
     }
   }

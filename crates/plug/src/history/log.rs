@@ -1,7 +1,7 @@
 //! The log: a ring of rows as they are measured, and behind it one of their 5-minute means.
 //!
 //! ```text
-//!   readings --> Intake --> keep --> fine ring          206 of 256 sectors, 3 days at 10 s
+//!   readings --> Intake --> keep --> fine ring          206 of 247 sectors, 3 days at 10 s
 //!                             |
 //!                             +--> Merge --> coarse ring    41 of 247 sectors, 17 days at 5 minutes
 //! ```
