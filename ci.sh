@@ -3,7 +3,7 @@
 set -euo pipefail
 cd "$(dirname "$0")"
 
-verbs="format lint test doc no_std firmware virt web browser fuzz"
+verbs="format lint test doc no_std firmware reproducible virt web browser fuzz"
 
 usage() {
   cat <<TEXT
@@ -14,6 +14,7 @@ usage: ./ci.sh [VERB...]
   doc      rustdoc without a warning
   no_std   metering and plug compile for riscv32imc-unknown-none-elf
   firmware the images for ESP32-C3 and ESP32-C6 in firmware/images, their sizes, the sampling path in RAM
+  reproducible the committed ESP32-C3 image, built twice in two folders, has the same bytes
   virt     the plug as a riscv32 program in QEMU, driven from outside, and its instructions a sample pair
   web      the page's types, format and unit tests; the committed output is current
   browser  the page in Debian's Chromium, driven against the real program
@@ -48,6 +49,8 @@ firmware() {
   [ "${OSSP_TOOLCHAIN:-}" = debian ] || ! (. firmware/toolchain.sh && rustup_has riscv32imc-unknown-none-elf) ||
     (cd firmware && cargo clippy --locked --release --target riscv32imc-unknown-none-elf -- -D warnings)
 }
+
+reproducible() { firmware/reproducible.sh; }
 
 # OSSP_VIRT_SECONDS is how long it is used (60).
 virt() {
@@ -125,7 +128,7 @@ for verb in "$@"; do
   case $verb in
     -h | --help | help) usage ;;
     test) say test && test_ ;;
-    format | lint | doc | no_std | firmware | virt | web | browser | fuzz | bench | install | long) say "$verb" && $verb ;;
+    format | lint | doc | no_std | firmware | reproducible | virt | web | browser | fuzz | bench | install | long) say "$verb" && $verb ;;
     *) usage >&2 && exit 2 ;;
   esac
 done

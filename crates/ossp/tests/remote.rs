@@ -1,0 +1,347 @@
+//! `ossp plug URL ...` against the virtual plug, and against whoever is none.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests may fail loudly, their helpers too"
+)]
+
+mod virtual_plug;
+
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use serde_json::{Value, json};
+use virtual_plug::{Folder, PASSWORD, Plug};
+
+/// What the program says, its words for people, its status.
+#[derive(Debug)]
+struct Said {
+    out: String,
+    words: String,
+    status: i32,
+}
+
+impl Said {
+    fn new(output: Output) -> Self {
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        Self { out: text(output.stdout), words: text(output.stderr), status: output.status.code().unwrap() }
+    }
+
+    #[track_caller]
+    fn done(self) -> Self {
+        assert_eq!(self.status, 0, "{self:?}");
+        self
+    }
+
+    #[track_caller]
+    fn fails(self, status: i32, part: &str) {
+        assert_eq!(self.status, status, "{self:?}");
+        assert!(self.words.contains(part), "{part}: {self:?}");
+        assert!(self.words.starts_with("ossp: ") && !self.words.contains("panicked"), "{self:?}");
+    }
+}
+
+/// The program with an owner's password in the environment, and nobody at the keyboard.
+fn ossp(password: Option<&str>, arguments: &[&str]) -> Said {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ossp"));
+    command.args(arguments).stdin(Stdio::null()).env_remove("OSSP_PASSWORD").env_remove("OSSP_TOKEN");
+    // What other programs use on their way out is no way to a plug.
+    command.env("http_proxy", "http://127.0.0.1:1").env("ALL_PROXY", "http://127.0.0.1:1");
+    if let Some(password) = password {
+        command.env("OSSP_PASSWORD", password);
+    }
+    Said::new(command.output().unwrap())
+}
+
+fn ask(plug: &Plug, arguments: &[&str]) -> Said {
+    ossp(Some(PASSWORD), &[&["plug", &plug.address], arguments].concat())
+}
+
+fn text(path: &Path) -> String {
+    std::fs::read_to_string(path).unwrap()
+}
+
+#[test]
+fn a_plug_tells_how_it_is_and_is_switched() {
+    let folder = Folder::new("remote-status");
+    let plug = Plug::start(&folder.0, &["--source", "sim:kettle"]);
+    plug.reading(|_| true);
+    let info = plug.json("/api/v1/info");
+    let status = ask(&plug, &["status"]).done().out;
+    for part in [
+        info["name"].as_str().unwrap(),
+        info["id"].as_str().unwrap(),
+        "relay     on (",
+        " W, ",
+        " V, ",
+        "kWh consumed",
+        "no radio",
+        info["version"].as_str().unwrap(),
+        "up        0 min",
+    ] {
+        assert!(status.contains(part), "{part}: {status}");
+    }
+    let all: Value = serde_json::from_str(&ask(&plug, &["status", "--json"]).done().out).unwrap();
+    assert_eq!(all["info"]["id"], info["id"]);
+    for (name, field) in [
+        ("relay", "on"),
+        ("reading", "voltage_v"),
+        ("energy", "meter_id"),
+        ("wifi", "available"),
+        ("update", "running"),
+    ] {
+        assert!(!all[name][field].is_null(), "{name}: {all}");
+    }
+    let said = ask(&plug, &["off"]).done().out;
+    assert!(said.contains(" is off ("), "{said}");
+    assert_eq!(plug.relay()["on"], false);
+    let said = ask(&plug, &["on", "--for", "60"]).done().out;
+    assert!(said.contains(" is on (") && said.contains(" s more"), "{said}");
+    assert!(plug.relay()["remaining_s"].as_f64().is_some_and(|left| left > 30.0));
+    // With a scheme and a slash, and with a token.
+    let token = plug.ask("POST /api/v1/tokens", "", r#"{"name":"t","scope":"read"}"#).unwrap().json();
+    let url = format!("http://{}/", plug.address);
+    let token = token["token"].as_str().unwrap();
+    ossp(None, &["plug", &url, "--token", token, "status"]).done();
+    ossp(None, &["plug", &url, "--token", token, "off"]).fails(1, &plug.address);
+    assert_eq!(plug.relay()["on"], true);
+}
+
+#[test]
+fn a_wish_that_has_to_wait_is_told() {
+    let folder = Folder::new("remote-wait");
+    let plug = Plug::start(&folder.0, &["--source", "sim:kettle"]);
+    plug.set(r#"{"relay":{"minimum_off_s":600}}"#);
+    ask(&plug, &["off"]).done();
+    ask(&plug, &["on"]).fails(1, "off");
+    assert_eq!(plug.relay()["on"], false);
+}
+
+#[test]
+fn a_capture_is_a_recording() {
+    let folder = Folder::new("remote-capture");
+    let plug = Plug::start(&folder.0, &["--source", "sim:kettle"]);
+    plug.reading(|_| true);
+    let file = folder.0.join("last.csv");
+    let name = file.to_str().unwrap();
+    ask(&plug, &["capture", "--last", "-o", name]).done();
+    let replayed: Value =
+        serde_json::from_str(&ossp(None, &["replay", "--format", "json", name]).done().out).unwrap();
+    assert!(replayed["readings"][0]["active_power_w"].as_f64().is_some_and(|power| power > 1_000.0));
+    let out = ask(&plug, &["capture", "--cycles", "4"]).done().out;
+    assert!(out.starts_with("# ") && out.contains("\nvoltage_raw,current_raw\n"));
+    assert!(out.lines().filter(|line| !line.starts_with('#')).count() > 4 * 70);
+    ask(&plug, &["capture", "--cycles", "4", "--last"]).fails_wrongly();
+    ask(&plug, &["capture", "--cycles", "100000"]).fails(1, "cycles");
+    ask(&plug, &["capture", "-o", "/nowhere/at/all"]).fails(1, "cannot be written");
+}
+
+impl Said {
+    /// The command line's own words.
+    #[track_caller]
+    fn fails_wrongly(self) {
+        assert_eq!(self.status, 2, "{self:?}");
+    }
+}
+
+#[test]
+fn a_backup_is_given_back() {
+    let folder = Folder::new("remote-backup");
+    let plug = Plug::start(&folder.0, &["--source", "sim:kettle"]);
+    plug.reading(|_| true);
+    let wanted = plug.set(
+        r#"{"device":{"name":"Kettle"},"time":{"source":"browser"},"protection":{"power_limit_w":2900},"wifi":{"ssid":"Home","password":"12345678"},
+        "schedule":{"enabled":true,"entries":[{"days":["mon"],"at":"06:30","on":true}]},
+        "emoncms":{"enabled":true,"url":"http://192.0.2.1/emoncms","write_key":"fa8e3b689295332c560bbea31afb61d0","transport":"plain"}}"#,
+    );
+    let file = folder.0.join("backup.json");
+    let name = file.to_str().unwrap();
+    let said = ask(&plug, &["backup", "-o", name]).done();
+    assert!(said.words.contains("emoncms.write_key") && said.words.contains("wifi.password"), "{said:?}");
+    let backup = text(&file);
+    for secret in ["12345678", "fa8e3b", PASSWORD] {
+        assert!(!backup.contains(secret), "{secret}");
+    }
+    let parsed: Value = serde_json::from_str(&backup).unwrap();
+    assert_eq!((&parsed["format"], &parsed["settings"]), (&json!("ossp-backup"), &wanted));
+    assert!(parsed["energy"]["energy_import_wh"].is_number());
+
+    // Changed, and as before again: the secrets are still there.
+    plug.set(
+        r#"{"device":null,"protection":null,"schedule":null,"emoncms":{"enabled":false,"interval_s":60}}"#,
+    );
+    let said = ask(&plug, &["restore", name]).done();
+    assert!(said.out.contains("0 left out"), "{said:?}");
+    assert_eq!(plug.json("/api/v1/settings"), wanted);
+    assert!(ask(&plug, &["restore", name]).done().out.starts_with("0 settings restored"));
+
+    // A new plug has no secrets: what needs them is left out, and said.
+    let other = Folder::new("remote-restore");
+    let fresh = Plug::start(&other.0, &["--source", "sim:kettle"]);
+    let said = ask(&fresh, &["restore", name]).done();
+    for left in ["wifi.password", "wifi.ssid", "emoncms.write_key", "emoncms.enabled"] {
+        assert!(said.words.contains(&format!("not restored: {left} ")), "{left}: {said:?}");
+    }
+    let settings = fresh.json("/api/v1/settings");
+    assert_eq!((&settings["device"]["name"], &settings["wifi"]["ssid"]), (&json!("Kettle"), &json!("")));
+    assert_eq!(settings["schedule"], wanted["schedule"]);
+    assert_eq!(settings["emoncms"]["url"], wanted["emoncms"]["url"]);
+    assert_eq!(settings["emoncms"]["enabled"], false);
+
+    // What the plug does not take does not keep the rest away.
+    let mut odd = parsed;
+    odd["settings"]["protection"]["rated_current_a"] = json!(9_000);
+    odd["settings"]["device"]["name"] = json!("Lamp");
+    odd["settings"]["device"]["of_later"] = json!(1);
+    std::fs::write(&file, odd.to_string()).unwrap();
+    let said = ask(&plug, &["restore", name]);
+    assert!(said.words.contains("protection.rated_current_a"), "{said:?}");
+    said.fails(1, "device.of_later");
+    assert_eq!(plug.json("/api/v1/settings")["device"]["name"], "Lamp");
+}
+
+#[test]
+fn what_is_no_backup_is_refused() {
+    let folder = Folder::new("remote-no-backup");
+    let plug = Plug::start(&folder.0, &["--source", "sim:kettle"]);
+    let file = folder.0.join("b.json");
+    for (content, part) in [
+        ("", "no backup"),
+        ("{}", "no backup"),
+        (r#"{"format":"ossp-backup"}"#, "no backup"),
+        (r#"{"format":"ossp-backup","format_version":2,"settings":{}}"#, "newer ossp"),
+    ] {
+        std::fs::write(&file, content).unwrap();
+        ask(&plug, &["restore", file.to_str().unwrap()]).fails(1, part);
+    }
+    ask(&plug, &["restore", "/nowhere/at/all"]).fails(1, "cannot be read");
+}
+
+fn image(folder: &Folder, version: &str, more: &[&str]) -> String {
+    let file = folder.0.join(format!("{version}.bin")).to_str().unwrap().to_owned();
+    ossp(None, &[&["image", "--version", version, "-o", &file], more].concat()).done();
+    file
+}
+
+#[test]
+fn an_update_is_followed_to_its_end() {
+    let folder = Folder::new("remote-update");
+    let plug = Plug::start(&folder.0, &["--source", "sim:kettle"]);
+    plug.reading(|_| true);
+    let new = image(&folder, "7.2.0", &[]);
+    let said = ask(&plug, &["update", &new]).done();
+    assert_eq!(said.out, "7.2.0 runs and is confirmed\n");
+    assert!(said.words.contains("7.2.0 was taken"), "{said:?}");
+    assert_eq!(plug.json("/api/v1/info")["version"], "7.2.0");
+    let old = image(&folder, "7.1.0", &[]);
+    ask(&plug, &["update", &old]).fails(1, "--allow-downgrade");
+    let said = ask(&plug, &["update", &old, "--allow-downgrade"]).done();
+    assert_eq!(said.out, "7.1.0 runs and is confirmed\n");
+    // One that crashes: the plug goes back, and it is told.
+    let bad = image(&folder, "7.3.0", &["--crash-after", "1"]);
+    ask(&plug, &["update", &bad]).fails(1, "7.3.0 did not prove itself, 7.1.0 runs again");
+    assert_eq!(plug.json("/api/v1/info")["version"], "7.1.0");
+    let no_image = folder.0.join("no.bin");
+    std::fs::write(&no_image, vec![7; 5000]).unwrap();
+    ask(&plug, &["update", no_image.to_str().unwrap()]).fails(1, "no firmware");
+    std::fs::write(&no_image, []).unwrap();
+    ask(&plug, &["update", no_image.to_str().unwrap()]).fails(1, "empty");
+    ask(&plug, &["update", "/nowhere/at/all"]).fails(1, "cannot be read");
+}
+
+#[test]
+fn whoever_does_not_know_the_password_does_nothing() {
+    let folder = Folder::new("remote-password");
+    let plug = Plug::start(&folder.0, &["--source", "sim:kettle"]);
+    let new = image(&folder, "7.2.0", &[]);
+    let address = plug.address.clone();
+    for verb in [&["status"][..], &["off"], &["backup"], &["update", &new]] {
+        ossp(None, &with(&address, verb)).fails(2, "OSSP_PASSWORD");
+    }
+    // A plug does not listen to many of these.
+    ossp(Some("not the words"), &with(&address, &["off"])).fails(1, "the password is wrong");
+    ossp(Some("not the words"), &with(&address, &["update", &new])).fails(1, "the password is wrong");
+    ossp(None, &with(&address, &["--token", "ossp_0000000000000000000000", "off"]))
+        .fails(1, "the token in OSSP_TOKEN");
+    assert_eq!(plug.relay()["on"], true);
+}
+
+fn with<'a>(address: &'a str, more: &[&'a str]) -> Vec<&'a str> {
+    [&["plug", address], more].concat()
+}
+
+/// Somebody who answers so many requests, all in one way, and is no plug.
+fn stranger(times: usize, answer: impl Fn(&str) -> String + Send + 'static) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    std::thread::spawn(move || {
+        for _ in 0..times {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut head = [0; 4096];
+            let length = stream.read(&mut head).unwrap();
+            let head = String::from_utf8_lossy(&head[..length]).into_owned();
+            let _ = stream.write_all(answer(head.split(' ').nth(1).unwrap_or_default()).as_bytes());
+        }
+    });
+    address
+}
+
+fn http(status: &str, kind: &str, body: &str) -> String {
+    let length = body.len();
+    format!(
+        "HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+    )
+}
+
+#[test]
+fn who_is_no_plug_is_told_so() {
+    let answers = [
+        http("200 OK", "text/html", "<h1>It works!</h1>"),
+        http("404 Not Found", "text/html", "nothing"),
+        http("200 OK", "application/json", r#"{"id":"a","name":"b"}"#),
+        http("302 Found", "text/html", ""),
+        http("401 Unauthorized", "text/html", "who are you"),
+        "220 mail.example.org ESMTP\r\n".to_owned(),
+        String::new(),
+    ];
+    for answer in answers {
+        let copy = answer.clone();
+        let address = stranger(1, move |_| copy.clone());
+        let said = ossp(Some(PASSWORD), &["plug", &address, "status"]);
+        let fits = said.words.contains("not as an OSSP plug") || said.words.contains("cannot be reached");
+        assert!(said.status == 1 && fits, "{answer:?}: {said:?}");
+    }
+}
+
+#[test]
+fn a_plug_of_before_is_too_old() {
+    let info = r#"{"id":"a1b2c3d4e5f6","name":"Old \u001b[2J","version":"0.0.1","board":"virtual"}"#;
+    let error = r#"{"error":{"code":"not_found","message":"There is nothing here."}}"#;
+    let address = stranger(2, move |path| match path {
+        "/api/v1/info" => http("200 OK", "application/json", info),
+        _ => http("404 Not Found", "application/json", error),
+    });
+    let said = ossp(None, &["plug", &address, "update", file!().trim_start_matches("crates/ossp/")]);
+    assert!(!said.words.contains('\u{1b}'), "{said:?}");
+    said.fails(1, "(0.0.1) is too old for this");
+}
+
+#[test]
+fn where_nobody_is_is_told() {
+    // Somebody was there just now.
+    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    ossp(None, &["plug", &address, "status"]).fails(1, "nobody listens there");
+    ossp(None, &["plug", "no-such-host.invalid", "status"]).fails(1, "cannot be reached");
+    ossp(None, &["plug", "https://127.0.0.1/", "status"]).fails(2, "not https");
+    ossp(None, &["plug", "http://admin:words@127.0.0.1/", "status"]).fails(2, "OSSP_PASSWORD");
+    ossp(None, &["plug", "127.0.0.1"]).fails_wrongly();
+    ossp(None, &["plug", "127.0.0.1", "explode"]).fails_wrongly();
+    for verb in ["status", "on", "off", "update", "capture", "backup", "restore"] {
+        assert!(ossp(None, &["plug", "x", verb, "--help"]).done().out.contains("Usage"), "{verb}");
+    }
+    ossp(None, &["discover", "--seconds", "0"]).fails_wrongly();
+    assert!(ossp(None, &["discover", "--help"]).done().out.contains("--json"));
+}
