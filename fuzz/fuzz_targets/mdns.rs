@@ -33,7 +33,11 @@ fuzz_target!(|input: &[u8]| {
     let mut plug = Responder::new(facts, 1);
     let mut plugs = Plugs::default();
     let mut now = Instant::default();
-    told(&mut plug, now, Event::Be(Some(Place { host: "ossp-cdef", ip: Ipv4Addr::new(192, 0, 2, 7), prefix: 24 })));
+    told(
+        &mut plug,
+        now,
+        Event::Be(Some(Place { host: "ossp-cdef", ip: Ipv4Addr::new(192, 0, 2, 7), prefix: 24 })),
+    );
     let (mut rest, mut said, mut packets) = (input, 0, 0_u32);
     while let [how, high, low, behind @ ..] = rest {
         let length = usize::from(u16::from_be_bytes([*high, *low]) % 1473).min(behind.len());

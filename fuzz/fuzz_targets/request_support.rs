@@ -484,6 +484,8 @@ fn identity() -> Identity {
         board: "virtual",
         chip: "pc",
         git: "unknown",
+        rustc: "unknown",
+        espflash: None,
         build: "fuzz",
         reset_reason: "start",
         reset_detail: heapless::String::new(),

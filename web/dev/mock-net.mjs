@@ -78,6 +78,8 @@ export class Net {
       return [422, "bad_settings", "Something was refused.", [{ field: "ssid", message: "must have 1 to 32 bytes" }]];
     if (wish.password !== null && (wish.password ?? "").length < 8)
       return [422, "bad_settings", "Refused.", [{ field: "password", message: "must have 8 to 63 characters" }]];
+    if (wish.address && !/^\d+(\.\d+){3}$/.test(wish.address.ip))
+      return [422, "bad_settings", "Refused.", [{ field: "address", message: "must be an address, or null" }]];
     clearTimeout(this.#timer);
     this.#wish = wish;
     const test = { state: "running", ssid: wish.ssid, step: "searching", error: null, message: null };

@@ -292,7 +292,7 @@ fn it_does_as_the_settings_say() {
         world.state.settings_desk.open();
         world.pass(5.0);
         world.network.taken();
-        world.state.settings.borrow_mut().device.host = "kettle".try_into().unwrap();
+        world.state.settings.borrow_mut().device.host = "kettle".into();
         world.pass(6.0);
         assert_eq!(world.network.taken(), [&[GONE][..], &TAKEN].concat());
         assert_eq!(world.name().as_deref(), Some("kettle.local"));

@@ -17,13 +17,14 @@ use std::net::TcpStream;
 use std::rc::Rc;
 use std::time::Duration;
 
-use md5::{Digest, Md5};
 use plug::limits;
 use plug::update::judge::{PROJECT, Running};
 use plug::update::writer::{Standard, serve};
 use serde_json::{Value, json};
 use socket2::{Domain, Socket, Type};
-use upload_support::{CAPACITY, FakeSlots, Flash, Package, Trouble, image, image_of, key, public};
+use upload_support::{
+    CAPACITY, FakeSlots, Flash, Package, Trouble, announcement, form, image, image_of, key, md5, public,
+};
 use web_support::{ADMIN, CONTROL, PASSWORD, Plug, READ, Response, bearer, defaults, digest, read_response};
 
 thread_local! {
@@ -115,8 +116,10 @@ fn an_image_as_the_body_is_activated_and_the_plug_restarts() {
     let file = Package::new(&image("0.2.0", 20_000), "0.2.0").signed_by(&[]);
     let answer = upload(&plug, "", &file);
     let json = answer.json();
-    let sha256: String =
-        sha2::Sha256::digest(image("0.2.0", 20_000)).iter().map(|b| format!("{b:02x}")).collect();
+    let sha256: String = <sha2::Sha256 as sha2::Digest>::digest(image("0.2.0", 20_000))
+        .iter()
+        .map(|b| format!("{b:02x}"))
+        .collect();
     assert_eq!(
         (answer.status, &json["version"], &json["image_sha256"]),
         (200, &json!("0.2.0"), &json!(sha256))
@@ -361,31 +364,6 @@ fn safe_mode_leaves_the_way_to_another_firmware() {
 }
 
 // ElegantOTA's wire.
-
-fn md5(file: &[u8]) -> String {
-    Md5::digest(file).iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn announcement(file: &[u8]) -> String {
-    format!("/ota/start?mode=fr&hash={}", md5(file))
-}
-
-/// A form as its clients send it: perhaps a text `MD5`, then the file.
-fn form(file: &[u8], md5: Option<&str>) -> Vec<u8> {
-    let mut form = Vec::new();
-    if let Some(md5) = md5 {
-        form.extend(
-            format!("--b0undary\r\nContent-Disposition: form-data; name=\"MD5\"\r\n\r\n{md5}\r\n").bytes(),
-        );
-    }
-    form.extend_from_slice(
-        b"--b0undary\r\nContent-Disposition: form-data; name=\"firmware\"; filename=\"firmware\"\r\n\
-          Content-Type: application/octet-stream\r\n\r\n",
-    );
-    form.extend_from_slice(file);
-    form.extend_from_slice(b"\r\n--b0undary--\r\n");
-    form
-}
 
 fn form_upload(plug: &Plug, path: &str, form: &[u8]) -> Response {
     post(plug, path, &[&bearer(ADMIN), "Content-Type: multipart/form-data; boundary=b0undary"], form)

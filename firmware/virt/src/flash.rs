@@ -8,7 +8,7 @@ const DATA: usize = 0x80a0_0000;
 const LOG: usize = 0x80b0_0000;
 const SECTOR: usize = 4096;
 const WORD: usize = 4;
-/// As the chip's partitions: 356 KB and 988 KB.
+/// As the chip's partitions: 320 KB and 1 MB.
 const DATA_SECTORS: usize = plug::storage::layout::SECTORS as usize;
 const LOG_SECTORS: usize = plug::history::SECTORS as usize;
 const ERASED: u8 = 0xff;

@@ -137,7 +137,7 @@ export const LOG: FieldGroup = {
       kind: "seconds",
       unit: "s",
       label: "One row each",
-      help: "1 to 3600 s. At 10 s the plug keeps three days, and behind them 17 days of rows of 5 minutes. Shorter rows reach back less far and wear the flash more.",
+      help: "1 to 3600 s. At 10 s the plug keeps three days, and behind them three weeks of rows of 5 minutes. Shorter rows reach back less far and wear the flash more.",
     },
   ],
 };

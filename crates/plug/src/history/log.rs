@@ -3,7 +3,7 @@
 //! ```text
 //!   readings --> Intake --> keep --> fine ring          206 of 247 sectors, 3 days at 10 s
 //!                             |
-//!                             +--> Merge --> coarse ring    41 of 247 sectors, 17 days at 5 minutes
+//!                             +--> Merge --> coarse ring    50 of 256 sectors, 3 weeks at 5 minutes
 //! ```
 //! A 5-minute window that was under way when the power went is made up for at the next start, from the fine ring.
 
@@ -30,8 +30,8 @@ use crate::storage::region::{Region, Shared};
 pub const COARSE_S: u32 = 300;
 /// Sectors of the fine ring, of [`SECTORS`]; the others are the coarse ring's.
 pub const FINE_SECTORS: u32 = 206;
-/// Sectors of both rings: all of the chip's partition.
-pub const SECTORS: u32 = 247;
+/// Sectors of both rings.
+pub const SECTORS: u32 = 256;
 /// Rows that a sector holds, if no base is needed in between.
 pub const ROWS_A_SECTOR: u32 = LAST_SLOT as u32;
 /// Bytes of a row, and of a sector's head.

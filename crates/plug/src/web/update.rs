@@ -34,10 +34,12 @@ pub(super) fn show<'a, C: Clock, N: Clock, M: RawMutex>(
                 write_running(image, &firmware, &identity.version, out)?;
                 write!(
                     out,
-                    ",\"git\":{},\"project\":\"{PROJECT}\",\"chip\":{},\"board\":{}}}",
+                    ",\"git\":{},\"project\":\"{PROJECT}\",\"chip\":{},\"board\":{},\"rustc\":{},\"espflash\":{}}}",
                     Quoted(identity.git),
                     Quoted(identity.chip),
-                    Quoted(identity.board)
+                    Quoted(identity.board),
+                    Quoted(identity.rustc),
+                    Maybe(identity.espflash.map(Quoted))
                 )?;
             }
         }

@@ -286,3 +286,30 @@ impl UpdateSlots for FakeSlots {
         if trouble == Some(Trouble::Half) { pending().await } else { Ok(()) }
     }
 }
+
+/// MD5 as ElegantOTA's clients write it.
+pub(crate) fn md5(file: &[u8]) -> String {
+    md5::Md5::digest(file).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Where they announce a file.
+pub(crate) fn announcement(file: &[u8]) -> String {
+    format!("/ota/start?mode=fr&hash={}", md5(file))
+}
+
+/// A form as its clients send it: perhaps a text `MD5`, then the file.
+pub(crate) fn form(file: &[u8], md5: Option<&str>) -> Vec<u8> {
+    let mut form = Vec::new();
+    if let Some(md5) = md5 {
+        form.extend(
+            format!("--b0undary\r\nContent-Disposition: form-data; name=\"MD5\"\r\n\r\n{md5}\r\n").bytes(),
+        );
+    }
+    form.extend_from_slice(
+        b"--b0undary\r\nContent-Disposition: form-data; name=\"firmware\"; filename=\"firmware\"\r\n\
+          Content-Type: application/octet-stream\r\n\r\n",
+    );
+    form.extend_from_slice(file);
+    form.extend_from_slice(b"\r\n--b0undary--\r\n");
+    form
+}
