@@ -72,6 +72,7 @@ pub async fn run<W: Wifi, C: Clock>(wifi: &mut W, clock: &C, state: &State, birt
                 (None, None) => radio.wait(station.poll_at(), station.address().is_some(), state).await,
             }
         };
+        state.radio.forget_old(clock.now());
         let used = state.last_use_by_access_point.get().filter(|_| radio.wifi.associated() > 0);
         station.set_in_use(used.map(|at| at.after(limits::PAGE_IN_USE)));
         dice = dice.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
@@ -142,7 +143,7 @@ impl<W: Wifi, C: Clock> Radio<'_, W, C> {
         let Self { wifi, clock, desk } = self;
         let found =
             bounded(*clock, limits::SCAN_TIMEOUT, LinkError::Radio, wifi.scan(), desk.wished()).await?;
-        desk.put(found.as_deref().map_err(|error| *error));
+        desk.put(clock.now(), found.as_deref().map_err(|error| *error));
         Some(found)
     }
 
