@@ -145,7 +145,7 @@ pub trait Multicast {
     where
         Self: 'a;
     /// A socket at UDP port 5353, that others on the machine may share, in the group 224.0.0.251 on the interface with the address
-    /// `own`. It sends with a time to live of 255 (RFC 6762 §11) and hears datagrams that are sent to `own`, too. Leaves the group
+    /// `own` (on a chip `Stack::join_multicast_group`, with room for [`crate::net::mdns::wire::LONGEST`] bytes that come). It sends with a time to live of 255 (RFC 6762 §11) and hears datagrams that are sent to `own`, too. Leaves the group
     /// when it is dropped, at the latest when it is asked for anew.
     ///
     /// # Errors
