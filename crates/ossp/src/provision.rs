@@ -18,13 +18,13 @@ use crate::file::{self, Readers};
 #[derive(Args, Clone, Debug)]
 pub struct ProvisionOptions {
     /// What is set, as `GET /api/v1/settings` shows it, with "password" beside the sections; {id} in it becomes the last
-    /// four characters of each plug's identity
+    /// four characters of each plug's identity, with --random an n in braces its number
     #[arg(value_name = "SETTINGS.json")]
     settings: PathBuf,
     /// The image; with --random one for each plug: settings.bin becomes settings-1.bin, settings-2.bin, ...
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
-    /// Makes a password for each plug and writes them to this list; {n} becomes the plug's number
+    /// Makes a password for each plug and writes them to this list
     #[arg(long, value_name = "LIST.csv")]
     random: Option<PathBuf>,
     /// How many plugs, with --random
