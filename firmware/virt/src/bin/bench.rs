@@ -2,7 +2,9 @@
 #![no_std]
 #![no_main]
 
+// Its prologues and epilogues (`+save-restore`).
 use core::fmt::Write;
+use ossp_embassy as _;
 
 use metering::calibration::Calibration;
 use metering::checksum::Checksum;
