@@ -74,6 +74,8 @@ fn the_radio_is_told_with_what_to_do_about_it() {
             ssid: Some(ssid.clone()),
             last_error: Some(LinkError::OnlyWpa3),
             retry_at: Some(plug::platform::Instant::from_start(std::time::Duration::from_secs(1 << 40))),
+            access_point_when_asked: false,
+            hears: true,
             access_point_open: true,
             access_point_ssid: ssid,
             ..joined()
@@ -101,6 +103,8 @@ fn joined() -> WifiStatus {
         }),
         last_error: None,
         retry_at: None,
+        access_point_when_asked: false,
+        hears: true,
         access_point_open: false,
         access_point_ssid: "OSSP".try_into().unwrap(),
         access_point_clients: 0,
