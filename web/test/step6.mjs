@@ -328,6 +328,7 @@ describe("the update page", { skip: SKIP }, () => {
         await button(page, "Install it").click();
         await says(page, "Version 9.2.0 runs, on probation.", UPDATE_MS);
         await page.locator("dt").filter({ hasText: "Windows measured" }).waitFor();
+        await button(page, "Go back now").waitFor();
         await looksGood(page, "update-probation");
         await says(page, "Done: version 9.2.0 runs and is kept", UPDATE_MS);
         await picture(page, "update-done-desk");

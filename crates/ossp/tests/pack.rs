@@ -191,6 +191,42 @@ fn what_is_not_good_is_told_with_status_1() {
     assert_eq!((status, said.contains("A signature of this package is wrong.")), (1, true), "{said}");
 }
 
+/// Somebody puts a harmless image behind the manifest of his own, and has it signed by those who are trusted.
+#[test]
+fn a_signature_is_not_had_for_another_image() {
+    let bench = Bench::new("lure");
+    let (own, trusted) = (bench.key("own.pem"), bench.key("trusted.pem"));
+    bench.image("harmless.bin", "0.2.0");
+    // The same but for a byte: only its SHA-256 is another.
+    bench.good(&["image", "--version", "0.2.0", "--crash-after", "9", "-o", "@evil.bin"]);
+    let signed = ["sign", "@evil.bin", "--key", "@own.pem", "-o", "@evil.ossp", "--add-key", &own];
+    let said = bench.ossp(&signed);
+    assert!(said.status.success(), "{said:?}");
+    let evil = std::fs::read(bench.path("evil.ossp")).unwrap();
+    let (_, length) = Header::parse(&evil).unwrap().unwrap();
+    let lure = [&evil[..length], &std::fs::read(bench.path("harmless.bin")).unwrap()].concat();
+    std::fs::write(bench.path("lure.ossp"), lure).unwrap();
+    let (status, said) = bench.bad(&["sign", "@lure.ossp", "--key", "@trusted.pem", "-o", "@x"]);
+    assert_eq!((status, said.contains("something else than its image")), (1, true), "{said}");
+    assert!(!bench.path("x").exists());
+    // Nor is the signature that it has called good.
+    let output = bench.ossp(&["verify", "@lure.ossp", "--key", &own]);
+    let table = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(table.contains(&format!("{own}  of another image")) && !table.contains("good"), "{table}");
+    // Whoever signs hears what, and whom it lets in.
+    let output = bench.ossp(&["sign", "@evil.ossp", "--key", "@trusted.pem", "-o", "@both.ossp"]);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains(&format!("adds       {own}\n")) && said.contains("version    0.2.0\n"), "{said}");
+    // No signature beside a wrong one.
+    let mut wrong = evil;
+    wrong[length - 10] = if wrong[length - 10] == b'0' { b'1' } else { b'0' };
+    std::fs::write(bench.path("wrong.ossp"), wrong).unwrap();
+    let (status, said) = bench.bad(&["sign", "@wrong.ossp", "--key", "@trusted.pem", "-o", "@x"]);
+    assert_eq!((status, said.contains("A signature of this package is wrong.")), (1, true), "{said}");
+    bench.good(&["verify", "@both.ossp", "--key", &trusted]);
+}
+
 #[test]
 fn secrets_are_their_owners_and_nothing_is_overwritten_by_chance() {
     let bench = Bench::new("files");

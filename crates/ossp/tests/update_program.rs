@@ -154,6 +154,36 @@ fn a_network_that_was_joined_must_be_joined_again() {
     found(&plug, runs("0.9.1", "confirmed"));
 }
 
+/// Updated by its own access point, which opens for whoever holds the button: after the restart nobody does.
+#[test]
+fn an_access_point_that_waits_for_the_button_need_not_be_open() {
+    let folder = Folder::new("update-button");
+    let plug = Plug::start(&folder.0, &["--scenario", "first-start", SPEED[0], SPEED[1]]);
+    plug.set(r#"{"wifi":{"access_point":"button"}}"#);
+    update(&plug, "", &made("0.9.0", &GOOD));
+    let now = found(&plug, |update| !update["last"].is_null() && update["last"]["result"] != "activated");
+    assert_eq!((&now["last"]["result"], &now["running"]["version"]), (&json!("confirmed"), &json!("0.9.0")));
+    assert_eq!(plug.json("/api/v1/wifi")["access_point"]["open"], false);
+}
+
+#[test]
+fn whoever_does_not_want_to_wait_goes_back_at_once() {
+    let folder = Folder::new("update-back");
+    // In real time: the trial lasts for longer than the test.
+    let plug = Plug::start(&folder.0, &[]);
+    let (status, answer) = plug.request("DELETE /api/v1/update", "");
+    assert_eq!((status, answer.contains("not_on_probation")), (409, true), "{answer}");
+    update(&plug, "", &made("0.9.0", &Flags { measures_nothing: true, ..GOOD }));
+    found(&plug, runs("0.9.0", "on_probation"));
+    assert_eq!(plug.request("DELETE /api/v1/update", "").0, 202);
+    let now = found(&plug, |update| update["last"]["result"] == "went_back");
+    assert_eq!((&now["last"]["code"], &now["last"]["version"]), (&json!("asked"), &json!("0.9.0")));
+    assert_eq!(now["running"]["state"], "confirmed");
+    assert_eq!(plug.request("DELETE /api/v1/update", "").0, 409);
+    update(&plug, "", &made("0.9.1", &GOOD));
+    found(&plug, runs("0.9.1", "confirmed"));
+}
+
 #[test]
 fn power_cuts_say_nothing_about_an_image_on_trial() {
     let folder = Folder::new("update-kill");

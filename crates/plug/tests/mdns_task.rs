@@ -185,6 +185,8 @@ impl World<'_> {
             address,
             last_error: None,
             retry_at: None,
+            access_point_when_asked: false,
+            hears: true,
             access_point_open: true,
             access_point_ssid: Ssid::new(),
             access_point_clients: 0,

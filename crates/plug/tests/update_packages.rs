@@ -321,20 +321,24 @@ fn keys_come_and_go_with_packages() {
         // The project's key is followed by another.
         (Some(1), Default, &[][..], &[][..], &[2][..], &[1][..], Some((&[2][..], &[1][..]))),
         (Some(1), Default, &[3], &[], &[2], &[1], Some((&[3, 2], &[1]))),
-        (Some(1), Default, &[3, 2], &[], &[], &[2], Some((&[3], &[2]))),
+        // What is the owner's is only taken out of the list.
+        (Some(1), Default, &[3, 2], &[], &[], &[2], Some((&[3], &[]))),
         // And comes back.
-        (Some(1), Default, &[2], &[1], &[1], &[2], Some((&[], &[2]))),
+        (Some(1), Default, &[2], &[1], &[1], &[2], Some((&[], &[]))),
         // The last one stays while only signed packages are taken.
         (Some(1), Default, &[], &[], &[], &[1], None),
         (None, Signed, &[1], &[], &[], &[1], None),
         (Some(1), Signed, &[2], &[1], &[], &[2], None),
-        (None, Default, &[1], &[], &[], &[1], Some((&[], &[1]))),
+        (None, Default, &[1], &[], &[], &[1], Some((&[], &[]))),
         (Some(1), Any, &[], &[], &[], &[1], Some((&[], &[1]))),
         // There is room for four of each.
         (Some(1), Default, &[2, 3, 4], &[], &[5], &[], Some((&[2, 3, 4, 5], &[]))),
         (Some(1), Default, &[2, 3, 4, 5], &[], &[6], &[], None),
-        (Some(1), Default, &[2, 3, 4, 5], &[], &[6], &[2], Some((&[3, 4, 5, 6], &[2]))),
-        (Some(1), Default, &[], &[2, 3, 4, 5], &[], &[6], None),
+        (Some(1), Default, &[2, 3, 4, 5], &[], &[6], &[2], Some((&[3, 4, 5, 6], &[]))),
+        // The fifth key of a project takes the place of what no build has any more, not of what the owner has too.
+        (Some(1), Default, &[6], &[2, 3, 4, 5], &[], &[1], Some((&[6], &[3, 4, 5, 1]))),
+        (Some(1), Default, &[6, 2], &[2, 3, 4, 5], &[], &[1], Some((&[6, 2], &[2, 4, 5, 1]))),
+        (Some(1), Any, &[2, 3, 4, 5], &[2, 3, 4, 5], &[], &[1], None),
     ] {
         let before = of(built, accept, keys, retired);
         let expected = expected.map_or(Err(Refused::KeysDoNotFit), |(keys, retired)| {
@@ -348,6 +352,18 @@ fn keys_come_and_go_with_packages() {
             }
             (other, expected) => panic!("{other:?} {expected:?}"),
         }
+    }
+}
+
+#[test]
+fn a_project_can_change_its_key_for_ever() {
+    let mut settings = UpdateSettings::default();
+    for number in 1..20 {
+        let built = AcceptedKeys::of(Some(key(number)), &settings);
+        settings = built.after(&manifest(&[number + 1], &[number])).unwrap().unwrap();
+        // The next release is built with it, and gives the old one no place back.
+        let next = AcceptedKeys::of(Some(key(number + 1)), &settings);
+        assert!(next.has(&key(number + 1)) && !next.has(&key(number)), "{settings:?}");
     }
 }
 

@@ -183,6 +183,8 @@ fn waiting() -> WifiStatus {
         }),
         last_error: Some(LinkError::WrongPassword),
         retry_at: Some(Instant::from_start(std::time::Duration::from_secs(300))),
+        access_point_when_asked: false,
+        hears: true,
         access_point_open: true,
         access_point_ssid: "OSSP".try_into().unwrap(),
         access_point_clients: 2,

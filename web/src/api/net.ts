@@ -15,6 +15,7 @@ export const net = {
   confirm: async () => parsed<Wifi>(await change("POST", `${WIFI}/confirm`, () => ({}))),
   endTest: () => change("DELETE", `${WIFI}/test`),
   update: () => readJson<Update>(UPDATE),
+  goBack: () => change("DELETE", UPDATE),
 };
 
 interface Sent {

@@ -8,6 +8,7 @@ import { type Lifetime, Signal } from "../lib/signal";
 import { editor } from "../parts/editor";
 import { groupCard } from "../parts/groups";
 import { keysControl } from "../parts/keys";
+import { question } from "../parts/question";
 import { sendCard } from "../parts/send";
 import { ACCEPT, KEYS_WHAT, lastText, otherText, probationFacts, runningText } from "../texts/update";
 
@@ -16,11 +17,26 @@ const EVERY_MS = 1500;
 const facts = (rows: [string, string | number | null | undefined][]): HTMLElement[] =>
   rows.filter(([, text]) => text).map(([term, text]) => h("div", {}, h("dt", {}, term), h("dd", {}, text)));
 
-function runningCard(life: Lifetime, update: Signal<Update | null>): HTMLElement {
+function runningCard(life: Lifetime, update: Signal<Update | null>, ask: () => Promise<void>): HTMLElement {
   const headline = h("p", { class: "uplink-state", role: "status" }, "Asking the plug…");
   const probation = h("dl", { class: "facts" });
   const about = h("dl", { class: "facts" });
   const last = h("p", { "role": "status", "data-mood": "note" });
+  const goBack = async (): Promise<void> => {
+    if (!(await question("Go back?", "It restarts into the version before, and the socket switches off.", "Go back")))
+      return;
+    try {
+      await net.goBack();
+      await ask();
+    } catch (error) {
+      setText(last, (error as Error).message);
+    }
+  };
+  const back = h(
+    "button",
+    { type: "button", class: "small", hidden: true, onclick: () => void goBack() },
+    "Go back now",
+  );
   life.watch(update, (now) => {
     if (!now) return;
     const { running, other } = now;
@@ -28,6 +44,7 @@ function runningCard(life: Lifetime, update: Signal<Update | null>): HTMLElement
     const [words, mood] = runningText(now);
     setText(headline, words);
     setAttribute(headline, "data-mood", mood);
+    setAttribute(back, "hidden", running.state !== "on_probation");
     probation.replaceChildren(...facts(running.probation ? probationFacts(running.probation) : []));
     about.replaceChildren(
       ...facts([
@@ -48,6 +65,7 @@ function runningCard(life: Lifetime, update: Signal<Update | null>): HTMLElement
     h("h2", { id: "running-title" }, "What runs"),
     headline,
     probation,
+    back,
     about,
     last,
   );
@@ -89,7 +107,6 @@ export function updatePage(life: Lifetime): Node {
       "It crashed again and again, so only network, sign-in and update run, and the socket is in its safe state. Install a version that works, or restart it to try once more.",
     ),
   );
-  const card = runningCard(life, update);
   const moves = (): boolean =>
     follow.value || update.value?.state === "activated" || update.value?.running.state === "on_probation";
   let asking = false;
@@ -116,7 +133,7 @@ export function updatePage(life: Lifetime): Node {
     h("h1", {}, "Update"),
     safe,
     problem,
-    card,
+    runningCard(life, update, ask),
     sendCard(life, update, follow, busy),
     groupCard(form, ACCEPT, sourceNotes(life, update), form.add(keysControl())),
     bar,

@@ -12,7 +12,7 @@ export function runningText({ running, safe_mode: safe }: Update): [string, stri
 
 const NETWORK: Record<Probation["network"], string> = {
   joined: "joined again",
-  access_point: "its access point is open; it had no network",
+  access_point: "it had none; its access point is as it should be",
   waiting: "not joined yet",
   off_the_air: "off the air: it waits for it",
 };

@@ -1,6 +1,7 @@
 //! `ossp sign`: an image becomes a package, or a package gets one more signature.
 
 use std::fmt::Write as _;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -10,6 +11,7 @@ use plug::update::keys::{KEYS, Key};
 use plug::update::package::{DOMAIN, Draft, Header, MAGIC, Manifest, PackageError, SIGNATURES, Signature};
 use plug::update::version::Version;
 
+use super::verify::{OTHER_IMAGE, WRONG_SIGNATURE, fits, manifest_table};
 use super::{key, keys};
 use crate::failure::Failure;
 use crate::file::{self, Readers};
@@ -81,7 +83,7 @@ pub fn sign(options: &SignOptions) -> Result<(), Failure> {
                 ));
             }
             let image = bytes.get(length..).unwrap_or_default();
-            whole(&options.image, image)?;
+            is_good(&options.image, &header, image)?;
             (header.manifest, header.signatures.to_vec(), image)
         }
         Err(PackageError::NotAPackage) => (describe(options, &bytes)?, Vec::new(), bytes.as_slice()),
@@ -89,6 +91,14 @@ pub fn sign(options: &SignOptions) -> Result<(), Failure> {
             return Err(Failure::failed(format!("{} is a damaged package", options.image.display())));
         }
     };
+    // Whoever signs sees what, and above all whom its plugs are to accept from then on.
+    let mut table = Vec::new();
+    manifest_table(&manifest, &mut table);
+    let mut out = std::io::stderr().lock();
+    for (name, value) in &table {
+        // A terminal that is gone is no reason not to sign.
+        let _ = writeln!(out, "{name:<10} {value}");
+    }
     for key in &keys {
         signatures.retain(|signature: &Signature| signature.key != keys::public(key));
         signatures.push(signature(key, &manifest));
@@ -97,6 +107,18 @@ pub fn sign(options: &SignOptions) -> Result<(), Failure> {
         return Err(Failure::wrong_use(format!("a package has {SIGNATURES} signatures at most")));
     }
     file::write(&options.output, &package(&manifest, &signatures, image), Readers::Usual, options.force)
+}
+
+/// A package gets no more signatures than it deserves: what is signed is the manifest alone, and nobody may put the image
+/// of another behind it.
+fn is_good(path: &Path, header: &Header, image: &[u8]) -> Result<(), Failure> {
+    let (app, whole) = whole(path, image)?;
+    let wrong = |words: &str| Failure::failed(format!("{}: {words}", path.display()));
+    if !fits(&header.manifest, &app, &whole) {
+        return Err(wrong(OTHER_IMAGE));
+    }
+    let all_good = header.signatures.iter().all(|signature| header.manifest.is_signed(signature));
+    if all_good { Ok(()) } else { Err(wrong(WRONG_SIGNATURE)) }
 }
 
 /// What an image is, followed to its end.

@@ -14,6 +14,9 @@ use super::sign::whole;
 use crate::failure::Failure;
 use crate::file;
 
+pub(super) const OTHER_IMAGE: &str = "The manifest says something else than its image.";
+pub(super) const WRONG_SIGNATURE: &str = "A signature of this package is wrong.";
+
 /// Options of `ossp verify`.
 #[derive(Args, Clone, Debug)]
 pub struct VerifyOptions {
@@ -40,7 +43,7 @@ pub fn verify(options: &VerifyOptions) -> Result<(), Failure> {
     let image = bytes.get(length..).unwrap_or_default();
     let mut table = Vec::new();
     if let Some(Header { manifest, .. }) = &header {
-        describe(manifest, &mut table);
+        manifest_table(manifest, &mut table);
     }
     let verdict = whole(&options.file, image).and_then(|(app, whole)| {
         if header.is_none() {
@@ -49,14 +52,13 @@ pub fn verify(options: &VerifyOptions) -> Result<(), Failure> {
         table.push(("image", format!("whole, {} bytes", whole.length)));
         match &header {
             None => Err(bad("This is a bare image: nobody vouches for it.")),
-            Some(Header { manifest, .. }) if !fits(manifest, &app, &whole) => {
-                Err(bad("The manifest says something else than its image."))
-            }
+            Some(Header { manifest, .. }) if !fits(manifest, &app, &whole) => Err(bad(OTHER_IMAGE)),
             Some(_) => Ok(()),
         }
     });
-    let signed =
-        header.as_ref().map_or(Ok(()), |header| signatures(header, &options.key, &mut table).map_err(bad));
+    let signed = header
+        .as_ref()
+        .map_or(Ok(()), |header| signatures(header, verdict.is_ok(), &options.key, &mut table).map_err(bad));
     let mut out = std::io::stdout().lock();
     for (name, value) in &table {
         writeln!(out, "{name:<10} {value}")
@@ -72,7 +74,8 @@ pub fn verify(options: &VerifyOptions) -> Result<(), Failure> {
     Ok(())
 }
 
-fn describe(manifest: &Manifest, table: &mut Vec<(&'static str, String)>) {
+/// All that a manifest says.
+pub(super) fn manifest_table(manifest: &Manifest, table: &mut Vec<(&'static str, String)>) {
     table.push(("version", manifest.version.to_string()));
     for name in ["project", "chip", "board"] {
         table.push((name, manifest.word(name).to_owned()));
@@ -94,16 +97,19 @@ fn describe_image(app: &AppImage, whole: &Whole, table: &mut Vec<(&'static str, 
     table.push(("sha256", Hex(&whole.sha256).to_string()));
 }
 
-fn fits(manifest: &Manifest, app: &AppImage, whole: &Whole) -> bool {
+/// Whether a manifest is that of an image.
+pub(super) fn fits(manifest: &Manifest, app: &AppImage, whole: &Whole) -> bool {
     manifest.version.as_str() == app.version
         && manifest.word("project") == app.project
         && manifest.word("chip") == app.chip.name()
         && (manifest.size, manifest.sha256) == (whole.length, whole.sha256)
 }
 
-/// Looks at each signature. One that is wrong spoils the package.
+/// Looks at each signature. One that is wrong spoils the package; a right one of a manifest whose image is not there is
+/// not called good.
 fn signatures(
     header: &Header,
+    has_its_image: bool,
     trusted: &[Key],
     table: &mut Vec<(&'static str, String)>,
 ) -> Result<(), &'static str> {
@@ -115,6 +121,7 @@ fn signatures(
         known |= good && is_known;
         let words = match (good, is_known) {
             (false, _) => "WRONG",
+            (true, _) if !has_its_image => "of another image",
             (true, true) => "good, trusted",
             (true, false) => "good",
         };
@@ -123,7 +130,7 @@ fn signatures(
     if header.signatures.is_empty() {
         Err("Nobody signed this package.")
     } else if wrong {
-        Err("A signature of this package is wrong.")
+        Err(WRONG_SIGNATURE)
     } else if !known {
         Err("None of the keys that you trust signed this package.")
     } else {

@@ -90,6 +90,10 @@ pub struct WifiStatus {
     pub retry_at: Option<Instant>,
     /// Whether the access point is open.
     pub access_point_open: bool,
+    /// Whether it stays closed until somebody asks for it, or for ever.
+    pub access_point_when_asked: bool,
+    /// Whether the last scan heard any network at all.
+    pub hears: bool,
     /// The access point's name.
     pub access_point_ssid: Ssid,
     /// Phones and computers on it.

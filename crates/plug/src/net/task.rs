@@ -8,7 +8,7 @@ use embassy_futures::select::{Either3, Either4, select3, select4};
 
 use super::desk::{RadioDesk, Wish};
 use super::log::Log;
-use super::station::{Errand, Event, Plan, Station};
+use super::station::{Errand, Event, Plan, Policy, Station};
 use super::{Birth, WifiStatus, host_name};
 use crate::apart::apart;
 use crate::limits;
@@ -20,7 +20,7 @@ use crate::state::State;
 /// the future leaves the radio as it is.
 pub async fn run<W: Wifi, C: Clock>(wifi: &mut W, clock: &C, state: &State, birth: &Birth<'_>) -> ! {
     let mut station = Station::new(birth.plan(state));
-    let mut radio = Radio { wifi, clock, desk: &state.radio };
+    let mut radio = Radio { wifi, clock, desk: &state.radio, hears: false };
     let mut log = Log::new(clock, state);
     let mut changing = Changing { since: None };
     let mut dice = birth.seed;
@@ -130,6 +130,8 @@ struct Radio<'a, W, C> {
     wifi: &'a mut W,
     clock: &'a C,
     desk: &'a RadioDesk,
+    /// The last scan heard somebody.
+    hears: bool,
 }
 
 impl<W: Wifi, C: Clock> Radio<'_, W, C> {
@@ -143,9 +145,10 @@ impl<W: Wifi, C: Clock> Radio<'_, W, C> {
 
     /// `None`: somebody wants something else.
     async fn scan(&mut self) -> Option<Result<Networks, LinkError>> {
-        let Self { wifi, clock, desk } = self;
+        let Self { wifi, clock, desk, hears } = self;
         let found =
             bounded(*clock, limits::SCAN_TIMEOUT, LinkError::Radio, wifi.scan(), desk.wished()).await?;
+        *hears = matches!(&found, Ok(found) if !found.is_empty());
         desk.put(clock.now(), found.as_deref().map_err(|error| *error));
         Some(found)
     }
@@ -154,7 +157,7 @@ impl<W: Wifi, C: Clock> Radio<'_, W, C> {
     async fn join(&mut self, station: &Station, host: &str) -> Option<Result<Address, LinkError>> {
         // The machine never joins what it does not know.
         let Some(known) = station.network() else { return Some(Err(LinkError::NotFound)) };
-        let Self { wifi, clock, desk } = self;
+        let Self { wifi, clock, desk, .. } = self;
         let join = wifi.join(known, host);
         let result = bounded(*clock, limits::JOIN_TIMEOUT, LinkError::Lost, join, desk.wished()).await;
         if !matches!(result, Some(Ok(_))) {
@@ -221,6 +224,8 @@ fn publish<W: Wifi, C: Clock>(state: &State, station: &Station, radio: &Radio<'_
         last_error: station.last_error(),
         retry_at: station.retry_at(),
         access_point_open: station.access_point_open(),
+        access_point_when_asked: matches!(plan.policy, Policy::Button | Policy::Never),
+        hears: radio.hears,
         access_point_ssid: plan.own.ssid.clone(),
         access_point_clients: if station.access_point_open() { radio.wifi.associated() } else { 0 },
         networks: known.map(|(known, error)| (known.credentials.ssid.clone(), error)).collect(),

@@ -153,6 +153,7 @@ pub struct Desk {
     size: Cell<u32>,
     received: Cell<u32>,
     last: RefCell<Option<Last>>,
+    back: Cell<bool>,
     hold: Cell<Option<Hold>>,
     work: Signal<NoopRawMutex, Work>,
     done: Signal<NoopRawMutex, Done>,
@@ -171,6 +172,7 @@ impl Desk {
             size: Cell::new(0),
             received: Cell::new(0),
             last: RefCell::new(None),
+            back: Cell::new(false),
             hold: Cell::new(None),
             work: Signal::new(),
             done: Signal::new(),
@@ -241,6 +243,16 @@ impl Desk {
     /// Remembers how one ended.
     pub fn set_last(&self, last: Last) {
         self.last.replace(Some(last));
+    }
+
+    /// Somebody wants to go back from the image that is on probation.
+    pub fn ask_back(&self) {
+        self.back.set(true);
+    }
+
+    /// Whether somebody does; asked once.
+    pub(super) fn take_back(&self) -> bool {
+        self.back.take()
     }
 
     /// Begins an upload by `peer`.

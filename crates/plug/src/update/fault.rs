@@ -13,6 +13,8 @@ pub enum Fault {
     Busy,
     /// The running image has not proved itself yet; the other slot is the way back.
     OnProbation,
+    /// There is nothing to go back from.
+    NotOnProbation,
     /// The current is near its limit, and an erase could blind protection.
     NearTheLimit,
     /// It is not one for this plug.
@@ -43,6 +45,7 @@ impl Fault {
             Self::NoSlots => (503, "update_unavailable"),
             Self::Busy => (409, "update_busy"),
             Self::OnProbation => (409, "on_probation"),
+            Self::NotOnProbation => (409, "not_on_probation"),
             Self::NearTheLimit => (409, "near_the_limit"),
             Self::Refused(Refused::ImageTooLarge) => (413, Refused::ImageTooLarge.code()),
             Self::Refused(why) => (422, why.code()),
@@ -63,10 +66,11 @@ impl Display for Fault {
     fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
             Self::NoSlots => "This plug cannot be updated now: nobody looks after its firmware's slots.",
-            Self::Busy => "Another update is under way; try again when it has ended, in a minute at the latest.",
+            Self::Busy => "Another update is under way or announced; try again when it has ended.",
             Self::OnProbation => {
                 "The running firmware has not proved itself yet, the other one is the way back; try again in ten minutes."
             }
+            Self::NotOnProbation => "The running firmware is not on probation: to go back from it, install another one.",
             Self::NearTheLimit => {
                 "The current is near its limit, and an update interrupts protection; switch the load off and try again."
             }

@@ -111,8 +111,12 @@ impl fmt::Display for Refused {
             return write!(formatter, "This firmware is for {}, which this plug does not have.", chip.name());
         }
         formatter.write_str(match self {
-            Self::ImageTooLarge => "This firmware is longer than the place for it.",
-            Self::NotAnImage => "This file is no firmware of a plug.",
+            Self::ImageTooLarge => {
+                "This is longer than its place: send a package or the application, not the whole flash."
+            }
+            Self::NotAnImage => {
+                "This is no firmware of a plug: send a package or the application, not the whole flash."
+            }
             Self::ImageDamaged => "This firmware is damaged: get the file once more.",
             Self::PackageDamaged => "This package is damaged: get the file once more.",
             Self::WrongChip(_) => "",
@@ -130,7 +134,7 @@ impl fmt::Display for Refused {
                 "Install the version before this one first: this plug's is too old for it."
             }
             Self::KeysDoNotFit => {
-                "This package leaves no key, or too many: look at update.keys and update.retired."
+                "This leaves no key that is accepted, or too many: look at update.keys and update.retired."
             }
         })
     }

@@ -109,24 +109,29 @@ impl AcceptedKeys {
         let mut settings = self.settings.clone();
         settings.keys.retain(|key| !manifest.retire.contains(key));
         settings.retired.retain(|key| !manifest.add.contains(key));
-        put_all(&mut settings.keys, manifest.add.iter().filter(|key| self.built != Some(**key)))?;
-        put_all(&mut settings.retired, manifest.retire.iter())?;
-        let after = Self { built: self.built, settings };
-        if after.accept() == Accept::Signed && after.iter().next().is_none() {
-            return Err(Refused::KeysDoNotFit);
+        for key in manifest.add.iter().filter(|key| self.built != Some(**key)) {
+            if !settings.keys.contains(key) {
+                settings.keys.push(*key);
+            }
         }
+        // An owner's key that is not in the list any more is not accepted anyway.
+        if let Some(built) = self.built.filter(|key| manifest.retire.contains(key)) {
+            settings.retire(built);
+        }
+        let after = Self { built: self.built, settings };
+        after.check()?;
         Ok((after.settings != self.settings).then_some(after.settings))
     }
-}
 
-/// Adds those that are not there yet.
-fn put_all<'a>(keys: &mut Vec<Key>, more: impl Iterator<Item = &'a Key>) -> Result<(), Refused> {
-    for key in more {
-        if !keys.contains(key) {
-            keys.push(*key);
-        }
+    /// Whether there is room for these keys, and one left where only signed packages are taken.
+    ///
+    /// # Errors
+    /// [`Refused::KeysDoNotFit`].
+    pub fn check(&self) -> Result<(), Refused> {
+        let fits = self.settings.keys.len() <= KEYS && self.settings.retired.len() <= KEYS;
+        let leaves_one = self.accept() == Accept::Any || self.iter().next().is_some();
+        if fits && leaves_one { Ok(()) } else { Err(Refused::KeysDoNotFit) }
     }
-    if keys.len() > KEYS { Err(Refused::KeysDoNotFit) } else { Ok(()) }
 }
 
 /// What the owner chose.
@@ -163,6 +168,21 @@ pub struct UpdateSettings {
     pub retired: Vec<Key>,
     /// `warn_above_a`: the page asks before it interrupts the protection of a load that draws more.
     pub warn_above_a: f64,
+}
+
+impl UpdateSettings {
+    /// Retires the build's own key. Where there is no room, the oldest one makes it that nobody would accept without this
+    /// list either: that of a build which does not run any more.
+    fn retire(&mut self, built: Key) {
+        if self.retired.contains(&built) {
+            return;
+        }
+        if self.retired.len() >= KEYS {
+            let idle = self.retired.iter().position(|old| !self.keys.contains(old));
+            idle.map(|at| self.retired.remove(at));
+        }
+        self.retired.push(built);
+    }
 }
 
 impl Default for UpdateSettings {

@@ -2,7 +2,8 @@
 //!
 //! It is confirmed once it has measured [`limits::PROBATION_WINDOWS`] windows, has opened what the flash keeps, and has
 //! reached the network as the one before it had. What it does not reach within [`limits::PROBATION`] sends the plug
-//! back; a network that is off the air is no fault of the image, and its time does not run then.
+//! back. A network that is off the air is no fault of the image, and its time does not run then; but a radio that hears
+//! nobody at all may be deaf, which would be one.
 
 use core::time::Duration;
 
@@ -20,11 +21,11 @@ use crate::state::State;
 pub enum Network {
     /// Joined.
     Joined,
-    /// There was none to join: the access point is open, or there is no radio.
+    /// There was none to join: the access point is open, or is not to be before somebody asks, or there is no radio.
     AccessPoint,
     /// Not there yet.
     Waiting,
-    /// It was looked for, and nobody answers by its name.
+    /// It was looked for, others were heard, and nobody answers by its name.
     OffTheAir,
 }
 
@@ -40,11 +41,22 @@ impl Network {
         match (before, wifi) {
             (_, Some(wifi)) if wifi.link == LinkState::Joined => Self::Joined,
             (Reached::Nothing, _) => Self::AccessPoint,
-            (Reached::AccessPoint, Some(wifi)) if wifi.access_point_open => Self::AccessPoint,
-            (Reached::Network, Some(wifi)) if wifi.last_error == Some(LinkError::NotFound) => Self::OffTheAir,
+            (Reached::AccessPoint, Some(wifi)) if wifi.access_point_open || is_still(wifi) => {
+                Self::AccessPoint
+            }
+            (Reached::Network, Some(wifi)) if wifi.last_error == Some(LinkError::NotFound) && wifi.hears => {
+                Self::OffTheAir
+            }
             _ => Self::Waiting,
         }
     }
+}
+
+/// Whether the radio does all that it has to without somebody who asks for the access point: it works, and there is no
+/// network to join, or none was joined.
+fn is_still(wifi: &WifiStatus) -> bool {
+    let has_tried = matches!(wifi.link, LinkState::Waiting | LinkState::NoNetworkKnown);
+    wifi.access_point_when_asked && has_tried && wifi.last_error != Some(LinkError::Radio)
 }
 
 impl Reached {
@@ -212,6 +224,37 @@ mod tests {
         assert_eq!(probation.status().gives_up_in_s, None);
         probation.look(Instant::from_start(Duration::from_secs(60)), &Look { network: Waiting, ..GOOD });
         assert_eq!(probation.status().gives_up_in_s, Some(540.0));
+    }
+
+    #[test]
+    fn what_is_to_be_reached_is_what_was_there_before() {
+        let of = |before, change: &dyn Fn(&mut WifiStatus)| {
+            let mut wifi = WifiStatus { link: LinkState::Waiting, ..WifiStatus::default() };
+            change(&mut wifi);
+            Network::of(before, Some(&wifi))
+        };
+        let lost =
+            |error, hears| move |wifi: &mut WifiStatus| (wifi.last_error, wifi.hears) = (Some(error), hears);
+        assert_eq!(of(Reached::Network, &|wifi| wifi.link = LinkState::Joined), Joined);
+        assert_eq!(of(Reached::Network, &|wifi| wifi.access_point_open = true), Waiting);
+        assert_eq!(of(Reached::Network, &lost(LinkError::NotFound, true)), OffTheAir);
+        // A deaf radio finds nobody either.
+        assert_eq!(of(Reached::Network, &lost(LinkError::NotFound, false)), Waiting);
+        assert_eq!(of(Reached::Network, &lost(LinkError::WrongPassword, true)), Waiting);
+        assert_eq!(of(Reached::AccessPoint, &|wifi| wifi.access_point_open = true), AccessPoint);
+        assert_eq!(of(Reached::AccessPoint, &|_| {}), Waiting);
+        assert_eq!(Network::of(Reached::AccessPoint, None), Waiting);
+        assert_eq!(Network::of(Reached::Nothing, None), AccessPoint);
+        // One that opens for whoever asks only: the radio works, and that is all that can be seen of it.
+        let still = |link, error| {
+            of(Reached::AccessPoint, &|wifi| {
+                (wifi.access_point_when_asked, wifi.link, wifi.last_error) = (true, link, error);
+            })
+        };
+        assert_eq!(still(LinkState::NoNetworkKnown, None), AccessPoint);
+        assert_eq!(still(LinkState::Waiting, Some(LinkError::NotFound)), AccessPoint);
+        assert_eq!(still(LinkState::Joining, None), Waiting);
+        assert_eq!(still(LinkState::Waiting, Some(LinkError::Radio)), Waiting);
     }
 
     #[test]

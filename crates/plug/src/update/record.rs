@@ -53,6 +53,8 @@ pub enum Why {
     Crashed,
     /// The new one did not prove itself in time.
     NotConfirmed,
+    /// Somebody asked for it while the new one was on trial.
+    Asked,
     /// The boot loader did not start the new one: it is damaged.
     Damaged,
 }
@@ -64,6 +66,7 @@ impl Why {
         match self {
             Self::Crashed => "crashed",
             Self::NotConfirmed => "not_confirmed",
+            Self::Asked => "asked",
             Self::Damaged => "does_not_start",
         }
     }
@@ -76,6 +79,7 @@ impl Why {
             Self::NotConfirmed => {
                 "The new firmware did not prove itself within ten minutes; the one before it runs again."
             }
+            Self::Asked => "Somebody asked to go back from the new firmware; the one before it runs again.",
             Self::Damaged => "The new firmware is damaged and does not start; the one before it runs again.",
         }
     }
@@ -120,6 +124,7 @@ impl Standing {
             Self::OnTrial { before: Reached::Nothing, .. } => (b'N', b'-'),
             Self::Returned(Why::Crashed) => (b'B', b'C'),
             Self::Returned(Why::NotConfirmed) => (b'B', b'T'),
+            Self::Returned(Why::Asked) => (b'B', b'A'),
             Self::Returned(Why::Damaged) => (b'B', b'D'),
         };
         Some([b'O', b'S', kind, detail])
@@ -182,6 +187,7 @@ impl Entry {
             b"OSN-" => trial(Reached::Nothing),
             b"OSBC" => Standing::Returned(Why::Crashed),
             b"OSBT" => Standing::Returned(Why::NotConfirmed),
+            b"OSBA" => Standing::Returned(Why::Asked),
             b"OSBD" => Standing::Returned(Why::Damaged),
             _ => Standing::Unrecorded,
         }

@@ -131,9 +131,10 @@ impl<C: Clock> Around<'_, C> {
             let verdict = probation.look(self.clock.now(), &self.look(before, &mut first));
             self.state.firmware.borrow_mut().probation = Some(probation.status());
             match verdict {
+                _ if self.state.update.take_back() => self.go_back(slots, Why::Asked).await,
                 Verdict::Wait => {}
                 Verdict::Confirm => break,
-                Verdict::GoBack => self.go_back(slots).await,
+                Verdict::GoBack => self.go_back(slots, Why::NotConfirmed).await,
             }
             self.clock.sleep_until(self.clock.now().after(limits::PROBATION_INTERVAL)).await;
         }
@@ -171,9 +172,12 @@ impl<C: Clock> Around<'_, C> {
     }
 
     /// Restarts into the other image; returns if the flash does not take that.
-    async fn go_back<S: UpdateSlots>(&self, slots: &mut S) {
-        if trial::go_back(slots, Why::NotConfirmed).await {
-            self.say("the new firmware has not proved itself: back to the one before");
+    async fn go_back<S: UpdateSlots>(&self, slots: &mut S, why: Why) {
+        if trial::go_back(slots, why).await {
+            self.say(match why {
+                Why::Asked => "somebody asked to go back from the new firmware to the one before",
+                _ => "the new firmware has not proved itself: back to the one before",
+            });
             self.state.restart.signal(Restarting::OtherImage);
             pending::<()>().await;
         }

@@ -6,7 +6,8 @@
 //!      ^                         |  |  ^
 //!      |   third crash           |  |  | a crash: one mark more
 //!      +-------------------------+  +--+
-//!      |   10 minutes in vain    |
+//!      |   10 minutes in vain,   |
+//!      |   or somebody asks      |
 //!      +-------------------------+
 //! ```
 //!

@@ -258,7 +258,8 @@ const DELETE_ADMIN: &[(Method, Who)] = &[(Method::Delete, Who::Admin)];
 const TEST: &[(Method, Who)] = &[(Method::Post, Who::Admin), (Method::Delete, Who::Admin)];
 const SETUP: &[(Method, Who)] = &[(Method::Get, Who::Anyone), (Method::Post, Who::Claim)];
 
-const UPDATE: &[(Method, Who)] = &[(Method::Get, Who::Read), (Method::Post, Who::Admin)];
+const UPDATE: &[(Method, Who)] =
+    &[(Method::Get, Who::Read), (Method::Post, Who::Admin), (Method::Delete, Who::Admin)];
 /// It promises an upload.
 const ANNOUNCE: &[(Method, Who)] = &[(Method::GetOnly, Who::Admin)];
 const UPDATE_PAGE: &[(Method, Who)] = &[(Method::Get, Who::Anyone), (Method::Post, Who::Admin)];

@@ -8,10 +8,12 @@ use picoserve::io::Read;
 use picoserve::request::{RequestBodyConnection, RequestParts};
 use picoserve::response::StatusCode;
 
+use super::doors::Caller;
 use super::problem::Problem;
 use super::reply::{Body, Draft, JSON, Reply, Tag};
 use super::site::{Site, is_json};
 use super::socket::within;
+use crate::access::By;
 use crate::json::write_quoted;
 use crate::limits;
 use crate::platform::Clock;
@@ -19,6 +21,8 @@ use crate::settings::{
     Refusal, SaveError, Secrets, Settings, Wrong, json_length, patch as apply, write_json,
 };
 use crate::state::State;
+use crate::update::Fault;
+use crate::update::keys::{AcceptedKeys, UpdateSettings};
 
 /// `GET`: everything but secrets, with the entity tag that `If-Match` wants. Just after the start it waits until they
 /// are read.
@@ -45,6 +49,7 @@ fn settings<'a, C: Clock, N: Clock, M: RawMutex>(site: &Site<'a, C, N, M>) -> Re
 /// `PATCH`: takes all of a merge patch or nothing, and answers when it is stored, with the settings as they are then.
 pub(super) async fn patch<'a, C: Clock, N: Clock, M: RawMutex, R: Read>(
     site: &Site<'a, C, N, M>,
+    caller: &Caller,
     parts: &RequestParts<'_>,
     body: &mut RequestBodyConnection<'_, R>,
 ) -> Result<Reply<'a>, Problem> {
@@ -63,6 +68,7 @@ pub(super) async fn patch<'a, C: Clock, N: Clock, M: RawMutex, R: Read>(
     };
     drop(text);
     if let Some(next) = next {
+        may_update_be(site, caller, &next.update)?;
         let ticket = desk.put(next).ok_or(Problem::SettingsBusy)?;
         let outcome = wait(clock, state, || desk.outcome(ticket)).await;
         outcome.ok_or(Problem::SettingsBusy)?.map_err(not_saved)?;
@@ -89,6 +95,23 @@ fn changed<C: Clock, N: Clock, M: RawMutex>(
     let current = plug.state.settings.borrow();
     let next = apply(&current, text, plug.basis, plug.clock.time_of_day())?;
     Ok((*next != *current).then_some(next))
+}
+
+/// Whose packages are taken: a token that was overheard once must not decide that, and nobody that there are none.
+fn may_update_be<C: Clock, N: Clock, M: RawMutex>(
+    site: &Site<'_, C, N, M>,
+    caller: &Caller,
+    next: &UpdateSettings,
+) -> Result<(), Problem> {
+    let before = &site.plug.state.settings.borrow().update;
+    if (next.accept, &next.keys, &next.retired) == (before.accept, &before.keys, &before.retired) {
+        return Ok(());
+    }
+    if caller.known.is_none_or(|known| known.by != By::Digest) {
+        return Err(Problem::PasswordOnly);
+    }
+    let keys = AcceptedKeys::of(site.plug.defaults.update_key, next);
+    keys.check().map_err(|why| Problem::Update(Fault::Refused(why)))
 }
 
 /// The body, of at most `most` bytes, piece by piece out of picoserve's buffer, which is too small for it.

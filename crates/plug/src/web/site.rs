@@ -175,7 +175,7 @@ impl<'a, C: Clock, N: Clock, M: RawMutex> Site<'a, C, N, M> {
             Handler::Setup if parts.method() == "POST" => Box::pin(setup::offer(self, parts, body)).await,
             Handler::Setup => setup::status(self),
             Handler::Settings if parts.method() == "PATCH" => {
-                Box::pin(settings::patch(self, parts, body)).await
+                Box::pin(settings::patch(self, caller, parts, body)).await
             }
             Handler::Settings => Box::pin(settings::show(self)).await,
             Handler::Session | Handler::Password | Handler::Tokens | Handler::Token => {
@@ -200,6 +200,7 @@ impl<'a, C: Clock, N: Clock, M: RawMutex> Site<'a, C, N, M> {
             Handler::Uplink => uplink::show(self),
             Handler::UplinkTest => Box::pin(uplink::test(self)).await,
             Handler::Update if parts.method() == "POST" => Box::pin(upload::upload(self, parts, body)).await,
+            Handler::Update if parts.method() == "DELETE" => update::go_back(self),
             Handler::Update => update::show(self),
             Handler::Elegant(wire) => Box::pin(self.elegant(wire, parts, body)).await,
             Handler::OpenApi => Ok(api::openapi()),
