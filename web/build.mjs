@@ -40,6 +40,7 @@ const SHARED = [
   "parts/explain",
   "parts/looks",
   "parts/poll",
+  "parts/question",
   "parts/relay",
   "parts/segments",
   "parts/traces",

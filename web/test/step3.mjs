@@ -318,13 +318,14 @@ describe("settings", () => {
         await live(page);
         await field(page, "device.name").fill("Unsaved");
         await page.locator(".save-state").filter({ hasText: "1 unsaved change" }).waitFor();
-        let answer = false;
-        page.on("dialog", (dialog) => (answer ? dialog.accept() : dialog.dismiss()));
+        const asked = page.getByRole("dialog").filter({ hasText: "Leave this page?" });
         await page.getByRole("link", { name: "Energy", exact: true }).click();
+        await asked.getByRole("button", { name: "Cancel" }).click();
+        await asked.waitFor({ state: "detached" });
         assert.equal(await field(page, "device.name").inputValue(), "Unsaved");
         assert.match(page.url(), /#\/settings$/);
-        answer = true;
         await page.getByRole("link", { name: "Energy", exact: true }).click();
+        await asked.getByRole("button", { name: "Leave it" }).click();
         await page.getByRole("heading", { name: "Imported in all" }).waitFor();
       },
       "#/settings",

@@ -262,7 +262,6 @@ describe("the owner", { skip: SKIP }, () => {
       "tokens",
       {},
       async (page) => {
-        page.on("dialog", (dialog) => dialog.accept());
         const tokens = page.locator("#tokens");
         await button(page, "Make a token").click();
         await alerts(page, "Give it a name").waitFor();
@@ -284,6 +283,7 @@ describe("the owner", { skip: SKIP }, () => {
         await row.waitFor();
         assert.equal(await page.getByText(token).count(), 0, "shown once");
         await button(page, "Revoke Home Assistant").click();
+        await page.getByRole("dialog").getByRole("button", { name: "Revoke", exact: true }).click();
         await row.waitFor({ state: "detached" });
         assert.equal((await asks("GET", "api/v1/reading", bearer)).status, 401);
       },

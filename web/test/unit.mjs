@@ -675,14 +675,24 @@ describe("a file for an update", () => {
 
   it("is followed over the restart until it is kept or went back", () => {
     const sent = { version: "0.2.0", image_sha256: "aa", restart_in_s: 1 };
-    const running = (image_sha256, state, version) => ({ image_sha256, state, version });
-    const told = (update) => updateTexts.outcome(sent, { state: "idle", last: null, ...update });
-    const old = running("bb", "confirmed", "0.1.0");
+    const running = (slot, state, version) => ({ slot, image_sha256: null, state, version });
+    const old = running(0, "confirmed", "0.1.0");
+    const told = (update, before = old) =>
+      updateTexts.outcome(
+        sent,
+        { state: "idle", running: before, last: null },
+        { state: "idle", last: null, ...update },
+      );
     assert.match(told({ state: "activated", running: old }).words, /restarts/);
     assert.equal(told({ running: old }), null, "not to be seen yet");
-    assert.equal(told({ running: running("aa", "on_probation", "0.2.0") }).mood, "note");
-    assert.deepEqual(told({ running: running("aa", "confirmed", "0.2.0") }).mood, "good");
-    const back = told({ running: old, last: { result: "went_back", version: "0.2.0", message: "it crashed" } });
+    assert.equal(told({ running: running(1, "on_probation", "0.2.0") }).mood, "note");
+    assert.equal(told({ running: running(1, "confirmed", "0.2.0") }).mood, "good");
+    const last = { result: "went_back", version: "0.2.0", message: "it crashed" };
+    const back = told({ running: old, last });
+    // Of two builds of one version: that it runs says nothing.
+    const same = running(0, "confirmed", "0.2.0");
+    assert.equal(told({ running: same }, same), null);
+    assert.deepEqual(told({ running: same, last }, same), back);
     assert.equal(back.words, "Version 0.2.0 did not prove itself. It crashed.");
   });
 });

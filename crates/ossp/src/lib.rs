@@ -6,6 +6,7 @@ mod file;
 pub mod host;
 pub mod owner;
 pub mod pack;
+mod printable;
 pub mod provision;
 pub mod recording;
 pub mod remote;

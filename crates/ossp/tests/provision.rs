@@ -41,7 +41,7 @@ fn a_virtual_plug_starts_from_the_same_file() {
     let image = bench.0.join("settings.bin");
     let (status, out, told) = provision(&file, &image, &[]);
     assert_eq!(status, 0, "{told}");
-    assert_eq!(out, format!("espflash write-bin {:#x} {}\n", 0x003a_7000 + RECORD.from, image.display()));
+    assert_eq!(out, format!("espflash write-bin {:#x} {}\n", 0x003b_0000 + RECORD.from, image.display()));
     #[cfg(unix)]
     assert_eq!(mode(&image), 0o600);
     assert!(std::fs::metadata(&image).unwrap().len() <= 8192);
@@ -60,6 +60,14 @@ fn a_virtual_plug_starts_from_the_same_file() {
     assert!(!flash.windows(PASSWORD.len()).any(|bytes| bytes == PASSWORD.as_bytes()));
     let plug = Plug::begin(&state.0, &["--import", image.to_str().unwrap()], Stdio::null());
     assert_eq!(plug.json("/api/v1/settings")["device"]["name"], "mine");
+}
+
+#[test]
+fn its_help_says_what_the_braces_are() {
+    let help = String::from_utf8(run(&["provision", "--help"]).stdout).unwrap();
+    assert!(help.contains("{id} in it becomes") && help.contains("an n in such braces"), "{help}");
+    let list = help.split_once("--random <LIST.csv>").unwrap().1.trim_start();
+    assert!(list.starts_with("Makes a password for each plug and writes them to this list\n"), "{help}");
 }
 
 #[test]

@@ -12,6 +12,7 @@ use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
+use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
 use virtual_plug::{Folder, PASSWORD, Plug};
@@ -244,6 +245,10 @@ fn an_update_is_followed_to_its_end() {
     let bad = image(&folder, "7.3.0", &["--crash-after", "1"]);
     ask(&plug, &["update", &bad]).fails(1, "7.3.0 did not prove itself, 7.1.0 runs again");
     assert_eq!(plug.json("/api/v1/info")["version"], "7.1.0");
+    // The same once more: what the plug tells of it is the same.
+    let last = plug.json("/api/v1/update")["last"].clone();
+    ask(&plug, &["update", &bad]).fails(1, "7.1.0 runs again: The new firmware crashed three times");
+    assert_eq!(plug.json("/api/v1/update")["last"], last);
     let no_image = folder.0.join("no.bin");
     std::fs::write(&no_image, vec![7; 5000]).unwrap();
     ask(&plug, &["update", no_image.to_str().unwrap()]).fails(1, "no firmware");
@@ -273,8 +278,13 @@ fn with<'a>(address: &'a str, more: &[&'a str]) -> Vec<&'a str> {
     [&["plug", address], more].concat()
 }
 
-/// Somebody who answers so many requests, all in one way, and is no plug.
-fn stranger(times: usize, answer: impl Fn(&str) -> String + Send + 'static) -> String {
+/// What was sent to it, request by request.
+type Heard = Arc<Mutex<Vec<String>>>;
+
+/// Somebody who keeps what he hears.
+fn listener(times: usize, answer: impl Fn(&str) -> String + Send + 'static) -> (String, Heard) {
+    let heard = Heard::default();
+    let kept = heard.clone();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
     std::thread::spawn(move || {
@@ -282,11 +292,17 @@ fn stranger(times: usize, answer: impl Fn(&str) -> String + Send + 'static) -> S
             let (mut stream, _) = listener.accept().unwrap();
             let mut head = [0; 4096];
             let length = stream.read(&mut head).unwrap();
-            let head = String::from_utf8_lossy(&head[..length]).into_owned();
+            let head = String::from_utf8_lossy(&head[..length]).to_ascii_lowercase();
+            kept.lock().unwrap().push(head.clone());
             let _ = stream.write_all(answer(head.split(' ').nth(1).unwrap_or_default()).as_bytes());
         }
     });
-    address
+    (address, heard)
+}
+
+/// Somebody who answers so many requests and is no plug.
+fn stranger(times: usize, answer: impl Fn(&str) -> String + Send + 'static) -> String {
+    listener(times, answer).0
 }
 
 fn http(status: &str, kind: &str, body: &str) -> String {
@@ -313,6 +329,52 @@ fn who_is_no_plug_is_told_so() {
         let said = ossp(Some(PASSWORD), &["plug", &address, "status"]);
         let fits = said.words.contains("not as an OSSP plug") || said.words.contains("cannot be reached");
         assert!(said.status == 1 && fits, "{answer:?}: {said:?}");
+    }
+}
+
+#[test]
+fn only_a_plug_is_shown_a_token_or_a_proof() {
+    let token = ["--token", "ossp_0123456789abcdef0123456789abcdef"];
+    for answer in [
+        http("200 OK", "text/html", "<h1>It works!</h1>"),
+        http("200 OK", "application/json", r#"{"id":"a","name":"b"}"#),
+        http("401 Unauthorized", "application/json", "{}"),
+        "HTTP/1.1 302 Found\r\nLocation: /api/v1/relay\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+            .to_owned(),
+    ] {
+        let copy = answer.clone();
+        let (address, heard) = listener(3, move |_| copy.clone());
+        ossp(None, &with(&address, &[&token[..], &["off"]].concat())).fails(1, "not as an OSSP plug does");
+        let heard = heard.lock().unwrap();
+        assert_eq!(heard.len(), 1, "{answer:?}: {heard:?}");
+        assert!(
+            heard[0].starts_with("get /api/v1/info ") && !heard[0].contains("authorization"),
+            "{heard:?}"
+        );
+    }
+    let info = r#"{"id":"a1b2","name":"b","version":"0.1.0","board":"virtual"}"#;
+    // Whoever says that he is one is shown it.
+    let (address, heard) = listener(2, move |path| match path {
+        "/api/v1/info" => http("200 OK", "application/json", info),
+        _ => http("200 OK", "application/json", r#"{"on":false,"reason":"\u001b]0;x\u0007"}"#),
+    });
+    let said = ossp(None, &with(&address, &[&token[..], &["off"]].concat())).done();
+    assert_eq!(said.out, "b is off (\u{fffd}]0;x\u{fffd})\n");
+    assert!(heard.lock().unwrap()[1].contains("authorization: bearer ossp_0123"));
+    // A proof is for the plug's own realm alone.
+    for (realm, shown) in [("ossp-a1b2", true), ("ossp-ffff", false)] {
+        let challenge = format!(
+            "HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Digest realm=\"{realm}\", qop=\"auth\", algorithm=SHA-256, \
+             nonce=\"ab\"\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+        );
+        let (address, heard) = listener(4, move |path| match path {
+            "/api/v1/info" => http("200 OK", "application/json", info),
+            _ => challenge.clone(),
+        });
+        let said = ossp(Some(PASSWORD), &with(&address, &["off"]));
+        said.fails(1, if shown { "the password is wrong" } else { "not as an OSSP plug does" });
+        let proofs = heard.lock().unwrap().iter().filter(|head| head.contains("authorization:")).count();
+        assert_eq!(proofs, usize::from(shown), "{realm}");
     }
 }
 

@@ -111,7 +111,7 @@ pub const RETRY_FIRST: Duration = Duration::from_secs(5);
 pub const RETRY_LONGEST: Duration = Duration::from_secs(300);
 /// How long a network must hold to count as joined for good.
 pub const NETWORK_HOLDS: Duration = Duration::from_secs(60);
-/// How long after the last request by the access point somebody on it counts as using the page: a scan or an attempt to
+/// How long after the last page, change or scan by the access point somebody on it counts as using it: a scan or an attempt to
 /// join takes the radio to another channel, and phones drop. Time to find a password and to type it.
 pub const PAGE_IN_USE: Duration = Duration::from_secs(600);
 /// How long a test of a network waits before the network that is joined is left, and how long it waits before it goes
@@ -122,6 +122,8 @@ pub const TEST_DELAY: Duration = Duration::from_secs(1);
 pub const TEST_CONFIRM: Duration = Duration::from_secs(180);
 /// How long a web handler waits for a scan: one that began just before it, and one more.
 pub const SCAN_WAIT: Duration = Duration::from_secs(12);
+/// How long what a scan found is told again: each scan takes the radio off its channel for two seconds.
+pub const SCAN_KEPT: Duration = Duration::from_secs(10);
 /// Body of a test of a network: its name, its password and four addresses, each character escaped.
 pub const WIFI_TEST_BODY: usize = 1024;
 /// How long the access point stays open after somebody asked for it at the button: time to find it with a phone, and to

@@ -102,7 +102,7 @@ pub struct State {
     pub access_point_wanted: Signal<NoopRawMutex, ()>,
     /// What the web wants of the radio.
     pub radio: RadioDesk,
-    /// When somebody last used the page by the access point.
+    /// When a person last used the page by the access point.
     pub last_use_by_access_point: Cell<Option<Instant>>,
     /// Where readings become rows of the history.
     pub history: Intake,

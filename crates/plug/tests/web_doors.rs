@@ -292,7 +292,8 @@ fn without_an_owner_everything_is_read_and_nothing_changed() {
                 if !is_safe_to_try(method, route) || who == Who::Claim {
                     continue;
                 }
-                let refused = is_for_machines(&path) && (!looks || path == "/ota/start");
+                let refused =
+                    is_for_machines(&path) && (!looks || (method, path.as_str()) == ("GET", "/ota/start"));
                 let verdict = if refused { Verdict::SetupRequired } else { Verdict::Inside };
                 let answer = plug.ask_plainly(method, &path, &[caller, NO_BODY], "");
                 check(&answer, verdict, &format!("{caller}, {method} {path}"));
@@ -345,6 +346,37 @@ fn a_wrong_name_or_page_is_refused_before_all_else() {
         }
         let _ = route;
     }
+}
+
+/// A picture on another page is fetched without an `Origin`.
+#[test]
+fn other_pages_bring_nothing_about_by_a_get() {
+    let plug = Plug::start_with_radio();
+    let token = bearer(ADMIN);
+    let announce = "/ota/start?mode=fr&hash=d41d8cd98f00b204e9800998ecf8427e";
+    let ask = |method, path, site: &str| {
+        plug.ask_plainly(method, path, &[&token, &format!("Sec-Fetch-Site: {site}")], "")
+    };
+    for path in ["/api/v1/wifi/scan", announce] {
+        for site in ["cross-site", "same-site", "Same-Origin", ""] {
+            let answer = ask("GET", path, site);
+            assert_eq!((answer.status, answer.code().as_str()), (403, "wrong_origin"), "{path} {site}");
+        }
+        assert_ne!(ask("GET", path, "same-origin").status, 403, "{path}");
+        assert_ne!(ask("GET", path, "none").status, 403, "{path}");
+    }
+    assert_eq!(
+        plug.inside(|inside| inside.house.calls.borrow().iter().filter(|call| *call == "scan").count()),
+        1
+    );
+    // A link leads to the pages and to what only tells.
+    for path in ["/", "/update", "/api/v1/info"] {
+        let answer = plug.ask_plainly("GET", path, &["Accept: text/html", "Sec-Fetch-Site: cross-site"], "");
+        assert_eq!(answer.status, 200, "{path}");
+    }
+    // Whoever only wants to look announces nothing.
+    let looks = ask("HEAD", announce, "none");
+    assert_eq!((looks.status, looks.header("Allow")), (405, Some("GET")));
 }
 
 #[test]

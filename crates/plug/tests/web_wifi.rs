@@ -87,6 +87,21 @@ fn a_scan_tells_each_network_once_the_strongest_first() {
     }
 }
 
+fn scans(plug: &Plug) -> usize {
+    plug.inside(|inside| inside.house.calls.borrow().iter().filter(|call| *call == "scan").count())
+}
+
+#[test]
+fn a_scan_is_told_again_for_a_while() {
+    let plug = Plug::start_with_radio_at(1.0);
+    wifi_until(&plug, |page| page["available"] == true);
+    let before = scans(&plug);
+    let first = plug.get(SCAN).json();
+    assert_eq!((plug.get(SCAN).json(), scans(&plug)), (first.clone(), before + 1));
+    plug.inside(|inside| inside.put_forward(Duration::from_secs(10)));
+    assert_eq!((plug.get(SCAN).json(), scans(&plug)), (first, before + 2));
+}
+
 #[test]
 fn a_radio_that_does_not_answer_is_busy() {
     let plug = Plug::start_with_radio();
@@ -303,16 +318,16 @@ fn a_phone_that_uses_the_page_is_not_disturbed() {
         json!({"wifi": {"ssid": "home", "password": "wrong horse", "access_point_password": "12345678"}});
     assert_eq!(plug.patch_settings(&[], &home.to_string()).status, 200);
     wifi_until(&plug, |page| page["state"] == "waiting" && page["access_point"]["open"] == true);
+    plug.get("/");
     let clients = plug.inside(|inside| {
         inside.house.phones.set(1);
         inside.state.last_use_by_access_point.get().is_some()
     });
-    assert!(clients, "asking by the access point is using it");
+    assert!(clients, "opening the page by the access point is using it");
     // A round that is under way ends.
     let page = wifi_until(&plug, |page| page["state"] == "waiting" && page["access_point"]["clients"] == 1);
     assert!(page["retry_in_s"].as_f64().unwrap() > 500.0, "{page}");
-    let scans =
-        || plug.inside(|inside| inside.house.calls.borrow().iter().filter(|call| *call == "scan").count());
+    let scans = || scans(&plug);
     let before = scans();
     // A minute for the plug.
     std::thread::sleep(Duration::from_secs(2));
@@ -326,6 +341,29 @@ fn a_phone_that_uses_the_page_is_not_disturbed() {
         assert!(begin.elapsed() < Duration::from_secs(20));
         std::thread::sleep(Duration::from_millis(10));
     }
+}
+
+/// An open page asks again and again, and tells the time: nobody need be there.
+#[test]
+fn only_what_a_person_does_is_use() {
+    let plug = Plug::start_with_radio();
+    wifi_until(&plug, |page| page["available"] == true);
+    let used = || plug.inside(|inside| inside.state.last_use_by_access_point.take().is_some());
+    used();
+    for path in [WIFI, "/api/v1/info", "/api/v1/update", "/api/v1/reading", "/api/v1/setup", "/metrics"] {
+        plug.get(path);
+        assert!(!used(), "{path}");
+    }
+    plug.post("/api/v1/time", r#"{"time":1790000000}"#);
+    assert!(!used());
+    for path in ["/", "/app.js", "/update", SCAN] {
+        plug.ask("GET", path, &["Accept: text/html"], "");
+        assert!(used(), "{path}");
+    }
+    plug.patch_settings(&[], r#"{"device":{"name":"x"}}"#);
+    assert!(used());
+    plug.ask("DELETE", TEST, &[], "");
+    assert!(used());
 }
 
 /// The old fields, and those of each network.

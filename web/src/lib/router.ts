@@ -1,4 +1,5 @@
 // Pages by the part of the address after `#/`, so that the plug serves one document.
+import { question as ask } from "../parts/question";
 import { h } from "./dom";
 import { Lifetime } from "./signal";
 
@@ -42,6 +43,7 @@ export function startRouter(
   let life = new Lifetime();
   let shownAt = location.hash;
   let shown: Page | undefined;
+  let asking = false;
 
   const arrive = (rest: string[], byUser: boolean): void => {
     const target = rest.length > 0 ? document.getElementById(rest.join("/")) : null;
@@ -59,8 +61,18 @@ export function startRouter(
       return;
     }
     const question = leaving.question();
-    if (question !== null && !confirm(question)) {
-      history.pushState(null, "", shownAt); // The address has changed already; this does not call `show` again.
+    if (question !== null) {
+      const wanted = location.hash;
+      if (wanted !== shownAt) history.pushState(null, "", shownAt || "#"); // It has changed already; this does not call `show`.
+      if (asking) return;
+      asking = true;
+      void ask("Leave this page?", question, "Leave it").then((yes) => {
+        asking = false;
+        if (!yes) return;
+        leaving.question = () => null;
+        if (location.hash === wanted) show(byUser);
+        else location.hash = wanted;
+      });
       return;
     }
     shownAt = location.hash;

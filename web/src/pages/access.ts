@@ -8,6 +8,7 @@ import { duration, moment } from "../lib/format";
 import type { Lifetime } from "../lib/signal";
 import { editor } from "../parts/editor";
 import { groupCard } from "../parts/groups";
+import { question } from "../parts/question";
 import { explainRefusal, userName } from "../parts/signin";
 import { ACCESS, LEAST, strength } from "../texts/access";
 
@@ -131,8 +132,9 @@ function tokensCard(): HTMLElement {
     }
   };
   const row = ({ id, name, scope, created }: Token): Node => {
-    const revoke = (): void => {
-      if (!confirm(`Revoke the token “${name}”? The program that has it is locked out at once.`)) return;
+    const revoke = async (): Promise<void> => {
+      if (!(await question(`Revoke the token “${name}”?`, "The program that has it is locked out at once.", "Revoke")))
+        return;
       void trying(async () => {
         await api.revokeToken(id);
         fresh.replaceChildren();
@@ -145,7 +147,11 @@ function tokensCard(): HTMLElement {
       h("strong", {}, name),
       h("span", { class: "tag" }, scope),
       h("span", { class: "hint" }, created === null ? "" : moment(created)),
-      h("button", { "type": "button", "class": "small", "aria-label": `Revoke ${name}`, "onclick": revoke }, "Revoke"),
+      h(
+        "button",
+        { "type": "button", "class": "small", "aria-label": `Revoke ${name}`, "onclick": () => void revoke() },
+        "Revoke",
+      ),
     );
   };
   const load = async (): Promise<void> => {

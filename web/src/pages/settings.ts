@@ -8,6 +8,7 @@ import { type Editor, editor } from "../parts/editor";
 import { groupCard } from "../parts/groups";
 import { moveCard } from "../parts/move";
 import { placeCard } from "../parts/place";
+import { question } from "../parts/question";
 import { CALIBRATION, DEVICE, LOG, RELAY } from "../texts/settings";
 
 const CONTENTS: [string, string][] = [
@@ -40,7 +41,9 @@ function calibrationInUse(life: Lifetime, { form }: Editor): HTMLElement {
 function calibrationCard(life: Lifetime, own: Editor): HTMLElement {
   const { form, send } = own;
   const back = async (): Promise<void> => {
-    if (confirm("Go back to the board's own calibration?")) await send({ calibration: { reset: true } });
+    const words = "The numbers that were measured for this plug are forgotten.";
+    if (await question("Go back to the board's own calibration?", words, "Go back"))
+      await send({ calibration: { reset: true } });
   };
   const card = groupCard(
     form,
@@ -77,9 +80,9 @@ function restartCard(): HTMLElement {
       setText(problem, (error as Error).message);
     }
   };
-  const restart = (): void => {
+  const restart = async (): Promise<void> => {
     const warning = plug.relay.value?.on ? " The socket is on: what it does meanwhile is a setting of the relay." : "";
-    if (!confirm(`Restart the plug?${warning}`)) return;
+    if (!(await question("Restart the plug?", `It takes some seconds.${warning}`, "Restart"))) return;
     void run(api.restart, "It restarts. This page comes back by itself in some seconds.");
   };
   const typed = h("input", { type: "text", id: "reset-words", autocomplete: "off", spellcheck: "false" });
@@ -103,7 +106,11 @@ function restartCard(): HTMLElement {
     "section",
     { "class": "card settings", "id": "restart", "tabindex": -1, "aria-labelledby": "restart-title" },
     h("h2", { id: "restart-title" }, "Restart and reset"),
-    h("p", { class: "tools" }, h("button", { type: "button", class: "small", onclick: restart }, "Restart the plug")),
+    h(
+      "p",
+      { class: "tools" },
+      h("button", { type: "button", class: "small", onclick: () => void restart() }, "Restart the plug"),
+    ),
     h("h3", {}, "Factory reset"),
     h(
       "p",

@@ -97,7 +97,7 @@ export function sendCard(
   const submit = h("button", { type: "button", hidden: true, onclick: () => void send() }, "Install it");
   const bar = meter();
   let chosen: { file: Blob; head: FileHead } | null = null;
-  let sent: Activated | null = null;
+  let sent: { image: Activated; before: Update } | null = null;
 
   const say = (words: string, mood = "note"): void => {
     setText(state, words);
@@ -149,12 +149,12 @@ export function sendCard(
       if (older === null) return;
       busy.value = true;
       try {
-        sent = await transfer(file, older);
+        sent = { image: await transfer(file, older), before };
       } catch (error) {
         // The plug compares more closely than this page.
         if (!(error instanceof Refused) || error.code !== "older_version" || older) throw error;
         if (!(await askOlder(head.version, before.running.version))) throw error;
-        sent = await transfer(file, true);
+        sent = { image: await transfer(file, true), before };
       }
       say("Taken. The plug restarts…");
       found.replaceChildren();
@@ -172,7 +172,7 @@ export function sendCard(
     }
   };
   life.watch(update, (now) => {
-    const result = sent && now && outcome(sent, now);
+    const result = sent && now && outcome(sent.image, sent.before, now);
     if (!result) return;
     say(result.words, result.mood);
     if (result.mood !== "note") follow.value = false;

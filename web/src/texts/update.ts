@@ -88,13 +88,18 @@ export const KEYS_WHAT: Child = [
 export const INTERRUPTS =
   "While it is written, protection is interrupted for moments at a time, because erasing the flash stops the measurement; then the plug restarts. What the socket does meanwhile is a setting of the relay.";
 
-/** What came of the program that was sent, as the plug tells it; `null`: it is not to be seen yet. */
-export function outcome(sent: Activated, { running, last, state }: Update): { words: string; mood: string } | null {
+/**
+ * What came of the program that was sent, as the plug tells it; `null`: it is not to be seen yet. Which one runs is known by
+ * its place: versions may be the same, and the hash of an image takes a minute after each start. `before` is what the plug
+ * told before it was sent.
+ */
+export function outcome(
+  sent: Activated,
+  before: Update,
+  { running, last, state }: Update,
+): { words: string; mood: string } | null {
   if (state === "activated") return { words: "The plug restarts…", mood: "note" };
-  // After a start it takes a while until the plug knows the image's hash.
-  const isIt =
-    running.image_sha256 === null ? running.version === sent.version : running.image_sha256 === sent.image_sha256;
-  if (isIt) {
+  if (running.slot !== before.running.slot) {
     return running.state === "on_probation"
       ? { words: `Version ${running.version} runs, on probation: see above what is still awaited.`, mood: "note" }
       : { words: `Done: version ${running.version} runs and is kept.`, mood: "good" };

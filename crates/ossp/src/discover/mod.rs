@@ -3,7 +3,7 @@
 mod plugs;
 
 use std::io::{self, Write};
-use std::net::{Ipv4Addr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
 use clap::Args;
@@ -14,6 +14,7 @@ pub use plugs::{Found, Plugs, host_question, question};
 
 use crate::failure::Failure;
 use crate::host::networks;
+use crate::printable::printable_json;
 
 /// When it is asked again, in seconds after the start: a packet to all is easily lost on the air.
 const ASKED_AT: [f64; 3] = [0.0, 0.5, 1.5];
@@ -43,10 +44,9 @@ fn seconds(text: &str) -> Result<f64, String> {
 /// # Errors
 /// If there is no network, or nobody answered.
 pub fn run(options: &DiscoverOptions) -> Result<(), Failure> {
-    let networks = networks();
-    let sockets: Vec<_> = networks.iter().filter_map(|(own, _)| socket(*own).ok()).collect();
+    let sockets = sockets();
     let mut plugs = Plugs::default();
-    listen(&sockets, &question(), Duration::from_secs_f64(options.seconds), |bytes| {
+    listen(&sockets, &[question()], Duration::from_secs_f64(options.seconds), |bytes| {
         plugs.hear(bytes);
         false
     });
@@ -68,6 +68,27 @@ pub fn run(options: &DiscoverOptions) -> Result<(), Failure> {
     Ok(())
 }
 
+/// A socket on a network: the own address there, and how many bits of it are the network's.
+struct Ear {
+    socket: UdpSocket,
+    own: Ipv4Addr,
+    prefix: u8,
+}
+
+impl Ear {
+    /// Whether somebody is in its network: nobody else answers a question that is asked there (RFC 6762 §11).
+    fn is_near(&self, from: SocketAddr) -> bool {
+        let IpAddr::V4(from) = from.ip() else { return false };
+        let mask = u32::MAX.checked_shl(32 - u32::from(self.prefix.min(32))).unwrap_or(0);
+        (from.to_bits() ^ self.own.to_bits()) & mask == 0
+    }
+}
+
+fn sockets() -> Vec<Ear> {
+    let all = networks().into_iter();
+    all.filter_map(|(own, prefix)| Some(Ear { socket: socket(own).ok()?, own, prefix })).collect()
+}
+
 /// Sends to the group on the network of `own`. Its port is not the group's: answers come to it alone, and no other
 /// program on this machine takes them.
 fn socket(own: Ipv4Addr) -> io::Result<UdpSocket> {
@@ -81,20 +102,22 @@ fn socket(own: Ipv4Addr) -> io::Result<UdpSocket> {
 }
 
 /// Asks until the time is over or `hear` has enough.
-fn listen(sockets: &[UdpSocket], question: &[u8], time: Duration, mut hear: impl FnMut(&[u8]) -> bool) {
+fn listen(sockets: &[Ear], questions: &[Vec<u8>], time: Duration, mut hear: impl FnMut(&[u8]) -> bool) {
     let (begin, mut asked) = (Instant::now(), 0);
     let mut bytes = [0; LONGEST];
     while begin.elapsed() < time && !sockets.is_empty() {
         if ASKED_AT.get(asked).is_some_and(|at| begin.elapsed().as_secs_f64() >= *at) {
             asked += 1;
-            for socket in sockets {
+            for (ear, question) in sockets.iter().flat_map(|ear| questions.iter().map(move |one| (ear, one)))
+            {
                 // A network on which nothing can be sent has no plugs for us.
-                let _ = socket.send_to(question, (GROUP, PORT));
+                let _ = ear.socket.send_to(question, (GROUP, PORT));
             }
         }
-        for socket in sockets {
+        for ear in sockets {
             // An error is the end of the time, or somebody who cannot be reached.
-            if let Ok((length, _)) = socket.recv_from(&mut bytes)
+            if let Ok((length, from)) = ear.socket.recv_from(&mut bytes)
+                && ear.is_near(from)
                 && hear(bytes.get(..length).unwrap_or(&[]))
             {
                 return;
@@ -103,16 +126,16 @@ fn listen(sockets: &[UdpSocket], question: &[u8], time: Duration, mut hear: impl
     }
 }
 
-/// The address of a host in one of this machine's networks, by its name in `.local`; asked for at most so long.
+/// The address of a host in one of this machine's networks, by its name in `.local`, and the port of its web where it is a
+/// plug; asked for at most so long.
 #[must_use]
-pub fn address_of(name: &str, time: Duration) -> Option<Ipv4Addr> {
-    let sockets: Vec<_> = networks().iter().filter_map(|(own, _)| socket(*own).ok()).collect();
+pub fn place_of(name: &str, time: Duration) -> Option<(Ipv4Addr, Option<u16>)> {
     let mut hosts = Plugs::default();
-    listen(&sockets, &host_question(name), time, |bytes| {
+    listen(&sockets(), &[host_question(name), question()], time, |bytes| {
         hosts.hear(bytes);
-        hosts.address(name).is_some()
+        hosts.address(name).is_some() && hosts.port(name).is_some()
     });
-    hosts.address(name)
+    Some((hosts.address(name)?, hosts.port(name)))
 }
 
 fn table(found: &[Found]) -> String {
@@ -147,5 +170,28 @@ fn json(found: &[Found]) -> String {
             })
         })
         .collect();
-    serde_json::Value::from(all).to_string() + "\n"
+    printable_json(&serde_json::Value::from(all)) + "\n"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_neighbours_are_heard() {
+        let socket = || UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let ear = |prefix| Ear { socket: socket(), own: Ipv4Addr::new(192, 0, 2, 7), prefix };
+        let from = |text: &str| format!("{text}:5353").parse().unwrap();
+        for (prefix, address, near) in [
+            (24, "192.0.2.200", true),
+            (24, "192.0.3.7", false),
+            (25, "192.0.2.200", false),
+            (32, "192.0.2.7", true),
+            (32, "192.0.2.8", false),
+            (0, "198.51.100.1", true),
+        ] {
+            assert_eq!(ear(prefix).is_near(from(address)), near, "{address}/{prefix}");
+        }
+        assert!(!ear(24).is_near(from("[fe80::1]")));
+    }
 }

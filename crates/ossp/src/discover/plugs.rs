@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
+use crate::printable::printable;
 use plug::net::mdns::wire::{A, Entry, IN, Message, Name, PTR, SRV, TXT};
 
 /// What plugs offer.
@@ -114,6 +115,12 @@ impl Plugs {
         room.then(|| self.services.entry(name).or_default())
     }
 
+    /// Where the web of the plug on a host is, if it was told.
+    #[must_use]
+    pub fn port(&self, name: &str) -> Option<u16> {
+        self.services.values().find(|plug| plug.name.eq_ignore_ascii_case(name)).map(|plug| plug.port)
+    }
+
     /// A host's address, if it was told.
     #[must_use]
     pub fn address(&self, name: &str) -> Option<Ipv4Addr> {
@@ -139,7 +146,7 @@ impl Found {
         while let [length, rest @ ..] = texts {
             let (text, behind) = rest.split_at_checked(usize::from(*length)).unwrap_or((rest, &[]));
             texts = behind;
-            let text = printable(text);
+            let text = printable(&String::from_utf8_lossy(text));
             match text.split_once('=') {
                 Some(("id", value)) => self.id = value.to_owned(),
                 Some(("version", value)) => self.version = value.to_owned(),
@@ -151,13 +158,7 @@ impl Found {
 }
 
 fn words(name: Name<'_>) -> String {
-    name.labels().map(printable).collect::<Vec<_>>().join(".")
-}
-
-/// Nobody on the network writes into this terminal what they like.
-fn printable(bytes: &[u8]) -> String {
-    let text = String::from_utf8_lossy(bytes);
-    text.chars().map(|character| if character.is_control() { '\u{fffd}' } else { character }).collect()
+    name.labels().map(|label| printable(&String::from_utf8_lossy(label))).collect::<Vec<_>>().join(".")
 }
 
 #[cfg(test)]

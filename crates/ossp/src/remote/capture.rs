@@ -1,13 +1,14 @@
 //! `ossp plug URL capture`.
 
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 
 use super::{Plug, note, progress};
 use crate::failure::Failure;
+use crate::printable::printable_lines;
 
 #[derive(Args, Clone, Debug)]
 pub(super) struct Options {
@@ -53,6 +54,10 @@ pub(super) fn run(plug: &Plug, options: &Options) -> Result<(), Failure> {
 /// Writes a result where it was asked for.
 pub(super) fn write(output: Option<&Path>, bytes: &[u8]) -> Result<(), Failure> {
     let written = match output {
+        // People look at it: what a plug sends is text.
+        None if io::stdout().is_terminal() => {
+            io::stdout().lock().write_all(printable_lines(&String::from_utf8_lossy(bytes)).as_bytes())
+        }
         None => io::stdout().lock().write_all(bytes),
         Some(path) => File::create(path).and_then(|mut file| file.write_all(bytes)),
     };

@@ -40,6 +40,10 @@ pub(super) struct Client {
     signer: RefCell<Option<Signer>>,
     /// The signer has proved itself since it was made.
     proved: Cell<bool>,
+    /// Who is asked, once it has said so.
+    id: RefCell<Option<String>>,
+    /// It has said so at the address of now.
+    met: Cell<bool>,
 }
 
 /// What is sent.
@@ -99,6 +103,8 @@ impl Client {
             password: RefCell::new(secrets.password),
             signer: RefCell::new(None),
             proved: Cell::new(false),
+            id: RefCell::new(None),
+            met: Cell::new(false),
         }
     }
 
@@ -107,9 +113,39 @@ impl Client {
         self.base.borrow().clone()
     }
 
-    /// Looks for it anew: a restart may have given it another address.
+    /// Looks for it anew: a restart may have given it another address, and its old one to somebody else.
     pub(super) fn look_again(&self) {
         self.base.replace(self.place.base());
+        self.met.set(false);
+    }
+
+    /// Asks who is there, and shows nothing of its own: whoever is not the plug learns no token.
+    ///
+    /// # Errors
+    /// If it is no plug, or another one than before.
+    pub(super) fn meet(&self) -> Result<Value, Trouble> {
+        let mut response = self.once(&Method::GET, "/api/v1/info", &mut Sent::Nothing, None)?;
+        if !response.status().is_success() {
+            return Err(match self.refused(&mut response) {
+                Trouble::Refused { code, .. } if code.is_empty() => self.no_plug(),
+                trouble => trouble,
+            });
+        }
+        let info = read_json(&mut response).ok_or_else(|| self.no_plug())?;
+        let word = |name| info.get(name).and_then(Value::as_str);
+        if ["name", "version", "board"].into_iter().any(|name| word(name).is_none()) {
+            return Err(self.no_plug());
+        }
+        let id = word("id").ok_or_else(|| self.no_plug())?.to_owned();
+        if self.id.borrow().as_ref().is_some_and(|known| *known != id) {
+            return Err(Trouble::Unreachable(Failure::failed(format!(
+                "another plug answers at {}",
+                self.base()
+            ))));
+        }
+        self.id.replace(Some(id));
+        self.met.set(true);
+        Ok(info)
     }
 
     /// `GET`, as JSON.
@@ -143,6 +179,9 @@ impl Client {
     }
 
     fn ask(&self, method: &Method, path: &str, sent: &mut Sent<'_>) -> Result<Response<Body>, Trouble> {
+        if !self.met.get() {
+            self.meet()?;
+        }
         for _ in 0..3 {
             let signed = self.authorization(method, path);
             let mut response = self.once(method, path, sent, signed.as_deref())?;
@@ -200,7 +239,8 @@ impl Client {
         getrandom::fill(&mut chance).map_err(|error| {
             Trouble::Unreachable(Failure::failed(format!("there is no chance here ({error})")))
         })?;
-        let signer = Signer::new(challenge, &password, chance).ok_or_else(|| self.no_plug())?;
+        let id = self.id.borrow().clone().unwrap_or_default();
+        let signer = Signer::new(challenge, &id, &password, chance).ok_or_else(|| self.no_plug())?;
         self.signer.replace(Some(signer));
         Ok(true)
     }
@@ -284,7 +324,7 @@ impl Client {
 }
 
 /// Somebody answers, but no plug.
-pub(super) fn no_plug(base: &str) -> Failure {
+fn no_plug(base: &str) -> Failure {
     Failure::failed(format!("{base} answers, but not as an OSSP plug does"))
 }
 
@@ -297,7 +337,7 @@ fn unreachable(base: &str, error: &ureq::Error) -> Failure {
             _ => error.to_string(),
         },
         ureq::Error::Protocol(_) | ureq::Error::Http(_) => return no_plug(base),
-        other => other.to_string(),
+        other => super::printable(&other.to_string()),
     };
     Failure::failed(format!("{base} cannot be reached ({why}); is the plug on, and in the same network?"))
 }

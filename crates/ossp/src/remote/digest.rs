@@ -18,13 +18,16 @@ pub(super) struct Signer {
 }
 
 impl Signer {
-    /// Takes a challenge; `None` if it is none that a plug makes.
-    pub(super) fn new(challenge: &str, password: &str, chance: [u8; 16]) -> Option<Self> {
+    /// Takes a challenge; `None` if it is none that the plug of this identity makes.
+    pub(super) fn new(challenge: &str, id: &str, password: &str, chance: [u8; 16]) -> Option<Self> {
         let rest = challenge.split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("digest"))?.1;
         if parameter(rest, "algorithm")? != "SHA-256" || parameter(rest, "qop")? != "auth" {
             return None;
         }
         let (realm, nonce) = (parameter(rest, "realm")?.to_owned(), parameter(rest, "nonce")?.to_owned());
+        if realm.strip_prefix("ossp-") != Some(id) {
+            return None;
+        }
         let ha1 = hash(&format!("{USER}:{realm}:{password}"));
         Some(Self { realm, nonce, ha1, client_nonce: hex(&chance), count: 0 })
     }
@@ -82,7 +85,7 @@ mod tests {
     fn a_nonce_is_used_with_rising_counts() {
         let challenge =
             "Digest realm=\"ossp-1\", qop=\"auth\", algorithm=SHA-256, nonce=\"ab\", charset=UTF-8";
-        let mut signer = Signer::new(challenge, "secret", [7; 16]).unwrap();
+        let mut signer = Signer::new(challenge, "1", "secret", [7; 16]).unwrap();
         let one = signer.sign("GET", "/api/v1/info");
         let two = signer.sign("GET", "/api/v1/info");
         assert_eq!(parameter(&one, "nc"), Some("00000001"));
@@ -95,13 +98,15 @@ mod tests {
     #[test]
     fn other_challenges_are_not_met() {
         for challenge in [
-            "Basic realm=\"x\"",
-            "Digest realm=\"x\", qop=\"auth\", algorithm=MD5, nonce=\"ab\"",
-            "Digest realm=\"x\", algorithm=SHA-256, nonce=\"ab\"",
+            "Basic realm=\"ossp-x\"",
+            "Digest realm=\"ossp-x\", qop=\"auth\", algorithm=MD5, nonce=\"ab\"",
+            "Digest realm=\"ossp-x\", algorithm=SHA-256, nonce=\"ab\"",
+            "Digest realm=\"ossp-y\", qop=\"auth\", algorithm=SHA-256, nonce=\"ab\"",
+            "Digest realm=\"x\", qop=\"auth\", algorithm=SHA-256, nonce=\"ab\"",
             "Digest qop=\"auth\", algorithm=SHA-256, nonce=\"ab\"",
             "",
         ] {
-            assert!(Signer::new(challenge, "secret", [0; 16]).is_none(), "{challenge}");
+            assert!(Signer::new(challenge, "x", "secret", [0; 16]).is_none(), "{challenge}");
         }
     }
 }

@@ -16,9 +16,10 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 use ureq::http::{Method, StatusCode};
 
-use self::client::{Client, Secrets, Sent, Trouble, no_plug};
+use self::client::{Client, Secrets, Sent, Trouble};
 use self::place::Place;
 use crate::failure::Failure;
+use crate::printable::printable;
 
 /// Options of `ossp plug`.
 #[derive(Args, Clone, Debug)]
@@ -100,14 +101,7 @@ struct Plug {
 
 impl Plug {
     fn find(client: Client) -> Result<Self, Failure> {
-        let info = match client.get("/api/v1/info") {
-            Ok(info) => info,
-            Err(Trouble::Refused { code, .. }) if code.is_empty() => return Err(no_plug(&client.base())),
-            Err(trouble) => return Err(trouble.into()),
-        };
-        if ["/id", "/name", "/version", "/board"].iter().any(|name| !at(&info, name).is_string()) {
-            return Err(no_plug(&client.base()));
-        }
+        let info = client.meet()?;
         Ok(Self { client, info })
     }
 
@@ -167,9 +161,4 @@ fn say(text: &str) -> Result<(), Failure> {
 fn note(text: &str) {
     // Nobody may be listening.
     let _ = writeln!(std::io::stderr(), "ossp: {text}");
-}
-
-/// Nobody on the network writes into this terminal what they like.
-fn printable(text: &str) -> String {
-    text.chars().map(|character| if character.is_control() { '\u{fffd}' } else { character }).collect()
 }

@@ -57,12 +57,13 @@ impl Place {
     pub(super) fn base(&self) -> String {
         let name = self.host.strip_suffix('.').unwrap_or(&self.host);
         let found = if name.to_ascii_lowercase().ends_with(".local") {
-            discover::address_of(name, PATIENCE)
+            discover::place_of(name, PATIENCE)
         } else {
             None
         };
-        let host = found.map_or_else(|| self.host.clone(), |address| address.to_string());
-        match self.port {
+        let host = found.map_or_else(|| self.host.clone(), |(address, _)| address.to_string());
+        let told = found.and_then(|(_, port)| port).filter(|port| *port != 80);
+        match self.port.or(told) {
             Some(port) => format!("http://{host}:{port}"),
             None => format!("http://{host}"),
         }

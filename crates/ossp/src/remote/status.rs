@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::{Plug, at, printable, say};
 use crate::failure::Failure;
+use crate::printable::printable_json;
 
 pub(super) fn run(plug: &Plug, as_json: bool) -> Result<(), Failure> {
     let relay = plug.get("/api/v1/relay")?;
@@ -16,7 +17,7 @@ pub(super) fn run(plug: &Plug, as_json: bool) -> Result<(), Failure> {
         let all = json!({
             "info": info, "relay": relay, "reading": reading, "energy": energy, "wifi": wifi, "update": update,
         });
-        return say(&format!("{all}\n"));
+        return say(&(printable_json(&all) + "\n"));
     }
     let lines = [
         ("plug", who(plug, &info)),

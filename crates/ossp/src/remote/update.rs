@@ -43,6 +43,12 @@ pub(super) fn run(plug: &Plug, options: &Options) -> Result<(), Failure> {
         return Err(Failure::failed(format!("{name} is empty")));
     }
     let before = plug.get("/api/v1/update")?;
+    if at(&before, "/running/slot").is_null() {
+        return Err(Failure::failed(format!(
+            "{} has only just started: try again in a moment",
+            plug.word("name")
+        )));
+    }
     warn(&before);
     let version = upload(plug, options, file, length)?;
     if options.no_wait {
@@ -106,12 +112,17 @@ enum Stage {
     WentBack(String),
 }
 
-fn stage(before: &Value, now: &Value) -> Stage {
+/// What the plug's answer means. `started`: the slot of before had begun anew when it gave this answer, or the other one
+/// had run; then nothing but the way back leads to it. (What it tells of the last update is the same for two failures of one
+/// package, and shows only that nothing else was in between.)
+fn stage(before: &Value, now: &Value, started: bool) -> Stage {
     let running = at(now, "/running");
-    let went_back = at(now, "/last/result") == "went_back";
     if at(running, "/slot") == at(before, "/running/slot") {
-        return if went_back && at(now, "/last") != at(before, "/last") {
+        let went_back = at(now, "/last/result") == "went_back";
+        return if went_back && (started || at(now, "/last") != at(before, "/last")) {
             Stage::WentBack(printable(at(now, "/last/message").as_str().unwrap_or("it does not say why")))
+        } else if started {
+            Stage::WentBack("it was not started at all, or did not come far".to_owned())
         } else {
             Stage::Restarting
         };
@@ -120,14 +131,19 @@ fn stage(before: &Value, now: &Value) -> Stage {
         Some("on_probation") => {
             Stage::OnProbation(at(running, "/probation/gives_up_in_s").as_f64().map(|left| left as u64))
         }
-        _ => Stage::Confirmed,
+        Some(_) => Stage::Confirmed,
+        // So early after its start it does not know itself which it is.
+        None => Stage::Restarting,
     }
 }
 
-/// Whether the plug started after `begin`.
-fn has_restarted(plug: &Plug, begin: Instant) -> bool {
-    let uptime = plug.client.get("/api/v1/info").ok().and_then(|info| at(&info, "/uptime_s").as_f64());
-    uptime.is_some_and(|uptime| uptime < begin.elapsed().as_secs_f64())
+/// How far the plug is. `begin`: when the package was taken; `seen`: the new firmware was seen to run.
+fn look(plug: &Plug, before: &Value, begin: Instant, seen: bool) -> Result<Stage, Trouble> {
+    // In this order: whoever says that it has just started is, or was before, the one that answers next. The other way
+    // round the old firmware might answer, restart, and the new one say so.
+    let uptime = at(&plug.client.get("/api/v1/info")?, "/uptime_s").as_f64();
+    let restarted = uptime.is_some_and(|uptime| uptime < begin.elapsed().as_secs_f64());
+    Ok(stage(before, &plug.client.get("/api/v1/update")?, restarted || seen))
 }
 
 fn wait(plug: &Plug, before: &Value, version: &str) -> Result<(), Failure> {
@@ -136,18 +152,10 @@ fn wait(plug: &Plug, before: &Value, version: &str) -> Result<(), Failure> {
     let old = printable(at(before, "/running/version").as_str().unwrap_or("the firmware before it"));
     let ended = loop {
         sleep(LOOK);
-        let stage = match plug.client.get("/api/v1/update") {
-            Ok(now) => match stage(before, &now) {
-                Stage::Restarting if has_restarted(plug, begin) => {
-                    Stage::WentBack("it was not started at all, or did not come far".to_owned())
-                }
-                stage => stage,
-            },
-            Err(_) => {
-                plug.client.look_again();
-                Stage::Restarting
-            }
-        };
+        let stage = look(plug, before, begin, seen).unwrap_or_else(|_| {
+            plug.client.look_again();
+            Stage::Restarting
+        });
         match stage {
             Stage::Restarting if !seen && begin.elapsed() > BACK => {
                 break Err(format!("the plug does not come back; it may still go back to {old} by itself"));
@@ -192,17 +200,21 @@ mod tests {
     #[test]
     fn a_plug_is_followed_through_an_update() {
         let before = update(0, "confirmed", None);
-        for (now, wanted) in [
-            (update(0, "confirmed", None), Stage::Restarting),
-            (update(0, "confirmed", Some("activated")), Stage::Restarting),
-            (update(1, "on_probation", Some("activated")), Stage::OnProbation(Some(590))),
-            (update(1, "confirmed", Some("confirmed")), Stage::Confirmed),
-            (update(0, "confirmed", Some("went_back")), Stage::WentBack("It crashed.".to_owned())),
+        for (now, started, wanted) in [
+            (update(0, "confirmed", None), false, Stage::Restarting),
+            (update(0, "confirmed", Some("activated")), false, Stage::Restarting),
+            (update(1, "on_probation", Some("activated")), true, Stage::OnProbation(Some(590))),
+            (update(1, "confirmed", Some("confirmed")), true, Stage::Confirmed),
+            (update(0, "confirmed", Some("went_back")), false, Stage::WentBack("It crashed.".to_owned())),
+            (json!({ "running": null, "last": null }), true, Stage::Restarting),
         ] {
-            assert_eq!(stage(&before, &now), wanted, "{now}");
+            assert_eq!(stage(&before, &now, started), wanted, "{now}");
         }
-        // What is told of an earlier one says nothing.
+        let never = stage(&before, &update(0, "confirmed", Some("confirmed")), true);
+        assert!(matches!(never, Stage::WentBack(why) if why.contains("not started at all")));
+        // What is told of an earlier one says nothing, before the plug has started anew.
         let before = update(0, "confirmed", Some("went_back"));
-        assert_eq!(stage(&before, &before), Stage::Restarting);
+        assert_eq!(stage(&before, &before, false), Stage::Restarting);
+        assert_eq!(stage(&before, &before, true), Stage::WentBack("It crashed.".to_owned()));
     }
 }

@@ -8,7 +8,8 @@ use embassy_sync::blocking_mutex::raw::NoopRawMutex;
 use embassy_sync::signal::Signal;
 use heapless::Deque;
 
-use crate::platform::{Known, LinkError, Network};
+use crate::limits;
+use crate::platform::{Instant, Known, LinkError, Network};
 use crate::state::keep;
 
 /// What somebody wants of the station.
@@ -19,7 +20,7 @@ pub(super) enum Wish {
     Confirmed,
 }
 
-/// What a scan found, as long as somebody reads it.
+/// What a scan found, as long as somebody reads it or it is told again.
 pub type Found = Rc<Result<alloc::vec::Vec<Network>, LinkError>>;
 
 /// Lives in [`crate::state::State`], on one executor.
@@ -31,7 +32,8 @@ pub struct RadioDesk {
     tested: RefCell<Option<Box<Known>>>,
     /// Who waits for a scan.
     waiting: Cell<u8>,
-    found: RefCell<Option<Found>>,
+    /// When a scan ended, and what it found.
+    found: RefCell<Option<(Instant, Found)>>,
     wake: Signal<NoopRawMutex, ()>,
 }
 
@@ -63,9 +65,11 @@ impl RadioDesk {
         self.tested.borrow().clone()
     }
 
-    /// Asks for a scan; [`Waiting::found`] has what it found, once there is something.
+    /// Asks for a scan; [`Waiting::found`] has what it found, once there is something: what a scan shortly before found, at
+    /// once.
     #[must_use]
-    pub fn scan(&self) -> Waiting<'_> {
+    pub fn scan(&self, now: Instant) -> Waiting<'_> {
+        self.forget_old(now);
         self.waiting.set(self.waiting.get().saturating_add(1));
         self.wake.signal(());
         Waiting(self)
@@ -87,9 +91,17 @@ impl RadioDesk {
     }
 
     /// What a scan found, for whoever waits for it.
-    pub(super) fn put(&self, found: Result<&[Network], LinkError>) {
+    pub(super) fn put(&self, now: Instant, found: Result<&[Network], LinkError>) {
         if self.waiting.get() > 0 {
-            self.found.replace(Some(Rc::new(found.map(<[Network]>::to_vec))));
+            self.found.replace(Some((now, Rc::new(found.map(<[Network]>::to_vec)))));
+        }
+    }
+
+    /// What was found is told for [`limits::SCAN_KEPT`], and to whoever waited for it.
+    pub(super) fn forget_old(&self, now: Instant) {
+        let old = |(at, _): &(Instant, Found)| at.after(limits::SCAN_KEPT) <= now;
+        if self.waiting.get() == 0 && self.found.borrow().as_ref().is_some_and(old) {
+            self.found.take();
         }
     }
 
@@ -108,14 +120,14 @@ impl RadioDesk {
     }
 }
 
-/// Somebody who waits for a scan. What it found goes with the last one.
+/// Somebody who waits for a scan. That it failed goes with the last one.
 pub struct Waiting<'a>(&'a RadioDesk);
 
 impl Waiting<'_> {
     /// What the scan found.
     #[must_use]
     pub fn found(&self) -> Option<Found> {
-        self.0.found.borrow().clone()
+        self.0.found.borrow().as_ref().map(|(_, found)| found.clone())
     }
 }
 
@@ -123,8 +135,50 @@ impl Drop for Waiting<'_> {
     fn drop(&mut self) {
         let left = self.0.waiting.get().saturating_sub(1);
         self.0.waiting.set(left);
-        if left == 0 {
+        let failed = self.0.found.borrow().as_ref().is_some_and(|(_, found)| found.is_err());
+        if left == 0 && failed {
             self.0.found.take();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use core::time::Duration;
+
+    #[test]
+    fn what_was_found_is_told_for_ten_seconds() {
+        let desk = RadioDesk::default();
+        let at = |ms| Instant::default().after(Duration::from_millis(ms));
+        let waiting = desk.scan(at(0));
+        assert!(waiting.found().is_none() && desk.wants_scan());
+        desk.put(at(2_000), Ok(&[]));
+        assert!(waiting.found().is_some());
+        drop(waiting);
+        let again = desk.scan(at(11_999));
+        assert!(again.found().is_some() && !desk.wants_scan());
+        // Whoever waited gets it, however late he looks.
+        desk.forget_old(at(20_000));
+        assert!(again.found().is_some());
+        drop(again);
+        assert!(desk.scan(at(20_000)).found().is_none());
+    }
+
+    #[test]
+    fn a_scan_that_failed_is_tried_again_and_what_nobody_asks_for_is_not_kept() {
+        let desk = RadioDesk::default();
+        let now = Instant::default();
+        let waiting = desk.scan(now);
+        desk.put(now, Err(LinkError::Radio));
+        assert!(waiting.found().is_some_and(|found| found.is_err()));
+        drop(waiting);
+        assert!(desk.scan(now).found().is_none());
+        desk.put(now, Ok(&[]));
+        assert!(desk.scan(now).found().is_none());
+        drop(desk.scan(now));
+        desk.put(now, Ok(&[]));
+        desk.forget_old(now);
+        assert!(desk.found.borrow().is_none());
     }
 }

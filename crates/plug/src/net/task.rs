@@ -48,11 +48,9 @@ pub async fn run<W: Wifi, C: Clock>(wifi: &mut W, clock: &C, state: &State, birt
                 (None, Some(Errand::Scan)) => {
                     found = radio.scan().await;
                     state.touch();
-                    match &found {
-                        Some(Ok(found)) => Event::Scanned(Ok(found)),
-                        Some(Err(error)) => Event::Scanned(Err(*error)),
-                        None => Event::Tick,
-                    }
+                    found
+                        .as_ref()
+                        .map_or(Event::Tick, |found| Event::Scanned(found.as_deref().map_err(|error| *error)))
                 }
                 (None, Some(Errand::Join)) => {
                     let host = host_name(&state.settings.borrow(), birth.id);
@@ -72,12 +70,18 @@ pub async fn run<W: Wifi, C: Clock>(wifi: &mut W, clock: &C, state: &State, birt
                 (None, None) => radio.wait(station.poll_at(), station.address().is_some(), state).await,
             }
         };
-        let used = state.last_use_by_access_point.get().filter(|_| radio.wifi.associated() > 0);
-        station.set_in_use(used.map(|at| at.after(limits::PAGE_IN_USE)));
+        state.radio.forget_old(clock.now());
+        station.set_in_use(in_use_until(state, radio.wifi.associated()));
         dice = dice.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
         actions = station.handle(clock.now(), (dice >> 24) as u8, event);
         log.tell(&station);
     }
+}
+
+/// Until when somebody on the access point counts as using the page.
+fn in_use_until(state: &State, associated: u8) -> Option<Instant> {
+    let used = state.last_use_by_access_point.get().filter(|_| associated > 0);
+    used.map(|at| at.after(limits::PAGE_IN_USE))
 }
 
 /// What somebody wants of the station.
@@ -142,7 +146,7 @@ impl<W: Wifi, C: Clock> Radio<'_, W, C> {
         let Self { wifi, clock, desk } = self;
         let found =
             bounded(*clock, limits::SCAN_TIMEOUT, LinkError::Radio, wifi.scan(), desk.wished()).await?;
-        desk.put(found.as_deref().map_err(|error| *error));
+        desk.put(clock.now(), found.as_deref().map_err(|error| *error));
         Some(found)
     }
 

@@ -3,7 +3,7 @@
 //! ```text
 //!   by the access point, foreign name --> 302 to the plug's page
 //!   host       400 none   421 not ours
-//!   origin     403 not the host
+//!   origin     403 not the host, or another page's picture that would do something
 //!   room       503 the last free worker is kept for sign-in, set-up and pages
 //!   set-up     403 nothing but the claim changes anything
 //!   credentials   401 none or wrong   403 too small   429 too many wrong ones
@@ -83,6 +83,13 @@ pub(super) fn entry(parts: &RequestParts<'_>, peer: Peer, state: &State, id: &st
         Some(origin) if !host::is_same_origin(origin.as_raw(), asked) => Err(Problem::WrongOrigin),
         _ => Ok(Entry::Open),
     }
+}
+
+/// Whether another page sends this request. Browsers say it where they trust the address (`https`, this computer itself); an
+/// `Origin` they leave out when they fetch a picture.
+pub(super) fn is_from_another_page(parts: &RequestParts<'_>) -> bool {
+    let site = parts.headers().get("sec-fetch-site");
+    site.is_some_and(|site| !matches!(site.as_raw(), b"same-origin" | b"none"))
 }
 
 /// Whether an address is for machines: known or not, it takes credentials.

@@ -13,6 +13,8 @@ pub(super) const UPDATE_PATH: &str = "/update";
 pub enum Method {
     /// Looked at; `HEAD` goes with it.
     Get,
+    /// Something is done by a `GET`, as others have laid it down: nobody who only wants to look gets there.
+    GetOnly,
     /// Set as a whole.
     Put,
     /// Changed in parts.
@@ -29,6 +31,7 @@ impl Method {
     pub const fn names(self) -> &'static [&'static str] {
         match self {
             Self::Get => &["GET", "HEAD"],
+            Self::GetOnly => &["GET"],
             Self::Put => &["PUT"],
             Self::Patch => &["PATCH"],
             Self::Post => &["POST"],
@@ -189,6 +192,24 @@ impl Handler {
     }
 }
 
+impl Handler {
+    /// Whether a mere `GET` has an effect: other pages must not bring it about.
+    pub(super) const fn acts_on_get(self) -> bool {
+        matches!(self, Self::WifiScan | Self::Elegant(Wire::Start))
+    }
+
+    /// Whether a request shows that a person uses the page: a change, a page, a scan. What an open page asks for and says
+    /// again and again by itself does not.
+    pub(super) const fn is_use(self, looks: bool) -> bool {
+        match self {
+            Self::Page(_) | Self::WifiScan | Self::Elegant(_) => true,
+            // The page tells the time by itself.
+            Self::Time => false,
+            _ => !looks,
+        }
+    }
+}
+
 /// An address of ElegantOTA's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Wire {
@@ -239,7 +260,7 @@ const SETUP: &[(Method, Who)] = &[(Method::Get, Who::Anyone), (Method::Post, Who
 
 const UPDATE: &[(Method, Who)] = &[(Method::Get, Who::Read), (Method::Post, Who::Admin)];
 /// It promises an upload.
-const ANNOUNCE: &[(Method, Who)] = &[(Method::Get, Who::Admin)];
+const ANNOUNCE: &[(Method, Who)] = &[(Method::GetOnly, Who::Admin)];
 const UPDATE_PAGE: &[(Method, Who)] = &[(Method::Get, Who::Anyone), (Method::Post, Who::Admin)];
 
 /// Every route there is. What is not in here is a 404.

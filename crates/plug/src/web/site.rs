@@ -111,6 +111,9 @@ impl<'a, C: Clock, N: Clock, M: RawMutex> Site<'a, C, N, M> {
         }
         let (path, method) = (path(parts), parts.method());
         let route = find(path);
+        if route.is_some_and(|route| route.handler.acts_on_get()) && doors::is_from_another_page(parts) {
+            return Err(Problem::WrongOrigin);
+        }
         let who = doors::who(route, path, method, doors::wants_update_page(parts, path));
         if self.stay.is_the_last() && !doors::is_served_by_the_last(who, path) {
             return Err(Problem::Busy);
@@ -133,7 +136,7 @@ impl<'a, C: Clock, N: Clock, M: RawMutex> Site<'a, C, N, M> {
             reply.lines.allow = Some(route.methods);
             return Ok(Outcome::Reply(reply));
         }
-        if self.peer.by_access_point {
+        if self.peer.by_access_point && route.handler.is_use(matches!(method, "GET" | "HEAD")) {
             // The radio stays where it is meanwhile.
             self.plug.state.last_use_by_access_point.set(Some(self.plug.clock.now()));
         }

@@ -143,7 +143,7 @@ fn write_scan(found: &[Network], out: &mut dyn Write) -> Written {
     write!(out, "],\"hidden\":{hidden}}}")
 }
 
-/// `GET .../scan`: has the radio look around.
+/// `GET .../scan`: has the radio look around, unless it has just done so.
 pub(super) async fn scan<'a, C: Clock, N: Clock, M: RawMutex>(
     site: &Site<'a, C, N, M>,
 ) -> Result<Reply<'a>, Problem> {
@@ -151,7 +151,7 @@ pub(super) async fn scan<'a, C: Clock, N: Clock, M: RawMutex>(
     if test_state(site)? == Some(TrialState::Running) {
         return Err(Problem::WifiBusy);
     }
-    let waiting = state.radio.scan();
+    let waiting = state.radio.scan(site.plug.clock.now());
     let found = wait_for(site.plug.network_clock, state, limits::SCAN_WAIT, || waiting.found()).await;
     match found.as_deref() {
         Some(Ok(found)) => made(site, &|out| write_scan(found, out)),

@@ -299,9 +299,13 @@ impl Plug {
 
     /// Starts one with a radio, asked by its access point. The radio's time goes thirty times as fast.
     pub(crate) fn start_with_radio() -> Self {
+        Self::start_with_radio_at(30.0)
+    }
+
+    pub(crate) fn start_with_radio_at(speed: f64) -> Self {
         let plug = Self::start_as(1.0, Some(owner()), true, false);
-        plug.inside(|inside| {
-            inside.clock.speed.set(30.0);
+        plug.inside(move |inside| {
+            inside.clock.speed.set(speed);
             inside.radio.set(true);
         });
         plug

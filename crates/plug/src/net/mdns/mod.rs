@@ -208,6 +208,8 @@ impl<C: Clock, N: Clock, M: RawMutex> Talk<'_, '_, C, N, M> {
                 // Whoever is still there takes the old name back.
                 if now.is_none_or(|now| now.ip == wanted.ip) && self.is_there(sockets) {
                     self.handle(socket, Event::Part, &mut says).await;
+                    // On the chip what waits to be sent goes with the socket.
+                    clock.sleep_until(clock.now().after(limits::MDNS_SEND)).await;
                 }
                 break;
             }
