@@ -18,7 +18,9 @@ use metering::checksum::Checksum;
 use metering::front_end::Pair;
 use metering::history::Storage;
 use metering::meter::Meter;
-use ossp_embassy::{EmbassyClock, Listener, Pool, WAY_OUT_SOCKETS, WayOut, WayOutBuffers};
+use ossp_embassy::{
+    EmbassyClock, Group, GroupBuffers, Listener, Pool, WAY_OUT_SOCKETS, WayOut, WayOutBuffers,
+};
 use ossp_virt::HEAP;
 use ossp_virt::clock;
 use ossp_virt::console::{Console, exit, reset};
@@ -46,8 +48,8 @@ use static_cell::{ConstStaticCell, StaticCell};
 const HEAP_BYTES: usize = 104 * 1024;
 /// Rows that a meter needs at 2 kHz.
 const ROWS: usize = 1364;
-/// A socket for each worker, DHCP's, and the way out.
-const SOCKETS: usize = limits::WEB_WORKERS + 1 + WAY_OUT_SOCKETS;
+/// A socket for each worker, DHCP's, that of the plug's name, and the way out.
+const SOCKETS: usize = limits::WEB_WORKERS + 2 + WAY_OUT_SOCKETS;
 const SEND: usize = 2048;
 const RECEIVE: usize = 1024;
 const PORT: u16 = 80;
@@ -158,7 +160,7 @@ impl Parts for VirtParts {
     type Wifi = NoWifi;
     type Udp = NoopNet;
     type Net = WayOut;
-    type Multicast = NoopNet;
+    type Multicast = Group;
     type Slots = NoSlots;
     type Button = NoButton;
     type Led = NoLed;
@@ -181,6 +183,7 @@ async fn application(stack: Stack<'static>) -> ! {
     static BUFFERS: ConstStaticCell<Pool<{ limits::WEB_WORKERS }, SEND, RECEIVE>> =
         ConstStaticCell::new(Pool::new());
     static OUT: ConstStaticCell<WayOutBuffers> = ConstStaticCell::new(WayOutBuffers::new());
+    static GROUP: StaticCell<GroupBuffers> = StaticCell::new();
     let (voltage, current) = (VOLTAGE.take(), CURRENT.take());
     let found = checksum(Storage { voltage: &mut *voltage, current: &mut *current });
     let _ = writeln!(Console, "checksum 0x{:016x}", found.value());
@@ -229,7 +232,7 @@ async fn application(stack: Stack<'static>) -> ! {
         access_point_udp: None,
         net: Some(&WayOut::new(stack, OUT.take())),
         measures: true,
-        multicast: None,
+        multicast: Some(&Group::of_cable(stack, GROUP.init_with(GroupBuffers::new))),
         slots: None,
         button: NoButton,
         led: NoLed,
