@@ -18,8 +18,6 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use plug::limits;
-use plug::platform::ImageState;
-use plug::update::Image;
 use plug::update::judge::{PROJECT, Running};
 use plug::update::writer::{Standard, serve};
 use serde_json::{Value, json};
@@ -315,56 +313,6 @@ fn the_last_free_worker_takes_no_upload() {
     std::thread::sleep(Duration::from_millis(100));
     assert_eq!(upload(&plug, "", &file).code(), "busy");
     drop(others);
-}
-
-const PASSWORD_ONLY: &str = "No token may do this; use the password: HTTP Digest with the user name admin.";
-
-/// A token that was overheard must not decide whose firmware is taken.
-#[test]
-fn whose_packages_are_taken_is_for_the_password_alone() {
-    let plug = start();
-    let keys = format!("[\"{}\"]", public(&key(1)));
-    for change in [r#"{"accept":"signed"}"#, r#"{"accept":"default"}"#]
-        .map(str::to_owned)
-        .into_iter()
-        .chain(["keys", "retired"].map(|name| format!("{{\"{name}\":{keys}}}")))
-    {
-        let patch = format!("{{\"update\":{change},\"device\":{{\"name\":\"meanwhile\"}}}}");
-        let answer = plug.patch_settings(&[&bearer(ADMIN)], &patch);
-        assert_eq!((answer.status, answer.code().as_str()), (403, "forbidden"), "{patch}");
-        assert_eq!(answer.json()["error"]["message"], PASSWORD_ONLY);
-        // All or nothing.
-        assert_ne!(plug.get("/api/v1/settings").json()["device"]["name"], "meanwhile");
-    }
-    // What stays as it is may be said, and the rest is a setting like others.
-    let same =
-        r#"{"update":{"accept":"any","keys":[],"retired":[],"warn_above_a":2},"device":{"name":"new"}}"#;
-    assert_eq!(plug.patch_settings(&[&bearer(ADMIN)], same).status, 200);
-    assert_eq!(plug.patch_settings(&[&bearer(CONTROL)], same).code(), "forbidden");
-    for change in
-        [format!("{{\"update\":{{\"keys\":{keys}}}}}"), r#"{"update":{"accept":"signed"}}"#.to_owned()]
-    {
-        assert_eq!(owner_patches(&plug, &change).status, 200, "{change}");
-    }
-    // Nobody shuts all firmware out by chance.
-    let project = defaults().update_key.unwrap();
-    let none = format!("{{\"update\":{{\"keys\":[],\"retired\":[\"{project}\"]}}}}");
-    assert_eq!(owner_patches(&plug, &none).code(), "keys_do_not_fit");
-}
-
-#[test]
-fn there_is_a_way_back_only_while_on_probation() {
-    let plug = start();
-    let ask = |who: &str| plug.ask("DELETE", "/api/v1/update", &[&bearer(who)], "");
-    let set = |state| plug.inside(move |inside| inside.state.image.set(Some(Image { slot: 0, state })));
-    for state in [ImageState::Confirmed, ImageState::Unrecorded] {
-        set(state);
-        assert_eq!(ask(ADMIN).code(), "not_on_probation");
-    }
-    set(ImageState::OnProbation);
-    assert_eq!((ask(READ).code(), ask(CONTROL).code()), ("forbidden".to_owned(), "forbidden".to_owned()));
-    let answer = ask(ADMIN);
-    assert_eq!((answer.status, &answer.json()["running"]["state"]), (202, &json!("on_probation")));
 }
 
 #[test]

@@ -155,11 +155,7 @@ impl<'a, C: Clock, N: Clock, M: RawMutex> Site<'a, C, N, M> {
             Handler::Reading => api::reading(self),
             Handler::Harmonics => api::harmonics(self),
             Handler::Calibration => api::calibration(self),
-            Handler::Events => {
-                let until = session::end(self, caller, parts);
-                let seat = Seat::take(self.plug.state, self.budget, caller, until)?;
-                return Ok(Outcome::Flow(Flow::Events(seat)));
-            }
+            Handler::Events => return self.events(caller, parts),
             Handler::Waveform => waveform::waveform(self, parts).await,
             Handler::Relay if parts.method() == "PUT" => self.switch(parts, body).await,
             Handler::Relay => api::relay(self),
@@ -172,13 +168,11 @@ impl<'a, C: Clock, N: Clock, M: RawMutex> Site<'a, C, N, M> {
             }
             Handler::Energy => Box::pin(energy::energy(self, parts)).await,
             Handler::Control(order) => Box::pin(control::control(self, order, parts, body)).await,
-            Handler::Setup if parts.method() == "POST" => Box::pin(setup::offer(self, parts, body)).await,
-            Handler::Setup => setup::status(self),
             Handler::Settings if parts.method() == "PATCH" => {
                 Box::pin(settings::patch(self, caller, parts, body)).await
             }
             Handler::Settings => Box::pin(settings::show(self)).await,
-            Handler::Session | Handler::Password | Handler::Tokens | Handler::Token => {
+            Handler::Setup | Handler::Session | Handler::Password | Handler::Tokens | Handler::Token => {
                 Box::pin(self.keys(route.handler, caller, parts, body)).await
             }
             Handler::Wifi => wifi::wifi(self),
@@ -199,15 +193,20 @@ impl<'a, C: Clock, N: Clock, M: RawMutex> Site<'a, C, N, M> {
             Handler::Time => time::show(self, None),
             Handler::Uplink => uplink::show(self),
             Handler::UplinkTest => Box::pin(uplink::test(self)).await,
-            Handler::Update if parts.method() == "POST" => Box::pin(upload::upload(self, parts, body)).await,
-            Handler::Update if parts.method() == "DELETE" => update::go_back(self),
-            Handler::Update => update::show(self),
-            Handler::Elegant(wire) => Box::pin(self.elegant(wire, parts, body)).await,
+            Handler::Update | Handler::Elegant(_) => {
+                Box::pin(self.firmware(route.handler, parts, body)).await
+            }
             Handler::OpenApi => Ok(api::openapi()),
             Handler::Metrics => metrics::metrics(self),
             Handler::Page(asset) => Ok(assets::page(self.tags, asset, parts)),
         };
         reply.map(Outcome::Reply)
+    }
+
+    fn events(&self, caller: &Caller, parts: &RequestParts<'_>) -> Result<Outcome<'a>, Problem> {
+        let until = session::end(self, caller, parts);
+        let seat = Seat::take(self.plug.state, self.budget, caller, until)?;
+        Ok(Outcome::Flow(Flow::Events(seat)))
     }
 
     /// An answer in pieces, of so many rows.
@@ -225,6 +224,8 @@ impl<'a, C: Clock, N: Clock, M: RawMutex> Site<'a, C, N, M> {
         body: &mut RequestBodyConnection<'_, R>,
     ) -> Result<Reply<'a>, Problem> {
         match (handler, parts.method()) {
+            (Handler::Setup, "POST") => setup::offer(self, parts, body).await,
+            (Handler::Setup, _) => setup::status(self),
             (Handler::Session, "POST") => session::sign_in(self, parts, body).await,
             (Handler::Session, "DELETE") => session::sign_out(self, parts),
             (Handler::Session, _) => session::show(self, caller, parts),
@@ -236,17 +237,21 @@ impl<'a, C: Clock, N: Clock, M: RawMutex> Site<'a, C, N, M> {
         }
     }
 
-    async fn elegant<R: Read>(
+    /// What has to do with which firmware runs.
+    async fn firmware<R: Read>(
         &self,
-        wire: Wire,
+        handler: Handler,
         parts: &RequestParts<'_>,
         body: &mut RequestBodyConnection<'_, R>,
     ) -> Result<Reply<'a>, Problem> {
-        match wire {
-            Wire::Start => upload::start(self, parts),
-            Wire::Page if parts.method() != "POST" => Ok(assets::page(self.tags, Asset::Index, parts)),
-            Wire::Page => upload::elegant(self, false, parts, body).await,
-            Wire::Upload => upload::elegant(self, true, parts, body).await,
+        match (handler, parts.method()) {
+            (Handler::Elegant(Wire::Start), _) => upload::start(self, parts),
+            (Handler::Elegant(Wire::Page), "POST") => upload::elegant(self, false, parts, body).await,
+            (Handler::Elegant(Wire::Page), _) => Ok(assets::page(self.tags, Asset::Index, parts)),
+            (Handler::Elegant(Wire::Upload), _) => upload::elegant(self, true, parts, body).await,
+            (_, "POST") => upload::upload(self, parts, body).await,
+            (_, "DELETE") => update::go_back(self),
+            _ => update::show(self),
         }
     }
 
