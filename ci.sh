@@ -2,8 +2,6 @@
 # Everything that has to hold, in steps that anybody can run: `./ci.sh` for all of the short ones, `./ci.sh VERB` for one.
 set -euo pipefail
 cd "$(dirname "$0")"
-# What plays in networks of its own (real DHCP, DNS, browser, mDNS) must not be left out here without a word.
-export OSSP_REQUIRE_NETWORKS=1
 
 verbs="format lint test doc no_std firmware reproducible virt web browser fuzz"
 
