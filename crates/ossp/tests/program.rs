@@ -201,32 +201,3 @@ fn each_start_is_counted_and_a_second_plug_in_the_same_folder_counts_nothing() {
     let plug = Plug::start(&state.0, &["--reset-password", "--source", "sim:kettle"]);
     assert_eq!(plug.json("/api/v1/info")["starts"], 1);
 }
-
-#[test]
-fn a_new_image_is_confirmed_after_a_minute_and_left_if_the_plug_dies_before() {
-    let state = Folder::new("probation");
-    let image = |slot: u8, state: &str| serde_json::json!({"slot": slot, "state": state});
-    drop(Plug::start(&state.0, &[]));
-    std::fs::write(state.0.join("slots"), "1 new unrecorded\n").unwrap();
-    let plug = Plug::start(&state.0, &["--source", "sim:kettle"]);
-    assert_eq!(plug.json("/api/v1/info")["image"], image(1, "on_probation"));
-    drop(plug);
-    let back = Plug::start(&state.0, &["--source", "sim:kettle"]);
-    assert_eq!(back.json("/api/v1/info")["image"], image(0, "unrecorded"));
-    drop(back);
-    std::fs::write(state.0.join("slots"), "1 new confirmed\n").unwrap();
-    let plug = Plug::start(&state.0, &["--source", "sim:kettle", "--speed", "50"]);
-    let begin = Instant::now();
-    loop {
-        let info = plug.json("/api/v1/info");
-        if info["image"] == image(1, "confirmed") {
-            assert!(info["uptime_s"].as_f64().unwrap() >= 60.0, "{info}");
-            break;
-        }
-        assert!(begin.elapsed() < PATIENCE, "{info}");
-        std::thread::sleep(std::time::Duration::from_millis(20));
-    }
-    drop(plug);
-    let plug = Plug::start(&state.0, &["--source", "sim:kettle"]);
-    assert_eq!(plug.json("/api/v1/info")["image"], image(1, "confirmed"));
-}
