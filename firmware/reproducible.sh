@@ -9,6 +9,7 @@ chip=esp32c3
 [ "${1:-}" != --chip ] || { chip=$2 && shift 2; }
 given=${1:+$(realpath "$1")}
 root=$(git rev-parse --show-toplevel)
+commit=$(git rev-parse HEAD)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 [ -z "$(git status --porcelain --untracked-files=no)" ] || echo "what is not committed is not looked at" >&2
@@ -16,7 +17,7 @@ trap 'rm -rf "$work"' EXIT
 # $1: a folder's name. Its target folder is its own too.
 built() {
   git clone --quiet --no-hardlinks "$root" "$work/$1"
-  git -C "$work/$1" -c advice.detachedHead=false checkout --quiet "$(git rev-parse HEAD)"
+  git -C "$work/$1" -c advice.detachedHead=false checkout --quiet "$commit"
   CARGO_TARGET_DIR=$work/$1-target "$work/$1/firmware/build.sh" "$chip" >&2
   mv "$work/$1/firmware/images/ossp-$chip-application.bin" "$work/$1.bin"
   rm -rf "${work:?}/$1" "$work/$1-target"

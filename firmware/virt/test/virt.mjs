@@ -272,7 +272,12 @@ describe("what it endures", () => {
       assert.ok(Math.abs(age) < 10, `the clock is ${age} s off`);
       assert.equal(now.window.lost, 0);
       const { destinations } = await reporter.json("/api/v1/ledger");
-      assert.ok(destinations.every(({ host }) => host === "10.0.2.2"), JSON.stringify(destinations));
+      // Its name is told to its own network alone.
+      const elsewhere = destinations.filter(({ purpose }) => purpose !== "mdns");
+      assert.ok(elsewhere.every(({ host }) => host === "10.0.2.2"), JSON.stringify(destinations));
+      const mdns = destinations.filter(({ purpose }) => purpose === "mdns");
+      assert.deepEqual(mdns.map(({ host, port }) => [host, port]), [["224.0.0.251", 5353]]);
+      assert.ok(mdns[0].hours[0].count >= 3 && mdns[0].hours[0].failed === 0, JSON.stringify(mdns));
       const before = await reporter.hears(memoryOf);
       const sent = (await reporter.json("/api/v1/uplink")).sent_rows;
       await reporter.until("/api/v1/uplink", ({ sent_rows }) => sent_rows >= sent + 20);
