@@ -73,7 +73,9 @@ async function collect(count) {
 }
 
 /** What can be looked at as it stands there: no stream, no number to fill in, no command. */
-const isPage = (path, paths) => paths[path].get && path !== "/api/v1/events" && !path.includes("{");
+// A stream, what it has no radio for, and what begins an upload are none.
+const NONE = ["/api/v1/events", "/api/v1/wifi/scan", "/ota/start"];
+const isPage = (path, paths) => paths[path].get && !NONE.includes(path) && !path.includes("{");
 
 const sequences = (readings) => readings.map((reading) => reading.sequence);
 const consecutive = (readings) => readings.map((_, index) => readings[0].sequence + index);
@@ -179,6 +181,8 @@ describe("what it does", () => {
       assert.ok(Object.keys(get.responses["200"].content).some((known) => known.startsWith(type)), `${path}: ${type}`);
       assert.ok(body.length > 0, path);
     }
+    const scan = await plug.askPatiently("/api/v1/wifi/scan");
+    assert.deepEqual([scan.status, JSON.parse(scan.body).error.code], [503, "wifi_unavailable"]);
   });
 
   it("serves its page with all that it names", async () => {
