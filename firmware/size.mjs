@@ -12,8 +12,9 @@ const SLOT = 0x150000;
 // esp-hal 1.2's memory map of the ESP32-C3: RAM of the application, and what the bootloader leaves behind.
 const RAM = 313 * 1024;
 const RECLAIMED = 0x3fcde710 - (0x3fc80000 + RAM);
-// What must stay free with Wi-Fi running: the ledger's 17 KB after a week of use, and as much for what is to come.
-const FREE = 34 * 1024;
+// What must stay free with Wi-Fi running: the ledger's 17 KB after a week of use, 7 KB while an image is uploaded, and 8 KB for
+// what is to come.
+const FREE = 32 * 1024;
 // A different compiler makes a slightly different program: so much is not growth.
 const TOLERANCE = 0.02;
 

@@ -1,7 +1,7 @@
 # Sourced by the build scripts of the chips: `cargo_for TARGET ARGS...` runs cargo with rustup's compiler and core built from
 # its sources (component rust-src) where they can be had, else with rustup's ready-made core, which makes larger images,
 # else with Debian's rustc and core built from its sources (packages rustc-web, cargo-web, rust-web-src), and says which.
-# OSSP_TOOLCHAIN=debian asks for the last.
+# OSSP_TOOLCHAIN=prebuilt asks for the second, OSSP_TOOLCHAIN=debian for the last.
 
 rustup_has() {
   command -v rustup >/dev/null || return 1
@@ -67,7 +67,7 @@ cargo_for() {
   export OSSP_PROJECT RUSTC_WRAPPER
   # Where the packages lie is known once they are there.
   cargo fetch --locked --target "$target" >&2 || return 1
-  if [ "${OSSP_TOOLCHAIN:-}" != debian ] && rust_src_has; then
+  if [ -z "${OSSP_TOOLCHAIN:-}" ] && rust_src_has; then
     echo "with rustup's rustc and core built from its sources" >&2
     RUSTC_BOOTSTRAP=1 cargo "$verb" --locked --release --target "$target" "${FROM_SOURCE[@]}" \
       --config "target.$target.rustflags=[$(without_paths rustc "$target")$SHALLOW]" "$@"
