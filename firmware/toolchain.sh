@@ -63,6 +63,8 @@ cargo_for() {
   # What the image says of its time of building is its commit's.
   [ -n "${SOURCE_DATE_EPOCH:-}" ] || SOURCE_DATE_EPOCH=$(git -C "$TOOLCHAIN_DIR" log -1 --format=%ct 2>/dev/null || echo 0)
   export SOURCE_DATE_EPOCH
+  OSSP_PROJECT=$(cd "$TOOLCHAIN_DIR/.." && pwd) RUSTC_WRAPPER=$TOOLCHAIN_DIR/rustc.sh
+  export OSSP_PROJECT RUSTC_WRAPPER
   # Where the packages lie is known once they are there.
   cargo fetch --locked --target "$target" >&2 || return 1
   if [ "${OSSP_TOOLCHAIN:-}" != debian ] && rust_src_has; then

@@ -65,7 +65,9 @@ fn a_virtual_plug_starts_from_the_same_file() {
 #[test]
 fn its_help_says_what_the_braces_are() {
     let help = String::from_utf8(run(&["provision", "--help"]).stdout).unwrap();
-    assert!(help.contains("{id} in it becomes") && help.contains("an n in such braces"), "{help}");
+    // However it is wrapped.
+    let words = help.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(words.contains("{id} in it becomes") && words.contains("an n in such braces"), "{help}");
     let list = help.split_once("--random <LIST.csv>").unwrap().1.trim_start();
     assert!(list.starts_with("Makes a password for each plug and writes them to this list\n"), "{help}");
 }
