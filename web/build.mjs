@@ -34,6 +34,7 @@ const SHARED = [
   "api/recording",
   "lib/dom",
   "lib/format",
+  "lib/modal",
   "lib/router",
   "lib/signal",
   "parts/chart",

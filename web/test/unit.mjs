@@ -644,6 +644,62 @@ describe("a network", () => {
   });
 });
 
+/** As much of a document as a dialog takes, in a browser that knows no dialogs. */
+function oldDocument() {
+  class Node extends EventTarget {
+    children = [];
+    attributes = {};
+    classList = { add: (name) => (this.attributes.class += ` ${name}`) };
+    appendChild(child) {
+      this.children.push(child);
+      child.parent = this;
+    }
+    append(child) {
+      this.appendChild(child);
+    }
+    remove() {
+      this.parent.children = this.parent.children.filter((child) => child !== this);
+    }
+    setAttribute(name, value) {
+      this.attributes[name] = value;
+    }
+    getAttribute(name) {
+      return this.attributes[name] ?? null;
+    }
+    find(tag) {
+      return [this, ...this.children.flatMap((child) => child.find?.(tag) ?? [])].filter((node) => node.tag === tag);
+    }
+    querySelector() {
+      return { focus: () => (document.focused = true) };
+    }
+  }
+  const make = (tag) => Object.assign(new Node(), { tag });
+  const document = { body: make("body"), createElement: make, createTextNode: () => make("#text") };
+  return { Node, document };
+}
+
+describe("a question", () => {
+  it("is asked where the browser knows no dialogs too", async () => {
+    const { question } = await load("parts/question.ts");
+    const { Node, document } = oldDocument();
+    Object.assign(globalThis, { Node, document });
+    try {
+      for (const [index, answer] of [false, true].entries()) {
+        const asked = question("Leave?", "It would be lost.", "Leave it");
+        const [dialog] = document.body.find("dialog");
+        assert.equal(dialog.attributes.class, "explanation box");
+        assert.ok(document.focused);
+        dialog.find("button")[index].dispatchEvent(new Event("click"));
+        assert.equal(await asked, answer);
+        assert.deepEqual(document.body.children, []);
+      }
+    } finally {
+      delete globalThis.Node;
+      delete globalThis.document;
+    }
+  });
+});
+
 describe("a file for an update", () => {
   it("tells what it is by its first bytes", () => {
     const bare = packages.readHead(image("0.2.0").subarray(0, packages.HEAD_BYTES));
@@ -677,11 +733,12 @@ describe("a file for an update", () => {
     const sent = { version: "0.2.0", image_sha256: "aa", restart_in_s: 1 };
     const running = (slot, state, version) => ({ slot, image_sha256: null, state, version });
     const old = running(0, "confirmed", "0.1.0");
-    const told = (update, before = old) =>
+    const told = (update, before = old, lastBefore = null, restarted = false) =>
       updateTexts.outcome(
         sent,
-        { state: "idle", running: before, last: null },
+        { state: "idle", running: before, last: lastBefore },
         { state: "idle", last: null, ...update },
+        restarted,
       );
     assert.match(told({ state: "activated", running: old }).words, /restarts/);
     assert.equal(told({ running: old }), null, "not to be seen yet");
@@ -694,5 +751,15 @@ describe("a file for an update", () => {
     assert.equal(told({ running: same }, same), null);
     assert.deepEqual(told({ running: same, last }, same), back);
     assert.equal(back.words, "Version 0.2.0 did not prove itself. It crashed.");
+    // An answer from before the restart tells how the update before ended; after it the same words are about this one.
+    assert.equal(told({ running: old, last }, old, { ...last }), null);
+    assert.deepEqual(told({ running: old, last }, old, { ...last }, true), back);
+    const asked = { ...last, code: "asked", message: "Somebody asked." };
+    assert.equal(told({ running: old, last: asked }).words, "Back from version 0.2.0. Somebody asked.");
+    assert.deepEqual(updateTexts.lastText({ ...asked, time: null }), [
+      "it went back from version 0.2.0. Somebody asked.",
+      "note",
+    ]);
+    assert.match(updateTexts.lastText({ ...last, code: "crashed", time: null })[0], /did not prove itself/);
   });
 });

@@ -351,7 +351,7 @@ fn a_wrong_name_or_page_is_refused_before_all_else() {
 /// A picture on another page is fetched without an `Origin`.
 #[test]
 fn other_pages_bring_nothing_about_by_a_get() {
-    let plug = Plug::start_with_radio();
+    let plug = Plug::start_with_radio_at(1.0);
     let token = bearer(ADMIN);
     let announce = "/ota/start?mode=fr&hash=d41d8cd98f00b204e9800998ecf8427e";
     let ask = |method, path, site: &str| {

@@ -350,16 +350,30 @@ fn only_what_a_person_does_is_use() {
     wifi_until(&plug, |page| page["available"] == true);
     let used = || plug.inside(|inside| inside.state.last_use_by_access_point.take().is_some());
     used();
-    for path in [WIFI, "/api/v1/info", "/api/v1/update", "/api/v1/reading", "/api/v1/setup", "/metrics"] {
+    for path in [
+        WIFI,
+        "/api/v1/info",
+        "/api/v1/update",
+        "/api/v1/reading",
+        "/api/v1/setup",
+        "/metrics",
+        "/",
+        "/app.css",
+    ] {
         plug.get(path);
         assert!(!used(), "{path}");
     }
     plug.post("/api/v1/time", r#"{"time":1790000000}"#);
     assert!(!used());
-    for path in ["/", "/app.js", "/update", SCAN] {
+    for path in ["/app.js", "/pages.js", "/update", SCAN] {
         plug.ask("GET", path, &["Accept: text/html"], "");
         assert!(used(), "{path}");
     }
+    // A test for the internet gets that far, but has been nowhere before.
+    plug.ask("GET", "/", &["Accept: text/html"], "");
+    assert!(!used());
+    plug.ask("GET", "/", &["Accept: text/html", "If-None-Match: \"1\""], "");
+    assert!(used());
     plug.patch_settings(&[], r#"{"device":{"name":"x"}}"#);
     assert!(used());
     plug.ask("DELETE", TEST, &[], "");

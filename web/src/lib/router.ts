@@ -66,13 +66,16 @@ export function startRouter(
       if (wanted !== shownAt) history.pushState(null, "", shownAt || "#"); // It has changed already; this does not call `show`.
       if (asking) return;
       asking = true;
-      void ask("Leave this page?", question, "Leave it").then((yes) => {
-        asking = false;
-        if (!yes) return;
-        leaving.question = () => null;
-        if (location.hash === wanted) show(byUser);
-        else location.hash = wanted;
-      });
+      void ask("Leave this page?", question, "Leave it")
+        .finally(() => {
+          asking = false;
+        })
+        .then((yes) => {
+          if (!yes) return;
+          leaving.question = () => null;
+          if (location.hash === wanted) show(byUser);
+          else location.hash = wanted;
+        });
       return;
     }
     shownAt = location.hash;

@@ -96,6 +96,7 @@ export function updatePage(life: Lifetime): Node {
   const update = new Signal<Update | null>(null);
   const follow = new Signal(false);
   const busy = new Signal(false);
+  const away = new Signal(false);
   const problem = h("p", { class: "problem", role: "alert" });
   const safe = h(
     "div",
@@ -119,6 +120,7 @@ export function updatePage(life: Lifetime): Node {
       setText(problem, "");
     } catch (error) {
       // While it restarts nobody answers.
+      if (error instanceof NoAnswer) away.value = true;
       if (!(error instanceof NoAnswer && moves())) setText(problem, (error as Error).message);
     } finally {
       asking = false;
@@ -134,7 +136,7 @@ export function updatePage(life: Lifetime): Node {
     safe,
     problem,
     runningCard(life, update, ask),
-    sendCard(life, update, follow, busy),
+    sendCard(life, update, follow, busy, away),
     groupCard(form, ACCEPT, sourceNotes(life, update), form.add(keysControl())),
     bar,
   );

@@ -3,6 +3,7 @@ import { plug } from "../api/plug";
 import type { Reading } from "../api/types";
 import { h, ICONS, icon } from "../lib/dom";
 import { decimal, duration, quantity as format, moment } from "../lib/format";
+import { showModal } from "../lib/modal";
 import { calibration, type Quantity, whyMissing } from "../texts/quantities";
 
 /** Name of a quantity that opens its explanation. */
@@ -80,6 +81,5 @@ function open(quantity: Quantity): void {
   );
   dialog.addEventListener("click", (event) => event.target === dialog && close());
   dialog.addEventListener("close", () => dialog.remove());
-  document.body.append(dialog);
-  dialog.showModal();
+  showModal(dialog);
 }

@@ -1,5 +1,6 @@
 // A question in the page itself: the browsers of captive portals know no other, and it can say more.
 import { type Child, h } from "../lib/dom";
+import { showModal } from "../lib/modal";
 
 export function question(title: string, words: Child, yes: string): Promise<boolean> {
   return new Promise((resolve) => {
@@ -32,7 +33,6 @@ export function question(title: string, words: Child, yes: string): Promise<bool
       dialog.remove();
       resolve(answer);
     });
-    document.body.append(dialog);
-    dialog.showModal();
+    showModal(dialog);
   });
 }

@@ -83,12 +83,16 @@ const askOlder = (version: string, running: string): Promise<boolean> =>
     "Install the older one",
   );
 
-/** `update` is what is known of the plug; `follow` asks it again and again from now on; `busy` is whether it is being sent to. */
+/**
+ * `update` is what is known of the plug; `follow` asks it again and again from now on; `busy` is whether it is being sent to;
+ * `away`: whether it left a question without an answer since this was last cleared.
+ */
 export function sendCard(
   life: Lifetime,
   update: Signal<Update | null>,
   follow: Signal<boolean>,
   busy: Signal<boolean>,
+  away: Signal<boolean>,
 ): HTMLElement {
   const input = h("input", { type: "file", id: "update-file", accept: ".ossp,.bin" });
   const found = h("div");
@@ -156,6 +160,7 @@ export function sendCard(
         if (!(await askOlder(head.version, before.running.version))) throw error;
         sent = { image: await transfer(file, true), before };
       }
+      away.value = false;
       say("Taken. The plug restarts…");
       found.replaceChildren();
       input.value = "";
@@ -172,7 +177,10 @@ export function sendCard(
     }
   };
   life.watch(update, (now) => {
-    const result = sent && now && outcome(sent.image, sent.before, now);
+    if (!sent || !now) return;
+    // Seen once is enough.
+    if (now.state === "activated" || now.running.slot !== sent.before.running.slot) away.value = true;
+    const result = outcome(sent.image, sent.before, now, away.value);
     if (!result) return;
     say(result.words, result.mood);
     if (result.mood !== "note") follow.value = false;

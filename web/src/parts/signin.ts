@@ -2,6 +2,7 @@
 import { NoAnswer, Refused, signIn } from "../api/client";
 import { plug } from "../api/plug";
 import { h, setAttribute, setText } from "../lib/dom";
+import { showModal } from "../lib/modal";
 import { secretInput } from "../lib/form";
 import { duration } from "../lib/format";
 
@@ -134,7 +135,6 @@ export function askToSignIn(): Promise<boolean> {
       if (ok) void plug.meet();
       resolve(ok);
     });
-    document.body.append(dialog);
-    dialog.showModal();
+    showModal(dialog);
   });
 }

@@ -30,7 +30,7 @@ export function probationFacts(probation: Probation): [string, string][] {
 
 const OTHER: Record<string, string> = {
   former: ", which ran before",
-  went_back: ", which did not prove itself",
+  went_back: ", from which it went back",
   activated: ", which is started next",
 };
 
@@ -46,6 +46,7 @@ export function lastText(last: NonNullable<Update["last"]>): [string, string] {
     case "confirmed":
       return [`${when}${version} was installed and is kept.${why}`, "good"];
     case "went_back":
+      if (last.code === "asked") return [`${when}it went back from ${version}.${why}`, "note"];
       return [`${when}${version} did not prove itself.${why || " The plug went back."}`, "danger"];
     case "refused":
       return [`${when}${version} was refused.${why}`, "danger"];
@@ -62,7 +63,7 @@ export const ACCEPT: FieldGroup = {
       path: "update.accept",
       kind: "choice",
       label: "Updates",
-      help: "Signed: only packages with the signature of a key below. Any: bare images too, by whoever has the owner's password.",
+      help: "Signed: only packages with the signature of a key below. Any: bare images too, by whoever has the owner's password or an admin token.",
       choices: [
         ["default", "as it was built"],
         ["signed", "signed packages only"],
@@ -91,12 +92,14 @@ export const INTERRUPTS =
 /**
  * What came of the program that was sent, as the plug tells it; `null`: it is not to be seen yet. Which one runs is known by
  * its place: versions may be the same, and the hash of an image takes a minute after each start. `before` is what the plug
- * told before it was sent.
+ * told before it was sent; `restarted`: whether it was seen to be about to restart, or to be away, or to run another one
+ * since. Before that it may still tell how the update before this one ended.
  */
 export function outcome(
   sent: Activated,
   before: Update,
   { running, last, state }: Update,
+  restarted: boolean,
 ): { words: string; mood: string } | null {
   if (state === "activated") return { words: "The plug restarts…", mood: "note" };
   if (running.slot !== before.running.slot) {
@@ -104,7 +107,8 @@ export function outcome(
       ? { words: `Version ${running.version} runs, on probation: see above what is still awaited.`, mood: "note" }
       : { words: `Done: version ${running.version} runs and is kept.`, mood: "good" };
   }
-  if (last?.result !== "went_back") return null;
+  if (last?.result !== "went_back" || !(restarted || JSON.stringify(last) !== JSON.stringify(before.last))) return null;
   const why = last.message ? sentence(last.message) : `${running.version} runs again.`;
+  if (last.code === "asked") return { words: `Back from version ${sent.version}. ${why}`, mood: "warn" };
   return { words: `Version ${sent.version} did not prove itself. ${why}`, mood: "danger" };
 }

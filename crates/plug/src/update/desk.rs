@@ -250,6 +250,11 @@ impl Desk {
         self.back.set(true);
     }
 
+    /// Whether somebody does.
+    pub(super) const fn is_asked_back(&self) -> bool {
+        self.back.get()
+    }
+
     /// Whether somebody does; asked once.
     pub(super) fn take_back(&self) -> bool {
         self.back.take()

@@ -184,11 +184,12 @@ impl Entry {
         match &self.bytes(MARKS) {
             b"OSNN" => trial(Reached::Network),
             b"OSNA" => trial(Reached::AccessPoint),
-            b"OSN-" => trial(Reached::Nothing),
+            // Of a later version, and unknown here: a trial all the same.
+            [b'O', b'S', b'N', _] => trial(Reached::Nothing),
             b"OSBC" => Standing::Returned(Why::Crashed),
-            b"OSBT" => Standing::Returned(Why::NotConfirmed),
             b"OSBA" => Standing::Returned(Why::Asked),
             b"OSBD" => Standing::Returned(Why::Damaged),
+            [b'O', b'S', b'B', _] => Standing::Returned(Why::NotConfirmed),
             _ => Standing::Unrecorded,
         }
     }
@@ -409,6 +410,7 @@ mod tests {
             Standing::OnTrial { before: Reached::Nothing, crashes: 0 },
             Standing::Returned(Why::Crashed),
             Standing::Returned(Why::NotConfirmed),
+            Standing::Returned(Why::Asked),
             Standing::Returned(Why::Damaged),
         ] {
             let record = Record([entry(1, standing), Entry::BLANK]);
@@ -424,6 +426,15 @@ mod tests {
         }
         new.put(CONFIRMED, [0; 4]);
         assert_eq!(Record([Entry::BLANK, new]).standing(1), Standing::Confirmed);
+        // Details that only a later version knows.
+        let nothing = Standing::OnTrial { before: Reached::Nothing, crashes: 0 };
+        for (mark, standing) in [
+            (*b"OSNz", nothing),
+            (*b"OSBz", Standing::Returned(Why::NotConfirmed)),
+            (*b"OSzN", Standing::Unrecorded),
+        ] {
+            assert_eq!(Record([Entry::new(1, mark), Entry::BLANK]).standing(0), standing);
+        }
         // What the boot loader itself writes at a first start says nothing.
         let mut first = with_state(entry(1, TRIAL), 2);
         first.put(MARKS, [0xff; 4]);

@@ -146,7 +146,10 @@ impl<C: Clock> Around<'_, C> {
                 );
                 told = true;
             }
-            self.clock.sleep_until(self.clock.now().after(limits::PROBATION)).await;
+            self.rest().await;
+            if self.state.update.take_back() {
+                self.go_back(slots, Why::Asked).await;
+            }
         }
         self.state.firmware.borrow_mut().probation = None;
         self.set_state(Standing::Confirmed);
@@ -182,7 +185,15 @@ impl<C: Clock> Around<'_, C> {
             pending::<()>().await;
         }
         self.say("the flash does not take that the firmware before is to run again");
-        self.clock.sleep_until(self.clock.now().after(limits::PROBATION)).await;
+        self.rest().await;
+    }
+
+    /// Lets the flash be for a while, or until somebody asks to go back.
+    async fn rest(&self) {
+        let until = self.clock.now().after(limits::PROBATION);
+        while self.clock.now() < until && !self.state.update.is_asked_back() {
+            self.clock.sleep_until(self.clock.now().after(limits::PROBATION_INTERVAL)).await;
+        }
     }
 }
 
@@ -192,4 +203,126 @@ async fn other<S: UpdateSlots>(slots: &mut S) -> Option<Version> {
     slots.read(0, &mut head).await.ok()?;
     let image = AppImage::parse(&head).ok()??;
     Version::try_from(image.version.as_str()).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use core::cell::Cell;
+    use core::time::Duration;
+
+    use futures_lite::future::{block_on, poll_once};
+
+    use metering::calibration::Calibration;
+
+    use super::*;
+    use crate::core::{Core, Moment};
+    use crate::platform::Instant;
+    use crate::settings::Hardware;
+    use crate::state::Stores;
+
+    /// Time goes to whatever is waited for; somebody asks to go back at `asks_at`, and from then on the flash works.
+    struct Story<'a> {
+        now: Cell<Instant>,
+        asks_at: Instant,
+        state: &'a State,
+        works: &'a Cell<bool>,
+    }
+
+    impl Clock for Story<'_> {
+        fn now(&self) -> Instant {
+            self.now.get()
+        }
+
+        async fn sleep_until(&self, moment: Instant) {
+            if moment > self.asks_at.after(Duration::from_secs(60)) {
+                pending::<()>().await;
+            }
+            if self.now.get() < self.asks_at && moment >= self.asks_at {
+                self.state.update.ask_back();
+                self.works.set(true);
+            }
+            self.now.set(moment);
+        }
+
+        fn time_of_day(&self) -> Option<f64> {
+            None
+        }
+    }
+
+    /// A record that nobody wrote.
+    struct Slots<'a> {
+        works: &'a Cell<bool>,
+        record: [[u8; 32]; 2],
+    }
+
+    impl UpdateSlots for Slots<'_> {
+        type Error = ();
+
+        fn running(&self) -> u8 {
+            1
+        }
+
+        fn capacity(&self) -> u32 {
+            0
+        }
+
+        async fn erase(&mut self, _: u32, _: u32) -> Result<(), ()> {
+            Err(())
+        }
+
+        async fn write(&mut self, _: u32, _: &[u8]) -> Result<(), ()> {
+            Err(())
+        }
+
+        async fn read(&mut self, _: u32, _: &mut [u8]) -> Result<(), ()> {
+            Err(())
+        }
+
+        async fn read_running(&mut self, _: u32, _: &mut [u8]) -> Result<(), ()> {
+            Err(())
+        }
+
+        async fn read_record(&mut self, sector: u8, entry: &mut [u8; 32]) -> Result<(), ()> {
+            *entry = *self.record.get(usize::from(sector)).ok_or(())?;
+            Ok(())
+        }
+
+        async fn erase_record(&mut self, sector: u8) -> Result<(), ()> {
+            *self.record.get_mut(usize::from(sector)).ok_or(())? = [0xff; 32];
+            Ok(())
+        }
+
+        async fn write_record(&mut self, sector: u8, offset: u32, bytes: &[u8]) -> Result<(), ()> {
+            let entry = self.record.get_mut(usize::from(sector)).filter(|_| self.works.get()).ok_or(())?;
+            entry.iter_mut().skip(offset as usize).zip(bytes).for_each(|(cell, byte)| *cell &= byte);
+            Ok(())
+        }
+    }
+
+    /// Whether it was confirmed in vain, or was to go back in vain: nobody waits until the next attempt.
+    #[test]
+    fn whoever_asks_to_go_back_is_heard_while_the_flash_does_not_take_the_record() {
+        for (works_well, asks_at) in [(true, 30), (false, 630)] {
+            let hardware = Hardware {
+                maximum_current_a: 16.0,
+                has_button: false,
+                confirms_setup: false,
+                has_led: false,
+                can_hold: false,
+            };
+            let relay = Core::new(hardware).relay_status(Moment::default(), None);
+            let state = State::new(relay, Calibration::ideal(1.0, 0.0, 1.0, 0.0));
+            state.stores.set(Stores { settings: works_well, journal: works_well });
+            let asks_at = Instant::from_start(Duration::from_secs(asks_at));
+            let works = Cell::new(false);
+            let clock = Story { now: Cell::default(), asks_at, state: &state, works: &works };
+            let mut slots = Slots { works: &works, record: [[0xff; 32]; 2] };
+            let plug = Around { clock: &clock, state: &state, slot: 1, version: "0.2.0" };
+            let proved = block_on(poll_once(plug.prove(&mut slots, Reached::Nothing, false)));
+            assert!(proved.is_none() && state.restart.signaled(), "{works_well}");
+            assert!(clock.now() <= asks_at.after(limits::PROBATION_INTERVAL), "{works_well}");
+            let record = Record(slots.record.map(record::Entry));
+            assert_eq!(record.standing(0), Standing::Returned(Why::Asked), "{works_well}");
+        }
+    }
 }

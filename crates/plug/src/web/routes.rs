@@ -199,12 +199,15 @@ impl Handler {
     }
 
     /// Whether a request shows that a person uses the page: a change, a page, a scan. What an open page asks for and says
-    /// again and again by itself does not.
-    pub(super) const fn is_use(self, looks: bool) -> bool {
+    /// again and again by itself does not. `again`: whether the client has it already and asks whether it has changed.
+    pub(super) const fn is_use(self, looks: bool, again: bool) -> bool {
         match self {
-            Self::Page(_) | Self::WifiScan | Self::Elegant(_) => true,
+            // A phone's test for the internet follows the redirect to the document and fetches nothing else, whereas a
+            // browser that keeps the scripts from last time asks for the document only, but again.
+            Self::Page(Asset::Index) => again,
+            Self::Page(Asset::Script | Asset::Pages) | Self::WifiScan | Self::Elegant(_) => true,
             // The page tells the time by itself.
-            Self::Time => false,
+            Self::Time | Self::Page(_) => false,
             _ => !looks,
         }
     }

@@ -136,7 +136,9 @@ impl<'a, C: Clock, N: Clock, M: RawMutex> Site<'a, C, N, M> {
             reply.lines.allow = Some(route.methods);
             return Ok(Outcome::Reply(reply));
         }
-        if self.peer.by_access_point && route.handler.is_use(matches!(method, "GET" | "HEAD")) {
+        let (looks, again) =
+            (matches!(method, "GET" | "HEAD"), parts.headers().get("if-none-match").is_some());
+        if self.peer.by_access_point && route.handler.is_use(looks, again) {
             // The radio stays where it is meanwhile.
             self.plug.state.last_use_by_access_point.set(Some(self.plug.clock.now()));
         }
