@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::future::pending;
 use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -413,27 +413,16 @@ struct Flashes {
 /// One of the plug's partitions, or why it cannot be used. A plug runs without one too; it forgets more then.
 fn open_flash(folder: &StateFolder, name: &str, size: u32) -> Result<FileFlash, String> {
     let path = folder.path().join(name);
-    set_aside(&path, size);
-    let flash = FileFlash::open(&path, size)
-        .map_err(|error| format!("{} cannot be used ({error})", path.display()))?;
+    let not = |error| format!("{} cannot be used ({error})", path.display());
+    if let Some(kept) = FileFlash::set_aside(&path, size).map_err(not)? {
+        let (path, kept) = (path.display(), kept.display());
+        note(&format!("{path} is from an older version: it is kept as {kept}, and the plug begins anew"));
+    }
+    let flash = FileFlash::open(&path, size).map_err(not)?;
     if let Some(bytes) = flash.cut_at() {
         note(&format!("{} ends after {bytes} bytes; what stood behind them is gone", path.display()));
     }
     Ok(flash)
-}
-
-/// A file that is larger than the partition is from before the table of partitions changed (decision 19): what stands in it
-/// stands elsewhere now. It is kept under another name.
-fn set_aside(path: &Path, size: u32) {
-    let is_larger = std::fs::metadata(path).is_ok_and(|file| file.len() > u64::from(size));
-    let kept = path.with_extension("bin.before");
-    if is_larger && std::fs::rename(path, &kept).is_ok() {
-        note(&format!(
-            "{} is from an older version: it is kept as {}, and the plug begins anew",
-            path.display(),
-            kept.display()
-        ));
-    }
 }
 
 fn open_if_possible(folder: &StateFolder, name: &str, size: u32) -> Option<FileFlash> {

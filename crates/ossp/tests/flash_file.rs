@@ -149,3 +149,31 @@ fn without_a_flash_file_it_runs_and_says_so() {
     let mut refused = spawn(&folder.0, &owned(&ARGUMENTS), Stdio::null());
     assert_eq!(refused.wait().unwrap().code(), Some(1));
 }
+
+#[test]
+fn a_larger_flash_file_is_kept_and_never_lost() {
+    let folder = Folder::new("larger");
+    let before = folder.0.join("flash.bin.before");
+    let words = folder.0.join("words");
+    let larger = vec![0x33; (layout::SECTORS * layout::SECTOR + 4096) as usize];
+    std::fs::create_dir_all(&folder.0).unwrap();
+    let start = || {
+        std::fs::write(folder.flash(), &larger).unwrap();
+        let plug = Plug::begin(&folder.0, &ARGUMENTS, std::fs::File::create(&words).unwrap().into());
+        plug.reading(|_| true);
+        let starts = plug.json("/api/v1/info")["starts"].clone();
+        drop(plug);
+        (starts, std::fs::read_to_string(&words).unwrap())
+    };
+    std::fs::write(&before, "an older one").unwrap();
+    let (starts, told) = start();
+    assert_eq!(starts, Value::Null);
+    assert!(told.contains("flash.bin.before is there already") && told.contains("nothing is kept"), "{told}");
+    assert_eq!(std::fs::read(&before).unwrap(), b"an older one");
+    assert!(std::fs::read(folder.flash()).unwrap() == larger);
+    std::fs::remove_file(&before).unwrap();
+    let (starts, told) = start();
+    assert_eq!(starts, 1);
+    assert!(told.contains("kept as") && told.contains("begins anew"), "{told}");
+    assert!(std::fs::read(&before).unwrap() == larger);
+}

@@ -182,6 +182,12 @@ fn what_is_damaged_or_wrong_is_told_and_erased() {
             "this plug was not provisioned: protection.retries must be a whole number from 0 to 20.",
         ),
         (
+            // The build has no key of its own.
+            record("{\"password\":\"0123456789\",\"update\":{\"accept\":\"signed\",\"keys\":[]}}").unwrap(),
+            "this plug was not provisioned: update.keys must leave a key that is accepted while only signed packages \
+             are taken.",
+        ),
+        (
             record("{\"wifi\":{\"ssid\":\"class\"}}").unwrap(),
             "this plug was not provisioned: password must be a text of 10 to 128 characters (Unicode code points) without \
              control characters.",

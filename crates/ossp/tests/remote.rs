@@ -205,6 +205,39 @@ fn a_backup_is_given_back() {
 }
 
 #[test]
+fn a_token_restores_all_but_whose_firmware_is_taken() {
+    let folder = Folder::new("remote-token");
+    let plug = Plug::start(&folder.0, &["--source", "sim:kettle"]);
+    let key = "07".repeat(32);
+    plug.set(&json!({"device": {"name": "Kettle"}, "update": {"accept": "any", "keys": [key], "retired": [key], "warn_above_a": 2}}).to_string());
+    let file = folder.0.join("backup.json");
+    let name = file.to_str().unwrap();
+    ask(&plug, &["backup", "-o", name]).done();
+    plug.set(r#"{"device":null,"update":null}"#);
+    let made = plug.ask("POST /api/v1/tokens", "", r#"{"name":"mine","scope":"admin"}"#).unwrap().json();
+    let token = made["token"].as_str().unwrap();
+    let said = ossp(None, &with(&plug.address, &["--token", token, "restore", name])).done();
+    assert!(said.out.starts_with("2 settings restored, 3 left out"), "{said:?}");
+    for left in ["accept", "keys", "retired"] {
+        let wanted = format!("not restored: update.{left} (needs the password");
+        assert!(said.words.contains(&wanted), "{left}: {said:?}");
+    }
+    let now = plug.json("/api/v1/settings");
+    assert_eq!((&now["device"]["name"], &now["update"]["accept"]), (&json!("Kettle"), &json!("default")));
+    assert_eq!((&now["update"]["warn_above_a"], &now["update"]["keys"]), (&json!(2), &json!([])));
+    // The password restores the rest.
+    let said = ask(&plug, &["restore", name]).done();
+    assert!(said.out.starts_with("3 settings restored, 0 left out"), "{said:?}");
+    assert_eq!(plug.json("/api/v1/settings")["update"]["keys"], json!([key]));
+    // What would shut out all firmware is named like another wrong field.
+    let mut odd: Value = serde_json::from_str(&text(&file)).unwrap();
+    odd["settings"]["update"] = json!({"accept": "signed", "keys": []});
+    odd["settings"]["device"]["name"] = json!("Lamp");
+    std::fs::write(&file, odd.to_string()).unwrap();
+    ask(&plug, &["restore", name]).fails(1, "update.keys must leave a key");
+}
+
+#[test]
 fn what_is_no_backup_is_refused() {
     let folder = Folder::new("remote-no-backup");
     let plug = Plug::start(&folder.0, &["--source", "sim:kettle"]);

@@ -54,7 +54,11 @@ fn whose_packages_are_taken_is_for_the_password_alone() {
     // Nobody shuts all firmware out by chance.
     let project = defaults().update_key.unwrap();
     let none = format!("{{\"update\":{{\"keys\":[],\"retired\":[\"{project}\"]}}}}");
-    assert_eq!(owner_patches(&plug, &none).code(), "keys_do_not_fit");
+    let refused = owner_patches(&plug, &none);
+    assert_eq!((refused.status, refused.code().as_str()), (422, "bad_settings"));
+    let field = &refused.json()["error"]["fields"][0];
+    assert_eq!(field["field"], "update.keys");
+    assert_eq!(field["message"], "must leave a key that is accepted while only signed packages are taken");
 }
 
 #[test]

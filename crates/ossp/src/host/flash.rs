@@ -2,7 +2,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use embedded_storage_async::nor_flash::{
@@ -29,6 +29,12 @@ pub enum FileFlashError {
     /// Another process has it open.
     #[error("another plug is using it")]
     InUse,
+    /// It has more bytes than the flash.
+    #[error("it is larger than the flash")]
+    TooLarge,
+    /// It is larger than the flash, and what is kept of an earlier one has the name that it would get.
+    #[error("it is larger than the flash, and {} is there already", .0.display())]
+    KeptBefore(PathBuf),
     /// The operating system says no.
     #[error("{0}")]
     System(#[from] io::Error),
@@ -54,19 +60,42 @@ impl FileFlash {
     /// once, so that a disk that is full says so here and not in the middle of something.
     ///
     /// # Errors
-    /// If the operating system does not let it, or another process has it open.
+    /// If the operating system does not let it, another process has it open, or it has more bytes.
     pub fn open(path: &Path, size: u32) -> Result<Self, FileFlashError> {
         let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(std::fs::TryLockError::WouldBlock) => return Err(FileFlashError::InUse),
-            Err(std::fs::TryLockError::Error(error)) => return Err(error.into()),
-        }
+        lock(&file)?;
         let there = file.seek(SeekFrom::End(0))?;
-        io::copy(&mut io::repeat(0xff).take(u64::from(size).saturating_sub(there)), &mut file)?;
+        if there > u64::from(size) {
+            return Err(FileFlashError::TooLarge);
+        }
+        io::copy(&mut io::repeat(0xff).take(u64::from(size) - there), &mut file)?;
         file.sync_all()?;
         let cut_at = (there > 0 && there < u64::from(size)).then_some(there);
         Ok(Self { file, size, cut_at, synced: Instant::now() })
+    }
+
+    /// Gives a file that has more than `size` bytes another name, which is returned: it is from before the table of
+    /// partitions changed (decision 19), and what stands in it stands elsewhere now.
+    ///
+    /// # Errors
+    /// If the operating system does not let it, another process has it open, or an earlier one was kept already. It stays
+    /// as it is then.
+    pub fn set_aside(path: &Path, size: u32) -> Result<Option<PathBuf>, FileFlashError> {
+        let file = match OpenOptions::new().read(true).write(true).open(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            file => file?,
+        };
+        if file.metadata()?.len() <= u64::from(size) {
+            return Ok(None);
+        }
+        // Whoever opened it before this and has the lock after it finds `kept`: it does not rename the new one.
+        lock(&file)?;
+        let kept = path.with_added_extension("before");
+        if kept.symlink_metadata().is_ok() {
+            return Err(FileFlashError::KeptBefore(kept));
+        }
+        std::fs::rename(path, &kept)?;
+        Ok(Some(kept))
     }
 
     /// How many bytes there were, if some were missing when it was opened.
@@ -93,6 +122,14 @@ impl FileFlash {
         }
         self.file.seek(SeekFrom::Start(u64::from(from)))?;
         Ok(())
+    }
+}
+
+fn lock(file: &File) -> Result<(), FileFlashError> {
+    match file.try_lock() {
+        Ok(()) => Ok(()),
+        Err(std::fs::TryLockError::WouldBlock) => Err(FileFlashError::InUse),
+        Err(std::fs::TryLockError::Error(error)) => Err(error.into()),
     }
 }
 
@@ -192,6 +229,32 @@ mod tests {
         }
         assert_eq!(last, 1);
         assert_eq!(starts(&path), 2);
+    }
+
+    #[test]
+    fn a_larger_file_is_kept_under_another_name_once() {
+        let folder = Scratch::new("flash-larger");
+        let path = folder.path().join("flash.bin");
+        let kept = folder.path().join("flash.bin.before");
+        let aside = || FileFlash::set_aside(&path, DATA_PARTITION);
+        let length = |path: &Path| std::fs::metadata(path).unwrap().len();
+        let larger = u64::from(DATA_PARTITION) + 1;
+        assert!(matches!(aside(), Ok(None)));
+        assert_eq!(starts(&path), 1);
+        assert!(matches!(aside(), Ok(None)));
+        // Somebody has it.
+        let held = FileFlash::open(&path, DATA_PARTITION).unwrap();
+        held.file.set_len(larger).unwrap();
+        assert!(matches!(aside(), Err(FileFlashError::InUse)));
+        drop(held);
+        assert!(matches!(FileFlash::open(&path, DATA_PARTITION), Err(FileFlashError::TooLarge)));
+        assert_eq!((length(&path), kept.exists()), (larger, false));
+        assert_eq!(aside().unwrap(), Some(kept.clone()));
+        assert_eq!((length(&kept), path.exists()), (larger, false));
+        // Another one: the first is not lost to it.
+        File::create(&path).unwrap().set_len(larger + 1).unwrap();
+        assert!(matches!(aside(), Err(FileFlashError::KeptBefore(there)) if there == kept));
+        assert_eq!((length(&kept), length(&path)), (larger, larger + 1));
     }
 
     #[cfg(target_os = "linux")]

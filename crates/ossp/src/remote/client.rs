@@ -108,6 +108,11 @@ impl Client {
         }
     }
 
+    /// Whether it asks with a token, and not with the password.
+    pub(super) const fn has_token(&self) -> bool {
+        self.token.is_some()
+    }
+
     /// Where the plug is.
     pub(super) fn base(&self) -> String {
         self.base.borrow().clone()

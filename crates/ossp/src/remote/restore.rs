@@ -14,6 +14,11 @@ use crate::failure::Failure;
 const ATTEMPTS: usize = 8;
 /// What belongs to a network that is joined.
 const NETWORK: [&str; 4] = ["ssid", "hidden", "address", "more"];
+/// What no token changes: whose firmware is taken.
+const PASSWORD_ONLY: [&str; 3] = ["accept", "keys", "retired"];
+/// Why something is left out.
+const NO_SECRET: &str = "of no use without the secret";
+const NO_TOKEN: &str = "needs the password: no token may change it";
 
 #[derive(Args, Clone, Debug)]
 pub(super) struct Options {
@@ -46,6 +51,9 @@ pub(super) fn run(plug: &Plug, options: &Options) -> Result<(), Failure> {
         && patch.remove("calibration").is_some()
     {
         left.push("calibration (of another plug's hardware; see --foreign-calibration)".to_owned());
+    }
+    if plug.client.has_token() {
+        PASSWORD_ONLY.iter().for_each(|name| take_out(&mut patch, "update", name, NO_TOKEN, &mut left));
     }
     let refused = give(plug, &mut patch)?;
     let given: usize = patch.values().map(|section| section.as_object().map_or(1, Map::len)).sum();
@@ -97,7 +105,7 @@ fn leave_out_secrets(
         if of_networks(&path) {
             if another {
                 left.push(format!("{path} (a secret)"));
-                NETWORK.iter().for_each(|name| take_out(patch, "wifi", name, left));
+                NETWORK.iter().for_each(|name| take_out(patch, "wifi", name, NO_SECRET, left));
             }
             continue;
         }
@@ -105,17 +113,17 @@ fn leave_out_secrets(
         if field(current, section, name) != Some(&json!("set")) {
             left.push(format!("{path} (a secret)"));
             if section == "emoncms" && at(backup, "/emoncms/enabled") == true {
-                take_out(patch, "emoncms", "enabled", left);
+                take_out(patch, "emoncms", "enabled", NO_SECRET, left);
             }
         }
     }
 }
 
-/// Takes a field out, if it is there, and says so.
-fn take_out(patch: &mut Map<String, Value>, section: &str, name: &str, left: &mut Vec<String>) {
+/// Takes a field out, if it is there, and says why.
+fn take_out(patch: &mut Map<String, Value>, section: &str, name: &str, why: &str, left: &mut Vec<String>) {
     let Some(fields) = patch.get_mut(section).and_then(Value::as_object_mut) else { return };
     if fields.remove(name).is_some() {
-        left.push(format!("{section}.{name} (of no use without the secret)"));
+        left.push(format!("{section}.{name} ({why})"));
     }
     if fields.is_empty() {
         patch.remove(section);
@@ -149,7 +157,7 @@ fn give(plug: &Plug, patch: &mut Map<String, Value>) -> Result<Vec<String>, Fail
                 let mut dropped = Vec::new();
                 match rest {
                     "" => drop(patch.remove(section)),
-                    rest => take_out(patch, section, &name(rest), &mut dropped),
+                    rest => take_out(patch, section, &name(rest), "", &mut dropped),
                 }
             }
         }

@@ -194,6 +194,12 @@ impl Wrong {
         Self(Vec::new())
     }
 
+    /// The keys would shut out all firmware (`AcceptedKeys::check`).
+    pub(crate) fn keys_do_not_fit() -> Self {
+        let why = Why::Rule("leave a key that is accepted while only signed packages are taken");
+        Self(alloc::vec![WrongField::new("update", Part::Top, "keys", why)])
+    }
+
     pub(super) fn push(&mut self, field: WrongField) {
         if self.0.len() < WRONG_MOST {
             self.0.push(field);

@@ -30,7 +30,8 @@ use super::reset::MARK;
 use super::sector::{Crc, Words};
 use crate::access::{AccessStore, Ha1, Kept};
 use crate::defaults::Defaults;
-use crate::settings::{self, Basis, Refusal};
+use crate::settings::{self, Basis, Refusal, Wrong};
+use crate::update::keys::AcceptedKeys;
 
 /// Where the record lies: what [`MARK`] leaves of [`IMPORT`].
 pub const RECORD: Place = Place { from: IMPORT.from, length: IMPORT.length - SECTOR };
@@ -146,6 +147,10 @@ async fn provision<F: NorFlash>(
             Refusal::Wrong(wrong) => format!("this plug was not provisioned: {wrong}"),
         })
     })?;
+    // As in a change of the settings: nobody shuts out all firmware.
+    let keys = AcceptedKeys::of(defaults.update_key, &claimed.settings.update);
+    keys.check()
+        .map_err(|_| Not::Wrong(format!("this plug was not provisioned: {}", Wrong::keys_do_not_fit())))?;
     let not = |error| match error {
         SaveError::TooLarge => {
             Not::Wrong(String::from("what was to provision this plug is too long; it is erased"))

@@ -86,3 +86,42 @@ impl Display for Fault {
         })
     }
 }
+
+#[cfg(test)]
+impl Fault {
+    /// Every one of them. Whoever adds one is told here by the compiler.
+    pub(crate) fn all() -> impl Iterator<Item = Self> {
+        core::iter::successors(Some(Self::NoSlots), |fault| {
+            Some(match fault {
+                Self::NoSlots => Self::Busy,
+                Self::Busy => Self::OnProbation,
+                Self::OnProbation => Self::NotOnProbation,
+                Self::NotOnProbation => Self::NearTheLimit,
+                Self::NearTheLimit => Self::NoMemory,
+                Self::NoMemory => Self::NotAForm,
+                Self::NotAForm => Self::NotAnnounced,
+                Self::NotAnnounced => Self::Incomplete,
+                Self::Incomplete => Self::Stalled,
+                Self::Stalled => Self::WrongMd5,
+                Self::WrongMd5 => Self::Flash,
+                Self::Flash => Self::KeysNotStored,
+                Self::KeysNotStored => Self::Refused(Refused::ImageTooLarge),
+                Self::Refused(why) => Self::Refused(match why {
+                    Refused::ImageTooLarge => Refused::NotAnImage,
+                    Refused::NotAnImage => Refused::ImageDamaged,
+                    Refused::ImageDamaged => Refused::PackageDamaged,
+                    Refused::PackageDamaged => Refused::WrongChip(super::image::ChipId(5)),
+                    Refused::WrongChip(_) => Refused::WrongProject,
+                    Refused::WrongProject => Refused::WrongBoard,
+                    Refused::WrongBoard => Refused::SignatureMissing,
+                    Refused::SignatureMissing => Refused::SignatureUnknown,
+                    Refused::SignatureUnknown => Refused::SignatureWrong,
+                    Refused::SignatureWrong => Refused::OlderVersion,
+                    Refused::OlderVersion => Refused::VersionTooOldToInstall,
+                    Refused::VersionTooOldToInstall => Refused::KeysDoNotFit,
+                    Refused::KeysDoNotFit => return None,
+                }),
+            })
+        })
+    }
+}

@@ -375,41 +375,6 @@ impl Problem {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::update::Refused;
-    use crate::update::image::ChipId;
-
-    fn faults() -> impl Iterator<Item = Fault> {
-        let refusals = [
-            Refused::ImageTooLarge,
-            Refused::NotAnImage,
-            Refused::ImageDamaged,
-            Refused::PackageDamaged,
-            Refused::WrongChip(ChipId(5)),
-            Refused::WrongProject,
-            Refused::WrongBoard,
-            Refused::SignatureMissing,
-            Refused::SignatureUnknown,
-            Refused::SignatureWrong,
-            Refused::OlderVersion,
-            Refused::VersionTooOldToInstall,
-            Refused::KeysDoNotFit,
-        ];
-        let others = [
-            Fault::NoSlots,
-            Fault::Busy,
-            Fault::OnProbation,
-            Fault::NearTheLimit,
-            Fault::NoMemory,
-            Fault::NotAForm,
-            Fault::NotAnnounced,
-            Fault::Incomplete,
-            Fault::Stalled,
-            Fault::WrongMd5,
-            Fault::Flash,
-            Fault::KeysNotStored,
-        ];
-        refusals.into_iter().map(Fault::Refused).chain(others)
-    }
 
     fn all() -> alloc::vec::Vec<Problem> {
         let name = "for_s";
@@ -470,7 +435,7 @@ mod tests {
             Problem::UnknownField { name: Name::new("ä\n") },
         ]
         .into_iter()
-        .chain(faults().map(Problem::Update))
+        .chain(Fault::all().map(Problem::Update))
         .collect()
     }
 

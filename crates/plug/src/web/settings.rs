@@ -21,7 +21,6 @@ use crate::settings::{
     Refusal, SaveError, Secrets, Settings, Wrong, json_length, patch as apply, write_json,
 };
 use crate::state::State;
-use crate::update::Fault;
 use crate::update::keys::{AcceptedKeys, UpdateSettings};
 
 /// `GET`: everything but secrets, with the entity tag that `If-Match` wants. Just after the start it waits until they
@@ -68,7 +67,9 @@ pub(super) async fn patch<'a, C: Clock, N: Clock, M: RawMutex, R: Read>(
     };
     drop(text);
     if let Some(next) = next {
-        may_update_be(site, caller, &next.update)?;
+        if let Err(wrong) = may_update_be(site, caller, &next.update)? {
+            return refusal(site, &wrong);
+        }
         let ticket = desk.put(next).ok_or(Problem::SettingsBusy)?;
         let outcome = wait(clock, state, || desk.outcome(ticket)).await;
         outcome.ok_or(Problem::SettingsBusy)?.map_err(not_saved)?;
@@ -102,16 +103,16 @@ fn may_update_be<C: Clock, N: Clock, M: RawMutex>(
     site: &Site<'_, C, N, M>,
     caller: &Caller,
     next: &UpdateSettings,
-) -> Result<(), Problem> {
+) -> Result<Result<(), Wrong>, Problem> {
     let before = &site.plug.state.settings.borrow().update;
     if (next.accept, &next.keys, &next.retired) == (before.accept, &before.keys, &before.retired) {
-        return Ok(());
+        return Ok(Ok(()));
     }
     if caller.known.is_none_or(|known| known.by != By::Digest) {
         return Err(Problem::PasswordOnly);
     }
     let keys = AcceptedKeys::of(site.plug.defaults.update_key, next);
-    keys.check().map_err(|why| Problem::Update(Fault::Refused(why)))
+    Ok(keys.check().map_err(|_| Wrong::keys_do_not_fit()))
 }
 
 /// The body, of at most `most` bytes, piece by piece out of picoserve's buffer, which is too small for it.
