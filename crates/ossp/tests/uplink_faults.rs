@@ -23,6 +23,13 @@ fn half_an_hour_of(fault: Fault, transport: &str) -> UplinkStatus {
         network.server(|server| server.faults = vec![Planned::always(fault)]);
         world.sleep_s(1800.0).await;
         let requests = network.server(|server| server.requests) - before;
+        // Not in the middle of an attempt.
+        for _ in 0..120 {
+            if running.state.uplink.status.borrow().state != State::CatchingUp {
+                break;
+            }
+            world.sleep_s(1.0).await;
+        }
         let status = running.state.uplink.status.borrow().clone();
         network.server(|server| server.faults.clear());
         until_up_to_date(running, 1800.0).await;
