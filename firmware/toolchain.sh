@@ -47,7 +47,8 @@ without_paths() {
 
 # Where this file lies.
 TOOLCHAIN_DIR=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-# Core built from its sources, for size, and `{:?}` without contents (docs/decisions/0019-another-table.md).
+# Core built from its sources, for size, and `{:?}` without contents (docs/decisions/0019-another-table.md): unstable, so the
+# stable compiler is told to allow it.
 FROM_SOURCE=(-Z build-std=core,alloc -Z "build-std-features=compiler-builtins-mem,optimize_for_size")
 SHALLOW='"-Zfmt-debug=shallow"'
 
@@ -73,8 +74,8 @@ cargo_for() {
       --config "target.$target.rustflags=[$(without_paths rustc "$target")$SHALLOW]" "$@"
   elif [ "${OSSP_TOOLCHAIN:-}" != debian ] && rustup_has "$target"; then
     echo "with rustup's ready-made $target: the image is larger than with its component rust-src" >&2
-    cargo "$verb" --locked --release --target "$target" \
-      --config "target.$target.rustflags=[$(without_paths rustc "$target")]" "$@"
+    RUSTC_BOOTSTRAP=1 cargo "$verb" --locked --release --target "$target" \
+      --config "target.$target.rustflags=[$(without_paths rustc "$target")$SHALLOW]" "$@"
   elif debian_has; then
     COMPILER=/usr/bin/rustc
     echo "with Debian's rustc and core built from its sources" >&2
