@@ -462,7 +462,7 @@ impl<'a> Meter<'a> {
         let narrow = self.history.is_narrow_from(lead_row);
         let mut reading = self.setup.analyse_known(view, span, harmonics, narrow);
         reading.quality = reading.quality.union(quality).union(core::mem::take(&mut self.next_quality));
-        self.flag_relay(span, &mut reading);
+        let relay_at_rest = self.tell_relay(span, &mut reading);
         let below_noise = reading.quality.has(Flag::BelowNoise);
         self.totals.add(reading.active_power.0, reading.window.duration.0, below_noise);
         self.unmeasured_rows += u64::from(reading.window.lost);
@@ -471,9 +471,8 @@ impl<'a> Meter<'a> {
         reading.energy_export = self.totals.export;
         reading.energy_below_noise = self.totals.below_noise;
         reading.unmeasured = self.unmeasured();
-        reading.relay = self.relay;
         self.sequence += 1;
-        if !self.relay && !reading.quality.has(Flag::RelayChanged) {
+        if !self.relay && relay_at_rest {
             self.idle.add(&self.setup, &reading);
         }
         if let Some(calibration) = self.next_calibration.take() {
@@ -489,16 +488,23 @@ impl<'a> Meter<'a> {
         self.newest = Some((span, reading));
     }
 
-    fn flag_relay(&mut self, span: Span, reading: &mut Reading) {
-        if let Some(row) = self.relay_commanded {
-            let effect_ends = row + self.rows_of(RELAY_EFFECT_S);
-            reading
-                .quality
-                .set_if(Flag::RelayChanged, span.last.row() >= row && span.first.row() <= effect_ends);
-            if span.last.row() > effect_ends {
-                self.relay_commanded = None;
-            }
+    /// Says in the reading what the relay was commanded to when its window ended, and whether a command may have had an
+    /// effect in it. True if the window lies behind all effects. A window closes some rows after its end: a command may
+    /// have come in between, and is none of the window's.
+    fn tell_relay(&mut self, span: Span, reading: &mut Reading) -> bool {
+        reading.relay = self.relay;
+        let Some(row) = self.relay_commanded else { return true };
+        let effect_ends = row + self.rows_of(RELAY_EFFECT_S);
+        if span.last.row() < row {
+            reading.relay = !self.relay;
+            return false;
         }
+        if span.last.row() > effect_ends {
+            self.relay_commanded = None;
+        }
+        let affected = span.first.row() <= effect_ends;
+        reading.quality.set_if(Flag::RelayChanged, affected);
+        !affected
     }
 }
 

@@ -441,6 +441,42 @@ fn an_open_relay_offers_zero_and_noise_and_applies_nothing() {
     });
 }
 
+/// A window closes some rows after its end. A command in between belongs to the next one.
+#[test]
+fn a_window_that_ended_before_the_command_is_none_of_an_open_relay() {
+    let converter = Converter::TWELVE_BIT;
+    let mut end_rows = Vec::new();
+    let cut_at = |cut: Option<usize>, each: &mut dyn FnMut(&Reading)| {
+        let opened = cut.map_or(f64::INFINITY, |row| row as f64 / converter.rate + 0.012);
+        let pairs = converter.pairs(1.0, 14, |time| {
+            let (voltage, current) = Signal::sine(50.0, 230.0, 2.0, 0.0).at(time);
+            (voltage, if time < opened { current } else { 0.0 })
+        });
+        with_meter(converter.front_end(), converter.calibration(), |meter| {
+            meter.set_relay(true);
+            for (row, pair) in pairs.iter().enumerate() {
+                if cut == Some(row) {
+                    meter.set_relay(false);
+                }
+                meter.push(0, &[*pair], |reading, _| each(reading));
+            }
+            *meter.idle()
+        })
+    };
+    cut_at(None, &mut |reading| end_rows.push((reading.uptime.0 * converter.rate) as usize));
+    for after_the_end in 0..100 {
+        let cut = end_rows[1] + after_the_end;
+        let mut told = Vec::new();
+        let idle = cut_at(Some(cut), &mut |reading| told.push(reading.clone()));
+        for reading in &told {
+            let end = (reading.uptime.0 * converter.rate) as usize;
+            assert_eq!(reading.relay, end < cut, "{after_the_end}");
+        }
+        assert!(idle.windows > 0, "{after_the_end}");
+        close(idle.current_noise_floor_a.unwrap(), 0.0153, 0.002);
+    }
+}
+
 #[test]
 fn skew_is_a_delay_and_phase_belongs_to_the_fundamental() {
     for skew in [-125e-6, -50e-6, 0.0, 50e-6, 125e-6, 800e-6] {

@@ -30,7 +30,7 @@ fn the_relay_cuts_the_load_and_the_voltage_stays() {
     plug.reading(|reading| sequence(reading) > sequence(&off) + 10);
     let offered = &plug.json("/api/v1/calibration")["offered"];
     assert!(offered["windows"].as_u64().unwrap() > 3, "{offered}");
-    assert!(offered["current_noise_floor_a"].as_f64().unwrap() < 0.05);
+    assert!(offered["current_noise_floor_a"].as_f64().unwrap() < 0.05, "{offered}");
 }
 
 #[test]
