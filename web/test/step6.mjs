@@ -375,6 +375,28 @@ describe("the update page", { skip: SKIP }, () => {
       "#/update",
     ));
 
+  it("starts the version before again, for whoever asks", () =>
+    looking(
+      "update-again",
+      { ...restarts, ...phone },
+      async (page) => {
+        await button(page, "Start version 9.2.0 again").click();
+        const dialog = page.getByRole("dialog").filter({ hasText: "Start version 9.2.0?" });
+        await dialog.waitFor();
+        await picture(page, "update-again-phone");
+        await button(page, "Cancel").click();
+        await dialog.waitFor({ state: "detached" });
+        assert.equal(await installed(), "9.0.1");
+        await button(page, "Start version 9.2.0 again").click();
+        await button(page, "Start 9.2.0").click();
+        await says(page, "Version 9.2.0 runs.", UPDATE_MS);
+        await button(page, "Start version 9.0.1 again").waitFor();
+        const { running, last } = await askJson("api/v1/update");
+        assert.deepEqual([running.version, last.result, last.code], ["9.2.0", "went_back", "asked"]);
+      },
+      "#/update",
+    ));
+
   it("says on every page that it is in safe mode, once a version has crashed again and again, and is mended there", () =>
     looking("safe-mode", restarts, async (page) => {
       if (isMock) {

@@ -71,10 +71,16 @@ impl Plug {
     }
 }
 
+/// How an image stands that was activated.
+fn trial(before: Reached, asked_back: bool) -> Standing {
+    Standing::OnTrial { before, crashes: 0, asked_back }
+}
+
 /// Something that changes the record.
 #[derive(Clone, Copy, Debug)]
 enum Deed {
-    Activate(Reached),
+    /// And whether somebody went back to it.
+    Activate(Reached, bool),
     Confirm,
     Start(&'static str),
     GoBack,
@@ -90,7 +96,7 @@ impl Deed {
             (Standing::OnTrial { .. }, 1) => Self::Confirm,
             (Standing::OnTrial { .. }, 2) => Self::GoBack,
             (Standing::OnTrial { .. }, _) => Self::Start("panic"),
-            _ => Self::Activate(reached[dice.below(3) as usize]),
+            _ => Self::Activate(reached[dice.below(3) as usize], dice.below(2) == 0),
         }
     }
 
@@ -98,11 +104,14 @@ impl Deed {
     fn after(self, (slot, standing): Choice) -> Vec<Choice> {
         let other = 1 - slot;
         match (self, standing) {
-            (Self::Activate(before), _) => vec![(other, Standing::OnTrial { before, crashes: 0 })],
+            (Self::Activate(before, asked_back), _) => vec![(other, trial(before, asked_back))],
+            (Self::Confirm, Standing::OnTrial { asked_back: true, .. }) => {
+                vec![(slot, Standing::Returned(Why::Asked))]
+            }
             (Self::Confirm, _) => vec![(slot, Standing::Confirmed)],
             (Self::GoBack, _) => vec![(other, Standing::Returned(Why::NotConfirmed))],
-            (Self::Start("panic" | "watchdog"), Standing::OnTrial { before, crashes }) => {
-                let marked = (slot, Standing::OnTrial { before, crashes: crashes + 1 });
+            (Self::Start("panic" | "watchdog"), Standing::OnTrial { before, crashes, asked_back }) => {
+                let marked = (slot, Standing::OnTrial { before, crashes: crashes + 1, asked_back });
                 let back = (other, Standing::Returned(Why::Crashed));
                 if crashes >= 2 { vec![marked, back] } else { vec![marked] }
             }
@@ -115,9 +124,9 @@ impl Deed {
 
     async fn happen(self, slots: &mut VirtualSlots<SimFlash>) -> bool {
         match self {
-            Self::Activate(before) => {
-                let (other, trial) = (1 - slots.running(), Standing::OnTrial { before, crashes: 0 });
-                record::choose(slots, other, trial).await.is_ok()
+            Self::Activate(before, asked_back) => {
+                let other = 1 - slots.running();
+                record::choose(slots, other, trial(before, asked_back)).await.is_ok()
             }
             Self::Confirm => record::mark_confirmed(slots).await.is_ok(),
             Self::Start(reason) => {
@@ -176,16 +185,23 @@ fn each_step_of_each_change_leaves_the_old_choice_or_the_new_one() {
         let mut plug = beginnings(seed).swap_remove(beginning);
         // Activated, crashed twice, back after the third time; activated once more, and back by itself; and confirmed.
         for deed in [
-            Deed::Activate(Reached::Network),
+            Deed::Activate(Reached::Network, false),
             Deed::Start("power_on"),
             Deed::Start("panic"),
             Deed::Start("watchdog"),
             Deed::Start("panic"),
-            Deed::Activate(Reached::AccessPoint),
+            Deed::Activate(Reached::AccessPoint, false),
             Deed::GoBack,
-            Deed::Activate(Reached::Nothing),
+            Deed::Activate(Reached::Nothing, false),
             Deed::Confirm,
-            Deed::Activate(Reached::Network),
+            // Back to the one before, which crashes; and once more, to stay.
+            Deed::Activate(Reached::Network, true),
+            Deed::Start("panic"),
+            Deed::Start("panic"),
+            Deed::Start("panic"),
+            Deed::Activate(Reached::AccessPoint, true),
+            Deed::Confirm,
+            Deed::Activate(Reached::Network, false),
         ] {
             let loader = LOADERS[seed as usize % 2];
             let before = plug.choice("what was before");
@@ -216,7 +232,7 @@ fn each_step_of_each_change_leaves_the_old_choice_or_the_new_one() {
 #[test]
 fn lives_full_of_cuts_never_leave_nothing_to_start() {
     let (mut dice, wanted) = (Dice::new(7), cuts());
-    let (mut done, mut seen) = (0, [0_u32; 3]);
+    let (mut done, mut seen) = (0, [0_u32; 4]);
     while done < wanted {
         let loader = LOADERS[dice.below(2) as usize];
         let mut plug = beginnings(dice.roll()).swap_remove(dice.below(6) as usize);
@@ -235,6 +251,7 @@ fn lives_full_of_cuts_never_leave_nothing_to_start() {
                 Standing::Confirmed => seen[0] += 1,
                 Standing::Returned(Why::Crashed) => seen[1] += 1,
                 Standing::Returned(Why::NotConfirmed) => seen[2] += 1,
+                Standing::Returned(Why::Asked) => seen[3] += 1,
                 _ => {}
             }
             now = found;
@@ -264,7 +281,7 @@ fn a_damaged_image_is_not_started_and_the_other_one_is_chosen_for_good() {
         let plug = Plug::new(1);
         let mut slots = plug.start(loader).unwrap();
         assert_eq!(block_on(trial::begin(&mut slots, "power_on")), Begin::Runs(ImageState::Unrecorded));
-        let trial = Standing::OnTrial { before: Reached::Network, crashes: 0 };
+        let trial = trial(Reached::Network, false);
         block_on(record::choose(&mut slots, 1, trial)).unwrap();
         let mut plug = Plug::off(slots);
         assert_eq!(plug.choice("an activation"), (1, trial));
@@ -295,8 +312,7 @@ fn a_damaged_image_is_not_started_and_the_other_one_is_chosen_for_good() {
 fn only_crashes_count_and_the_third_goes_back() {
     for crash in ["panic", "watchdog"] {
         let mut slots = Plug::new(3).start(BootLoader::Plain).unwrap();
-        let trial = Standing::OnTrial { before: Reached::Nothing, crashes: 0 };
-        block_on(record::choose(&mut slots, 1, trial)).unwrap();
+        block_on(record::choose(&mut slots, 1, trial(Reached::Nothing, false))).unwrap();
         let mut plug = Plug::off(slots);
         for crashes in 1..=3 {
             for reason in ["power_on", "brownout", "software", "other", "unknown", crash] {
@@ -323,8 +339,7 @@ fn only_crashes_count_and_the_third_goes_back() {
 #[test]
 fn a_flash_that_takes_nothing_leaves_the_plug_running() {
     let mut slots = Plug::new(4).start(BootLoader::Plain).unwrap();
-    let trial = Standing::OnTrial { before: Reached::Nothing, crashes: 0 };
-    block_on(record::choose(&mut slots, 1, trial)).unwrap();
+    block_on(record::choose(&mut slots, 1, trial(Reached::Nothing, false))).unwrap();
     let slots = Plug::off(slots).start(BootLoader::Plain).unwrap();
     let (flashes, mut record) = slots.into_parts();
     record.break_down();
@@ -339,7 +354,7 @@ fn an_aborted_entry_does_not_rise_again_in_the_middle_of_its_erase() {
     for mut plug in beginnings(5).split_off(2) {
         let before = plug.choice("the beginning");
         // After the first step nothing more is done, and then the worst erase: the state is blank, all else as it was.
-        plug = cut(&plug, Deed::Activate(Reached::Network), BootLoader::Plain, 1).0;
+        plug = cut(&plug, Deed::Activate(Reached::Network, false), BootLoader::Plain, 1).0;
         for sector in [0, SECTOR] {
             plug.record.bytes()[sector + 24..][..4].fill(0xff);
         }

@@ -10,7 +10,7 @@ import { groupCard } from "../parts/groups";
 import { keysControl } from "../parts/keys";
 import { question } from "../parts/question";
 import { sendCard } from "../parts/send";
-import { ACCEPT, KEYS_WHAT, lastText, otherText, probationFacts, runningText } from "../texts/update";
+import { ACCEPT, goBackQuestion, KEYS_WHAT, lastText, otherText, probationFacts, runningText } from "../texts/update";
 
 const EVERY_MS = 1500;
 
@@ -23,10 +23,12 @@ function runningCard(life: Lifetime, update: Signal<Update | null>, ask: () => P
   const about = h("dl", { class: "facts" });
   const last = h("p", { "role": "status", "data-mood": "note" });
   const goBack = async (): Promise<void> => {
-    if (!(await question("Go back?", "It restarts into the version before, and the socket switches off.", "Go back")))
-      return;
+    const now = update.value;
+    if (!now) return;
+    const { title, words, yes, older } = goBackQuestion(now);
+    if (!(await question(title, words, yes))) return;
     try {
-      await net.goBack();
+      await net.goBack(older);
       await ask();
     } catch (error) {
       setText(last, (error as Error).message);
@@ -37,6 +39,7 @@ function runningCard(life: Lifetime, update: Signal<Update | null>, ask: () => P
     { type: "button", class: "small", hidden: true, onclick: () => void goBack() },
     "Go back now",
   );
+  const before = h("button", { type: "button", class: "small", hidden: true, onclick: () => void goBack() });
   life.watch(update, (now) => {
     if (!now) return;
     const { running, other } = now;
@@ -44,7 +47,10 @@ function runningCard(life: Lifetime, update: Signal<Update | null>, ask: () => P
     const [words, mood] = runningText(now);
     setText(headline, words);
     setAttribute(headline, "data-mood", mood);
-    setAttribute(back, "hidden", running.state !== "on_probation");
+    const onProbation = running.state === "on_probation";
+    setAttribute(back, "hidden", !onProbation);
+    setAttribute(before, "hidden", onProbation || !other?.version || now.state !== "idle");
+    setText(before, `Start version ${other?.version} again`);
     probation.replaceChildren(...facts(running.probation ? probationFacts(running.probation) : []));
     about.replaceChildren(
       ...facts([
@@ -67,6 +73,7 @@ function runningCard(life: Lifetime, update: Signal<Update | null>, ask: () => P
     probation,
     back,
     about,
+    h("p", {}, before),
     last,
   );
 }
@@ -105,7 +112,7 @@ export function updatePage(life: Lifetime): Node {
       "p",
       {},
       h("strong", {}, "Safe mode. "),
-      "It crashed again and again, so only network, sign-in and update run, and the socket is in its safe state. Install a version that works, or restart it to try once more.",
+      "It crashed again and again, so only network, sign-in and update run, and the socket is in its safe state. Install a version that works, start the one before, or restart it to try once more.",
     ),
   );
   const moves = (): boolean =>

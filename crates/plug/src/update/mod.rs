@@ -1,5 +1,6 @@
 //! Images and their slots: which one is started, and how a new one proves itself.
 
+mod back;
 pub mod desk;
 pub mod ed25519;
 pub mod fault;
@@ -71,8 +72,9 @@ pub enum OtherState {
     Activated,
 }
 
-/// Has the other image, of this version, started from the next start on, on trial; what it has to reach is what holds now. Dropping the
-/// future is a power cut: the running image stays chosen, or the other one is.
+/// Has the other image, of this version, started from the next start on, on trial; what it has to reach is what holds now.
+/// `asked_back`: it ran before, and somebody asked for it. Dropping the future is a power cut: the running image stays
+/// chosen, or the other one is.
 ///
 /// # Errors
 /// If the flash does not take it; the running image stays chosen then.
@@ -80,10 +82,11 @@ pub async fn activate<S: UpdateSlots>(
     slots: &mut S,
     state: &State,
     version: String<VERSION_MOST>,
+    asked_back: bool,
 ) -> Result<(), RecordError<S::Error>> {
     let before = Reached::of(state);
     let other = 1 - slots.running().min(1);
-    record::choose(slots, other, Standing::OnTrial { before, crashes: 0 }).await?;
+    record::choose(slots, other, Standing::OnTrial { before, crashes: 0, asked_back }).await?;
     let mut firmware = state.firmware.borrow_mut();
     firmware.other = Some(Other { version, state: OtherState::Activated });
     Ok(())

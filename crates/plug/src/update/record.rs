@@ -53,7 +53,7 @@ pub enum Why {
     Crashed,
     /// The new one did not prove itself in time.
     NotConfirmed,
-    /// Somebody asked for it while the new one was on trial.
+    /// Somebody asked for it.
     Asked,
     /// The boot loader did not start the new one: it is damaged.
     Damaged,
@@ -96,6 +96,8 @@ pub enum Standing {
         before: Reached,
         /// How often it crashed so far.
         crashes: u8,
+        /// It is not new: it ran before, and somebody asked to go back to it.
+        asked_back: bool,
     },
     /// It was new, and proved itself.
     Confirmed,
@@ -119,9 +121,15 @@ impl Standing {
         let (kind, detail) = match self {
             Self::Confirmed => return None,
             Self::Unrecorded => (b'F', b'-'),
-            Self::OnTrial { before: Reached::Network, .. } => (b'N', b'N'),
-            Self::OnTrial { before: Reached::AccessPoint, .. } => (b'N', b'A'),
-            Self::OnTrial { before: Reached::Nothing, .. } => (b'N', b'-'),
+            // Small letters: to an image that does not know them it is a trial all the same.
+            Self::OnTrial { before, asked_back, .. } => match (before, asked_back) {
+                (Reached::Network, false) => (b'N', b'N'),
+                (Reached::AccessPoint, false) => (b'N', b'A'),
+                (Reached::Nothing, false) => (b'N', b'-'),
+                (Reached::Network, true) => (b'N', b'n'),
+                (Reached::AccessPoint, true) => (b'N', b'a'),
+                (Reached::Nothing, true) => (b'N', b'x'),
+            },
             Self::Returned(Why::Crashed) => (b'B', b'C'),
             Self::Returned(Why::NotConfirmed) => (b'B', b'T'),
             Self::Returned(Why::Asked) => (b'B', b'A'),
@@ -177,15 +185,19 @@ impl Entry {
 
     /// What our marks say.
     fn standing(&self) -> Standing {
-        let trial = |before| match self.word(CONFIRMED) {
-            BLANK => Standing::OnTrial { before, crashes: self.crashes() },
-            _ => Standing::Confirmed,
+        let trial = |before, asked_back| match (self.word(CONFIRMED), asked_back) {
+            (BLANK, _) => Standing::OnTrial { before, crashes: self.crashes(), asked_back },
+            (_, false) => Standing::Confirmed,
+            (_, true) => Standing::Returned(Why::Asked),
         };
         match &self.bytes(MARKS) {
-            b"OSNN" => trial(Reached::Network),
-            b"OSNA" => trial(Reached::AccessPoint),
+            b"OSNN" => trial(Reached::Network, false),
+            b"OSNA" => trial(Reached::AccessPoint, false),
+            b"OSNn" => trial(Reached::Network, true),
+            b"OSNa" => trial(Reached::AccessPoint, true),
+            b"OSNx" => trial(Reached::Nothing, true),
             // Of a later version, and unknown here: a trial all the same.
-            [b'O', b'S', b'N', _] => trial(Reached::Nothing),
+            [b'O', b'S', b'N', _] => trial(Reached::Nothing, false),
             b"OSBC" => Standing::Returned(Why::Crashed),
             b"OSBA" => Standing::Returned(Why::Asked),
             b"OSBD" => Standing::Returned(Why::Damaged),
@@ -333,7 +345,11 @@ pub async fn mark_confirmed<S: UpdateSlots>(slots: &mut S) -> Result<(), RecordE
 mod tests {
     use super::*;
 
-    const TRIAL: Standing = Standing::OnTrial { before: Reached::Network, crashes: 0 };
+    const TRIAL: Standing = trial(Reached::Network, false);
+
+    const fn trial(before: Reached, asked_back: bool) -> Standing {
+        Standing::OnTrial { before, crashes: 0, asked_back }
+    }
 
     fn entry(sequence: u32, standing: Standing) -> Entry {
         Entry::new(sequence, standing.mark().unwrap())
@@ -406,8 +422,11 @@ mod tests {
         for standing in [
             Standing::Unrecorded,
             TRIAL,
-            Standing::OnTrial { before: Reached::AccessPoint, crashes: 0 },
-            Standing::OnTrial { before: Reached::Nothing, crashes: 0 },
+            trial(Reached::AccessPoint, false),
+            trial(Reached::Nothing, false),
+            trial(Reached::Network, true),
+            trial(Reached::AccessPoint, true),
+            trial(Reached::Nothing, true),
             Standing::Returned(Why::Crashed),
             Standing::Returned(Why::NotConfirmed),
             Standing::Returned(Why::Asked),
@@ -421,13 +440,16 @@ mod tests {
             // Half written is written: it was meant.
             new.put(CRASH + 4 * usize::from(crashes - 1), [0xff, 0xf7, 0xff, 0xff]);
             let record = Record([Entry::BLANK, new]);
-            assert_eq!(record.standing(1), Standing::OnTrial { before: Reached::Network, crashes });
+            assert_eq!(
+                record.standing(1),
+                Standing::OnTrial { before: Reached::Network, crashes, asked_back: false }
+            );
             assert_eq!(record.chosen(), Some(1));
         }
         new.put(CONFIRMED, [0; 4]);
         assert_eq!(Record([Entry::BLANK, new]).standing(1), Standing::Confirmed);
         // Details that only a later version knows.
-        let nothing = Standing::OnTrial { before: Reached::Nothing, crashes: 0 };
+        let nothing = trial(Reached::Nothing, false);
         for (mark, standing) in [
             (*b"OSNz", nothing),
             (*b"OSBz", Standing::Returned(Why::NotConfirmed)),

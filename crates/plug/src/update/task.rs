@@ -44,10 +44,11 @@ pub async fn run<S: UpdateSlots, C: Clock, N, M: RawMutex>(
     let (mut hashed, mut written) = (&turns, &turns);
     let hashing = apart(|| plug.hash(&mut hashed));
     let taking = async {
-        if let Standing::OnTrial { before, .. } = standing {
+        if let Standing::OnTrial { before, asked_back, .. } = standing {
             // The other image is the way back.
             state.update.close(Fault::OnProbation, slots_hold);
             apart(|| plug.prove(&mut written, before, measures)).await;
+            plug.confirmed(asked_back);
         }
         writer::serve(&mut written, clock, state, standard).await
     };
@@ -79,6 +80,9 @@ impl<C: Clock> Around<'_, C> {
         let other = other(slots).await;
         let (outcome, version, state) = match standing {
             Standing::Unrecorded => (None, None, OtherState::Former),
+            Standing::OnTrial { asked_back: true, .. } => {
+                (Some(Outcome::WentBack(Why::Asked)), other.clone(), OtherState::WentBack)
+            }
             Standing::OnTrial { .. } => (Some(Outcome::Activated), None, OtherState::Former),
             Standing::Confirmed => (Some(Outcome::Confirmed), None, OtherState::Former),
             Standing::Returned(why) => (Some(Outcome::WentBack(why)), other.clone(), OtherState::WentBack),
@@ -96,6 +100,9 @@ impl<C: Clock> Around<'_, C> {
         }
         self.set_state(standing);
         match standing {
+            Standing::OnTrial { crashes: 0, asked_back: true, .. } => {
+                self.say("somebody asked to go back to this firmware, which has to prove itself again");
+            }
             Standing::OnTrial { crashes: 0, .. } => self.say("this firmware is new and has to prove itself"),
             Standing::OnTrial { .. } => {
                 self.say("this firmware is new and has crashed: after the third time the former one runs");
@@ -151,8 +158,15 @@ impl<C: Clock> Around<'_, C> {
                 self.go_back(slots, Why::Asked).await;
             }
         }
+    }
+
+    /// It is confirmed. That somebody went back to it stays what is told of the last update.
+    fn confirmed(&self, asked_back: bool) {
         self.state.firmware.borrow_mut().probation = None;
         self.set_state(Standing::Confirmed);
+        if asked_back {
+            return self.say("the firmware before has proved itself again");
+        }
         let version = Version::try_from(self.version).unwrap_or_default();
         let (time, uptime_s) = (self.clock.time_of_day(), self.clock.now().since_start().as_secs_f64());
         self.state.update.set_last(Last { outcome: Outcome::Confirmed, version, time, uptime_s });
