@@ -56,7 +56,10 @@ async fn main(spawner: Spawner) {
     machine::start_watchdog(&mut rtc);
     memory::set_up();
     let flash = flash::take(chip.FLASH);
-    let slots = slots::begin(flash, start.reason);
+    let data = flash::find(flash, "data");
+    let slots = slots::begin(flash, start.reason, || {
+        count(flash, data, &start);
+    });
     println!(
         "\nOSSP {} on {}; started: {} {}",
         env!("CARGO_PKG_VERSION"),
@@ -64,7 +67,6 @@ async fn main(spawner: Spawner) {
         start.reason,
         start.detail
     );
-    let data = flash::find(flash, "data");
     let log = flash::find(flash, "log");
     let starts = count(flash, data, &start);
     // A plug that crashes again and again measures and switches nothing until somebody has mended it.

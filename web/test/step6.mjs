@@ -415,6 +415,7 @@ describe("the update page", { skip: SKIP }, () => {
       await button(page, "Update…").click();
       await page.locator("main .alert").filter({ hasText: "Safe mode." }).waitFor();
       await says(page, "runs, in safe mode");
+      await page.locator("main .alert").filter({ hasText: "ended with: panic, “" }).waitFor();
       await looksGood(page, "safe-mode");
       if (isMock) await ask("mock?safe=0");
       await install(page, firmware(path("9.5.0.bin"), "9.5.0", { bare: true }));

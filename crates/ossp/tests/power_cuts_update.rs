@@ -126,14 +126,14 @@ impl Deed {
         match self {
             Self::Activate(before, asked_back) => {
                 let other = 1 - slots.running();
-                record::choose(slots, other, trial(before, asked_back)).await.is_ok()
+                record::choose(slots, other, trial(before, asked_back), Some(1.8e9)).await.is_ok()
             }
-            Self::Confirm => record::mark_confirmed(slots).await.is_ok(),
+            Self::Confirm => record::mark_confirmed(slots, Some(1.8e9)).await.is_ok(),
             Self::Start(reason) => {
                 trial::begin(slots, reason).await;
                 true
             }
-            Self::GoBack => trial::go_back(slots, Why::NotConfirmed).await,
+            Self::GoBack => trial::go_back(slots, Why::NotConfirmed, None).await,
         }
     }
 }
@@ -186,6 +186,7 @@ fn each_step_of_each_change_leaves_the_old_choice_or_the_new_one() {
         // Activated, crashed twice, back after the third time; activated once more, and back by itself; and confirmed.
         for deed in [
             Deed::Activate(Reached::Network, false),
+            Deed::Start("software"),
             Deed::Start("power_on"),
             Deed::Start("panic"),
             Deed::Start("watchdog"),
@@ -282,7 +283,7 @@ fn a_damaged_image_is_not_started_and_the_other_one_is_chosen_for_good() {
         let mut slots = plug.start(loader).unwrap();
         assert_eq!(block_on(trial::begin(&mut slots, "power_on")), Begin::Runs(ImageState::Unrecorded));
         let trial = trial(Reached::Network, false);
-        block_on(record::choose(&mut slots, 1, trial)).unwrap();
+        block_on(record::choose(&mut slots, 1, trial, None)).unwrap();
         let mut plug = Plug::off(slots);
         assert_eq!(plug.choice("an activation"), (1, trial));
         let whole = plug.slots[1].bytes()[100];
@@ -312,7 +313,7 @@ fn a_damaged_image_is_not_started_and_the_other_one_is_chosen_for_good() {
 fn only_crashes_count_and_the_third_goes_back() {
     for crash in ["panic", "watchdog"] {
         let mut slots = Plug::new(3).start(BootLoader::Plain).unwrap();
-        block_on(record::choose(&mut slots, 1, trial(Reached::Nothing, false))).unwrap();
+        block_on(record::choose(&mut slots, 1, trial(Reached::Nothing, false), None)).unwrap();
         let mut plug = Plug::off(slots);
         for crashes in 1..=3 {
             for reason in ["power_on", "brownout", "software", "other", "unknown", crash] {
@@ -336,17 +337,87 @@ fn only_crashes_count_and_the_third_goes_back() {
     }
 }
 
+/// It restarts itself as if somebody had asked for it, again and again, before it has come far enough to look at a clock.
+#[test]
+fn planned_restarts_use_up_the_time_of_a_trial_and_nothing_else_does() {
+    let mut slots = Plug::new(6).start(BootLoader::Plain).unwrap();
+    block_on(record::choose(&mut slots, 1, trial(Reached::Network, false), None)).unwrap();
+    let mut plug = Plug::off(slots);
+    let mut planned = 0;
+    let begun = loop {
+        for reason in ["power_on", "brownout", "other", "unknown"] {
+            let mut slots = plug.start(BootLoader::Plain).unwrap();
+            let begin = block_on(trial::begin(&mut slots, reason));
+            assert_eq!(begin, Begin::Runs(ImageState::OnProbation), "{reason}");
+            plug = Plug::off(slots);
+        }
+        let mut slots = plug.start(BootLoader::Plain).unwrap();
+        let begin = block_on(trial::begin(&mut slots, "software"));
+        planned += 1;
+        assert_eq!(block_on(record::stretches(&mut slots)).unwrap() == 0, begin == Begin::WentBack);
+        plug = Plug::off(slots);
+        if begin == Begin::WentBack {
+            break plug.choice("many restarts");
+        }
+    };
+    assert_eq!(begun, (0, Standing::Returned(Why::NotConfirmed)));
+    // Ten minutes in stretches of twenty seconds, and the restart that it began with.
+    assert_eq!(planned, 32);
+    // The one before restarts as it likes.
+    for _ in 0..40 {
+        let mut slots = plug.start(BootLoader::Plain).unwrap();
+        assert_eq!(block_on(trial::begin(&mut slots, "software")), Begin::Runs(ImageState::Confirmed));
+        plug = Plug::off(slots);
+    }
+}
+
+#[test]
+fn the_record_knows_when_where_somebody_did() {
+    let begin = || Plug::new(8).start(BootLoader::Plain).unwrap();
+    let when = |slots: &mut VirtualSlots<SimFlash>| block_on(record::when(slots)).unwrap();
+    let mut slots = begin();
+    assert_eq!(when(&mut slots), None);
+    for (chosen, confirmed) in [(Some(1.8e9), Some(1.9e9)), (Some(1.8e9), None), (None, Some(1.9e9))] {
+        let mut slots = begin();
+        block_on(record::choose(&mut slots, 1, trial(Reached::Network, false), chosen)).unwrap();
+        let mut slots = Plug::off(slots).start(BootLoader::Plain).unwrap();
+        assert_eq!(when(&mut slots), chosen);
+        block_on(record::mark_confirmed(&mut slots, confirmed)).unwrap();
+        assert_eq!(when(&mut slots), confirmed);
+        // When somebody went back, not when that proved itself.
+        block_on(record::choose(&mut slots, 0, trial(Reached::Network, true), chosen)).unwrap();
+        let mut slots = Plug::off(slots).start(BootLoader::Plain).unwrap();
+        block_on(record::mark_confirmed(&mut slots, confirmed)).unwrap();
+        assert_eq!(when(&mut slots), chosen);
+    }
+    // Of a time that was half written nothing is told, nor of one that no clock says.
+    for at in 32..40 {
+        let mut slots = begin();
+        block_on(record::choose(&mut slots, 1, trial(Reached::Network, false), Some(1_800_000_123.0)))
+            .unwrap();
+        let mut plug = Plug::off(slots);
+        plug.record.bytes()[SECTOR + at] = 0xff;
+        let mut slots = plug.start(BootLoader::Plain).unwrap();
+        assert_eq!(when(&mut slots), None, "{at}");
+    }
+    for time in [0.0, -5.0, f64::NAN, 1e20] {
+        let mut slots = begin();
+        block_on(record::choose(&mut slots, 1, trial(Reached::Network, false), Some(time))).unwrap();
+        assert_eq!(when(&mut slots), None, "{time}");
+    }
+}
+
 #[test]
 fn a_flash_that_takes_nothing_leaves_the_plug_running() {
     let mut slots = Plug::new(4).start(BootLoader::Plain).unwrap();
-    block_on(record::choose(&mut slots, 1, trial(Reached::Nothing, false))).unwrap();
+    block_on(record::choose(&mut slots, 1, trial(Reached::Nothing, false), None)).unwrap();
     let slots = Plug::off(slots).start(BootLoader::Plain).unwrap();
     let (flashes, mut record) = slots.into_parts();
     record.break_down();
     let mut slots = VirtualSlots::started(flashes, record, 1);
     assert_eq!(block_on(trial::begin(&mut slots, "panic")), Begin::Runs(ImageState::Unrecorded));
-    assert!(block_on(record::choose(&mut slots, 0, Standing::Returned(Why::Crashed))).is_err());
-    assert!(block_on(record::mark_confirmed(&mut slots)).is_err());
+    assert!(block_on(record::choose(&mut slots, 0, Standing::Returned(Why::Crashed), None)).is_err());
+    assert!(block_on(record::mark_confirmed(&mut slots, None)).is_err());
 }
 
 #[test]

@@ -71,7 +71,11 @@ fn an_image_that_works_is_confirmed_and_stays() {
     drop(plug);
     let plug = Plug::start(&folder.0, &SPEED);
     assert!(runs("0.9.0", "confirmed")(&update_of(&plug)));
-    assert_eq!(update_of(&plug)["last"]["result"], "confirmed");
+    // When that was is known still.
+    let last = update_of(&plug)["last"].clone();
+    assert_eq!((&last["result"], &last["uptime_s"]), (&json!("confirmed"), &Value::Null));
+    let (told, kept) = (number(&now["last"]["time"]), number(&last["time"]));
+    assert!((told - 60.0..=told).contains(&kept), "{told} became {kept}");
     update(&plug, "?allow_downgrade=true", &first);
     found(&plug, runs("0.8.0", "confirmed"));
 }
@@ -89,7 +93,12 @@ fn an_image_that_crashes_is_gone_back_from_after_the_third_time() {
         assert_eq!((&now["last"]["version"], &now["last"]["code"]), (&json!("0.9.0"), &json!("crashed")));
         let info = plug.json("/api/v1/info");
         assert_eq!((&info["reset_reason"], &info["bad_starts_in_a_row"]), (&json!("software"), &json!(0)));
-        assert_eq!(info["last_fault"]["reason"], "panic");
+        // The third crash's, not the second's: one start went back, and one is this.
+        let starts = info["starts"].as_u64().unwrap();
+        let fault = json!({"start": starts - 2, "reason": "panic", "detail": "this image was made to crash"});
+        assert_eq!(info["last_fault"], fault);
+        // At its start a plug does not know the time.
+        assert_eq!((&now["last"]["time"], &now["last"]["uptime_s"]), (&Value::Null, &Value::Null));
         // It may be tried again.
         update(&plug, "", &made("0.9.1", &GOOD));
         found(&plug, runs("0.9.1", "confirmed"));
@@ -111,6 +120,28 @@ fn an_image_that_measures_nothing_is_gone_back_from_after_ten_minutes_and_takes_
     let now = found(&plug, |update| update["last"]["result"] == "went_back");
     assert_eq!((&now["last"]["code"], &now["running"]["slot"]), (&json!("not_confirmed"), &json!(0)));
     assert_eq!(plug.json("/api/v1/info")["reset_reason"], "software");
+}
+
+#[test]
+fn the_time_of_a_trial_goes_on_over_restarts() {
+    let folder = Folder::new("update-restarts");
+    let plug = Plug::start(&folder.0, &SPEED);
+    update(&plug, "", &made("0.9.0", &Flags { measures_nothing: true, ..GOOD }));
+    let left = |update: &Value| update["running"]["probation"]["gives_up_in_s"].as_f64();
+    let mut before = 600.0;
+    for _ in 0..3 {
+        let now = found(&plug, |update| left(update).is_some_and(|left| left < before - 60.0));
+        before = left(&now).unwrap();
+        let starts = plug.json("/api/v1/info")["starts"].as_u64().unwrap();
+        assert_eq!(plug.request("POST /api/v1/restart", "{}").0, 202);
+        plug.await_json("/api/v1/info", |info| info["starts"] == starts + 1);
+        let after = left(&found(&plug, |update| left(update).is_some())).unwrap();
+        // A stretch that is not over is not counted, but the restart is.
+        assert!(after <= before, "{before} s were left, {after} s are");
+    }
+    assert!(before < 420.0);
+    let now = found(&plug, |update| update["last"]["result"] == "went_back");
+    assert_eq!(now["last"]["code"], "not_confirmed");
 }
 
 #[test]

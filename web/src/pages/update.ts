@@ -10,7 +10,16 @@ import { groupCard } from "../parts/groups";
 import { keysControl } from "../parts/keys";
 import { question } from "../parts/question";
 import { sendCard } from "../parts/send";
-import { ACCEPT, goBackQuestion, KEYS_WHAT, lastText, otherText, probationFacts, runningText } from "../texts/update";
+import {
+  ACCEPT,
+  goBackQuestion,
+  KEYS_WHAT,
+  lastText,
+  lastWords,
+  otherText,
+  probationFacts,
+  runningText,
+} from "../texts/update";
 
 const EVERY_MS = 1500;
 
@@ -105,6 +114,7 @@ export function updatePage(life: Lifetime): Node {
   const busy = new Signal(false);
   const away = new Signal(false);
   const problem = h("p", { class: "problem", role: "alert" });
+  const words = h("p", {});
   const safe = h(
     "div",
     { class: "alert warn", hidden: true },
@@ -114,6 +124,7 @@ export function updatePage(life: Lifetime): Node {
       h("strong", {}, "Safe mode. "),
       "It crashed again and again, so only network, sign-in and update run, and the socket is in its safe state. Install a version that works, start the one before, or restart it to try once more.",
     ),
+    words,
   );
   const moves = (): boolean =>
     follow.value || update.value?.state === "activated" || update.value?.running.state === "on_probation";
@@ -124,6 +135,7 @@ export function updatePage(life: Lifetime): Node {
     try {
       update.value = await net.update();
       setAttribute(safe, "hidden", !update.value.safe_mode);
+      setText(words, lastWords(plug.info.value));
       setText(problem, "");
     } catch (error) {
       // While it restarts nobody answers.

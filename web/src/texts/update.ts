@@ -1,5 +1,5 @@
 // Updates in words.
-import type { Activated, Probation, Update } from "../api/types";
+import type { Activated, Info, Probation, Update } from "../api/types";
 import type { Child } from "../lib/dom";
 import { duration, moment, sentence } from "../lib/format";
 import { compareVersions } from "../lib/package";
@@ -37,6 +37,13 @@ const OTHER: Record<string, string> = {
 
 export const otherText = ({ version, state }: NonNullable<Update["other"]>): string =>
   `${version ? `version ${version}` : "an unknown version"}${OTHER[state] ?? ""}`;
+
+/** What the plug said before it ended badly, and where. */
+export function lastWords(info: Info | null): string {
+  const fault = info?.last_fault;
+  if (!fault) return "";
+  return `Start ${fault.start} ended with: ${fault.reason}${fault.detail ? `, “${fault.detail}”` : ", without a word"}.`;
+}
 
 /** What is asked before another version is started that is there already. */
 export function goBackQuestion({ running, other }: Update): {

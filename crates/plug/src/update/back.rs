@@ -49,8 +49,8 @@ pub(super) async fn keep_head<S: UpdateSlots>(slots: &mut S, size: u32, head: &[
     if rest.is_empty() { Ok(()) } else { slots.write(at + words.len() as u32, &last).await.map_err(flash) }
 }
 
-/// Has the image in the other slot started from the next start on, on trial; `memory` is what it is read with. Dropping the
-/// future is a power cut: the running image stays chosen, or the other one is.
+/// Has the image in the other slot started from the next start on, on trial; `memory` is what it is read with, `time`
+/// is now, where that is known. Dropping the future is a power cut: the running image stays chosen, or the other one is.
 ///
 /// # Errors
 /// Why not: there is none, it is not whole, or would not be taken if its file were uploaded now.
@@ -60,6 +60,7 @@ pub(super) async fn start<S: UpdateSlots>(
     standard: &Standard<'_>,
     allow_downgrade: bool,
     mut memory: Vec<u8>,
+    time: Option<f64>,
 ) -> Result<Activated, Fault> {
     memory.resize(limits::UPDATE_PIECE, 0);
     let (image, whole) = read(slots, &mut memory).await?;
@@ -75,7 +76,7 @@ pub(super) async fn start<S: UpdateSlots>(
     // One that the plug went back from is new once more.
     let went_back = |other: &super::Other| other.state == OtherState::WentBack;
     let asked_back = !state.firmware.borrow().other.as_ref().is_some_and(went_back);
-    activate(slots, state, version.clone(), asked_back).await.map_err(flash)?;
+    activate(slots, state, version.clone(), asked_back, time).await.map_err(flash)?;
     Ok(Activated { version, image_sha256: whole.sha256 })
 }
 

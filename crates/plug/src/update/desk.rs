@@ -109,10 +109,10 @@ pub struct Last {
     pub outcome: Outcome,
     /// Which version it brought; empty where nobody got to know.
     pub version: String<VERSION_MOST>,
-    /// When, Unix seconds; `None` before the clock is trusted.
+    /// When, Unix seconds; `None` if the plug did not know the time then, as after a crash.
     pub time: Option<f64>,
-    /// When, seconds after start.
-    pub uptime_s: f64,
+    /// When, seconds after start; `None`: before this start.
+    pub uptime_s: Option<f64>,
 }
 
 /// Somebody said that an upload comes soon, and which MD5 it has.

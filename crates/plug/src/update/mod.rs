@@ -73,7 +73,7 @@ pub enum OtherState {
 }
 
 /// Has the other image, of this version, started from the next start on, on trial; what it has to reach is what holds now.
-/// `asked_back`: it ran before, and somebody asked for it. Dropping the future is a power cut: the running image stays
+/// `asked_back`: it ran before, and somebody asked for it; `time` is now, where that is known. Dropping the future is a power cut: the running image stays
 /// chosen, or the other one is.
 ///
 /// # Errors
@@ -83,10 +83,11 @@ pub async fn activate<S: UpdateSlots>(
     state: &State,
     version: String<VERSION_MOST>,
     asked_back: bool,
+    time: Option<f64>,
 ) -> Result<(), RecordError<S::Error>> {
     let before = Reached::of(state);
     let other = 1 - slots.running().min(1);
-    record::choose(slots, other, Standing::OnTrial { before, crashes: 0, asked_back }).await?;
+    record::choose(slots, other, Standing::OnTrial { before, crashes: 0, asked_back }, time).await?;
     let mut firmware = state.firmware.borrow_mut();
     firmware.other = Some(Other { version, state: OtherState::Activated });
     Ok(())
@@ -123,7 +124,7 @@ impl UpdateSlots for NoSlots {
         match *self {}
     }
 
-    async fn read_record(&mut self, _: u8, _: &mut [u8; 32]) -> Result<(), Self::Error> {
+    async fn read_record(&mut self, _: u8, _: u32, _: &mut [u8]) -> Result<(), Self::Error> {
         match *self {}
     }
 

@@ -15,8 +15,10 @@
 //! **The entry that holds is never erased or written anew.** A change of the choice is a new entry with a higher
 //! sequence in the *other* sector: what stands there is spoilt, erased, and written with the checksum last. So at every
 //! moment the old choice holds or the new one. Marks are added to an entry by clearing whole words that nobody else
-//! looks at: a cut leaves the choice as it is.
+//! looks at: a cut leaves the choice as it is. What stands behind the entry is read by nobody but us ([`when`],
+//! [`stretches`]), and nothing depends on it that a cut could harm.
 
+use crate::limits;
 use crate::platform::{ImageState, UpdateSlots};
 
 /// Bytes of an entry.
@@ -34,6 +36,13 @@ const CHECKSUM: usize = 28;
 const INVALID: u32 = 3;
 const ABORTED: u32 = 4;
 const BLANK: u32 = u32::MAX;
+
+/// Where a time stands that was known when the entry was made, and when the image was confirmed: seconds, and their
+/// complement, since a cut may leave half of a word.
+const CHOSEN_AT: u32 = 32;
+const CONFIRMED_AT: u32 = 40;
+/// Where the trial's stretches are marked, a word for each.
+const STRETCHES: u32 = 64;
 
 /// How it stood with the network when an image was activated: what the new one has to reach again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -227,7 +236,7 @@ impl Record {
     pub async fn read<S: UpdateSlots>(slots: &mut S) -> Result<Self, S::Error> {
         let mut entries = [Entry::BLANK; 2];
         for (sector, entry) in (0..).zip(&mut entries) {
-            slots.read_record(sector, &mut entry.0).await?;
+            slots.read_record(sector, 0, &mut entry.0).await?;
         }
         Ok(Self(entries))
     }
@@ -284,7 +293,7 @@ impl<E> From<E> for RecordError<E> {
     }
 }
 
-/// Has `slot` started from the next start on. Dropping the future is a power cut: the old choice holds, or the new one.
+/// Has `slot` started from the next start on; `time` is now, where that is known. Dropping the future is a power cut: the old choice holds, or the new one.
 ///
 /// # Errors
 /// If the flash does not take it; the old choice holds then.
@@ -292,6 +301,7 @@ pub async fn choose<S: UpdateSlots>(
     slots: &mut S,
     slot: u8,
     standing: Standing,
+    time: Option<f64>,
 ) -> Result<(), RecordError<S::Error>> {
     let record = Record::read(slots).await?;
     let mark = standing.mark().ok_or(RecordError::NoEntry)?;
@@ -303,26 +313,27 @@ pub async fn choose<S: UpdateSlots>(
     // An entry that lost its standing (a boot loader aborted it) would have it back in the middle of an erase.
     slots.write_record(sector, CHECKSUM as u32, &[0; 4]).await?;
     slots.erase_record(sector).await?;
+    stamp(slots, sector, CHOSEN_AT, time).await?;
     let (body, last) = entry.0.split_at(CHECKSUM);
     slots.write_record(sector, 0, body).await?;
     let mut there = Entry::BLANK;
-    slots.read_record(sector, &mut there.0).await?;
+    slots.read_record(sector, 0, &mut there.0).await?;
     if there.0.get(..CHECKSUM) != Some(body) {
         return Err(RecordError::NotKept);
     }
     slots.write_record(sector, CHECKSUM as u32, last).await?;
-    slots.read_record(sector, &mut there.0).await?;
+    slots.read_record(sector, 0, &mut there.0).await?;
     if there == entry { Ok(()) } else { Err(RecordError::NotKept) }
 }
 
 /// Clears one word of the entry that holds, and looks whether it is clear.
-async fn mark<S: UpdateSlots>(slots: &mut S, at: usize) -> Result<(), RecordError<S::Error>> {
+async fn mark<S: UpdateSlots>(slots: &mut S, at: u32) -> Result<(), RecordError<S::Error>> {
     let record = Record::read(slots).await?;
     let (sector, _) = record.active().ok_or(RecordError::NoEntry)?;
-    slots.write_record(sector, at as u32, &[0; 4]).await?;
-    let mut there = Entry::BLANK;
-    slots.read_record(sector, &mut there.0).await?;
-    if there.word(at) == 0 { Ok(()) } else { Err(RecordError::NotKept) }
+    slots.write_record(sector, at, &[0; 4]).await?;
+    let mut there = [0xff; 4];
+    slots.read_record(sector, at, &mut there).await?;
+    if there == [0; 4] { Ok(()) } else { Err(RecordError::NotKept) }
 }
 
 /// Writes down that the new image crashed once more, after `crashes` of them.
@@ -330,15 +341,77 @@ async fn mark<S: UpdateSlots>(slots: &mut S, at: usize) -> Result<(), RecordErro
 /// # Errors
 /// If the flash does not take it.
 pub async fn mark_crash<S: UpdateSlots>(slots: &mut S, crashes: u8) -> Result<(), RecordError<S::Error>> {
-    mark(slots, CRASH + 4 * usize::from(crashes.min(CRASHES - 1))).await
+    mark(slots, (CRASH + 4 * usize::from(crashes.min(CRASHES - 1))) as u32).await
 }
 
-/// Writes down that the image that runs has proved itself.
+/// Writes down that the image that runs has proved itself; `time` is now, where that is known.
 ///
 /// # Errors
 /// If the flash does not take it.
-pub async fn mark_confirmed<S: UpdateSlots>(slots: &mut S) -> Result<(), RecordError<S::Error>> {
-    mark(slots, CONFIRMED).await
+pub async fn mark_confirmed<S: UpdateSlots>(
+    slots: &mut S,
+    time: Option<f64>,
+) -> Result<(), RecordError<S::Error>> {
+    let record = Record::read(slots).await?;
+    let (sector, _) = record.active().ok_or(RecordError::NoEntry)?;
+    stamp(slots, sector, CONFIRMED_AT, time).await?;
+    mark(slots, CONFIRMED as u32).await
+}
+
+/// Writes a time beside an entry, where it is known.
+async fn stamp<S: UpdateSlots>(
+    slots: &mut S,
+    sector: u8,
+    at: u32,
+    time: Option<f64>,
+) -> Result<(), RecordError<S::Error>> {
+    // Up to the year 2106.
+    let Some(seconds) = time.map(|time| time as u32).filter(|seconds| (1..u32::MAX).contains(seconds)) else {
+        return Ok(());
+    };
+    let words = u64::from(seconds) | u64::from(!seconds) << 32;
+    Ok(slots.write_record(sector, at, &words.to_le_bytes()).await?)
+}
+
+/// When what holds came about, Unix seconds: the image was confirmed, or chosen. `None` if the plug did not know the time
+/// then.
+///
+/// # Errors
+/// If the flash fails.
+pub async fn when<S: UpdateSlots>(slots: &mut S) -> Result<Option<f64>, S::Error> {
+    let record = Record::read(slots).await?;
+    let Some((sector, entry)) = record.active() else { return Ok(None) };
+    let at = if entry.standing() == Standing::Confirmed { CONFIRMED_AT } else { CHOSEN_AT };
+    let mut words = [0; 8];
+    slots.read_record(sector, at, &mut words).await?;
+    let words = u64::from_le_bytes(words);
+    let (seconds, check) = (words as u32, (words >> 32) as u32);
+    Ok((seconds == !check).then_some(f64::from(seconds)))
+}
+
+/// Stretches of its trial that the image used up.
+///
+/// # Errors
+/// If the flash fails.
+pub async fn stretches<S: UpdateSlots>(slots: &mut S) -> Result<u32, S::Error> {
+    let record = Record::read(slots).await?;
+    let Some((sector, _)) = record.active() else { return Ok(0) };
+    let mut words = [0; 4 * limits::PROBATION_STRETCHES as usize];
+    slots.read_record(sector, STRETCHES, &mut words).await?;
+    // A mark that a power cut left half written was meant.
+    let marked = words.as_chunks::<4>().0.iter().filter(|word| **word != [0xff; 4]);
+    Ok(marked.count() as u32)
+}
+
+/// Writes down that one more stretch is used up, after `used` of them. One that has no place any more is not written.
+///
+/// # Errors
+/// If the flash does not take it.
+pub async fn mark_stretch<S: UpdateSlots>(slots: &mut S, used: u32) -> Result<(), RecordError<S::Error>> {
+    if used >= limits::PROBATION_STRETCHES {
+        return Ok(());
+    }
+    mark(slots, STRETCHES + 4 * used).await
 }
 
 #[cfg(test)]

@@ -90,8 +90,8 @@ impl<C: Clock> Around<'_, C> {
         let own = Version::try_from(self.version).unwrap_or_default();
         if let Some(outcome) = outcome {
             let version = version.unwrap_or_else(|| own.clone());
-            // When that was is not known any more.
-            self.state.update.set_last(Last { outcome, version, time: None, uptime_s: 0.0 });
+            let time = record::when(slots).await.ok().flatten();
+            self.state.update.set_last(Last { outcome, version, time, uptime_s: None });
         }
         {
             let mut firmware = self.state.firmware.borrow_mut();
@@ -132,10 +132,19 @@ impl<C: Clock> Around<'_, C> {
 
     /// Returns when the image is confirmed; has the plug restart into the other one if it will not be.
     async fn prove<S: UpdateSlots>(&self, slots: &mut S, before: Reached, measures: bool) {
-        let mut probation = Probation::new(measures);
+        let mut marked = record::stretches(slots).await.unwrap_or(0);
+        // The first one is that of the restart that it began with.
+        let used = limits::PROBATION_STRETCH * marked.saturating_sub(1);
+        let mut probation = Probation::new(measures, used);
         let mut first = None;
         loop {
             let verdict = probation.look(self.clock.now(), &self.look(before, &mut first));
+            let gone = probation.used().as_secs() / limits::PROBATION_STRETCH.as_secs();
+            // One that the flash does not take is not counted after a restart, and that is all.
+            while u64::from(marked) < (1 + gone).min(limits::PROBATION_STRETCHES.into()) {
+                let _ = record::mark_stretch(slots, marked).await;
+                marked += 1;
+            }
             self.state.firmware.borrow_mut().probation = Some(probation.status());
             match verdict {
                 _ if self.state.update.take_back() => self.go_back(slots, Why::Asked).await,
@@ -146,7 +155,7 @@ impl<C: Clock> Around<'_, C> {
             self.clock.sleep_until(self.clock.now().after(limits::PROBATION_INTERVAL)).await;
         }
         let mut told = false;
-        while record::mark_confirmed(slots).await.is_err() {
+        while record::mark_confirmed(slots, self.clock.time_of_day()).await.is_err() {
             if !told {
                 self.say(
                     "the new firmware works but cannot be confirmed: the flash does not take the record",
@@ -168,7 +177,7 @@ impl<C: Clock> Around<'_, C> {
             return self.say("the firmware before has proved itself again");
         }
         let version = Version::try_from(self.version).unwrap_or_default();
-        let (time, uptime_s) = (self.clock.time_of_day(), self.clock.now().since_start().as_secs_f64());
+        let (time, uptime_s) = (self.clock.time_of_day(), Some(self.clock.now().since_start().as_secs_f64()));
         self.state.update.set_last(Last { outcome: Outcome::Confirmed, version, time, uptime_s });
         self.say("the new firmware has proved itself and is confirmed");
     }
@@ -190,7 +199,7 @@ impl<C: Clock> Around<'_, C> {
 
     /// Restarts into the other image; returns if the flash does not take that.
     async fn go_back<S: UpdateSlots>(&self, slots: &mut S, why: Why) {
-        if trial::go_back(slots, why).await {
+        if trial::go_back(slots, why, self.clock.time_of_day()).await {
             self.say(match why {
                 Why::Asked => "somebody asked to go back from the new firmware to the one before",
                 _ => "the new firmware has not proved itself: back to the one before",
@@ -266,7 +275,7 @@ mod tests {
     /// A record that nobody wrote.
     struct Slots<'a> {
         works: &'a Cell<bool>,
-        record: [[u8; 32]; 2],
+        record: [[u8; 256]; 2],
     }
 
     impl UpdateSlots for Slots<'_> {
@@ -296,13 +305,14 @@ mod tests {
             Err(())
         }
 
-        async fn read_record(&mut self, sector: u8, entry: &mut [u8; 32]) -> Result<(), ()> {
-            *entry = *self.record.get(usize::from(sector)).ok_or(())?;
+        async fn read_record(&mut self, sector: u8, offset: u32, bytes: &mut [u8]) -> Result<(), ()> {
+            let entry = self.record.get(usize::from(sector)).ok_or(())?;
+            bytes.iter_mut().zip(entry.iter().skip(offset as usize)).for_each(|(to, from)| *to = *from);
             Ok(())
         }
 
         async fn erase_record(&mut self, sector: u8) -> Result<(), ()> {
-            *self.record.get_mut(usize::from(sector)).ok_or(())? = [0xff; 32];
+            *self.record.get_mut(usize::from(sector)).ok_or(())? = [0xff; 256];
             Ok(())
         }
 
@@ -330,12 +340,12 @@ mod tests {
             let asks_at = Instant::from_start(Duration::from_secs(asks_at));
             let works = Cell::new(false);
             let clock = Story { now: Cell::default(), asks_at, state: &state, works: &works };
-            let mut slots = Slots { works: &works, record: [[0xff; 32]; 2] };
+            let mut slots = Slots { works: &works, record: [[0xff; 256]; 2] };
             let plug = Around { clock: &clock, state: &state, slot: 1, version: "0.2.0" };
             let proved = block_on(poll_once(plug.prove(&mut slots, Reached::Nothing, false)));
             assert!(proved.is_none() && state.restart.signaled(), "{works_well}");
             assert!(clock.now() <= asks_at.after(limits::PROBATION_INTERVAL), "{works_well}");
-            let record = Record(slots.record.map(record::Entry));
+            let record = Record(slots.record.map(|sector| record::Entry(*sector.first_chunk().unwrap())));
             assert_eq!(record.standing(0), Standing::Returned(Why::Asked), "{works_well}");
         }
     }

@@ -96,7 +96,8 @@ pub async fn serve<S: UpdateSlots, C: Clock>(
                 writer.finish(slots, clock, state, &standard, memory).await.map(Done::All)
             }
             (Work::Back { allow_downgrade, memory }, _) => {
-                let result = back::start(slots, state, &standard, allow_downgrade, memory).await;
+                let result =
+                    back::start(slots, state, &standard, allow_downgrade, memory, clock.time_of_day()).await;
                 if let Err(why) = result {
                     // Nothing was done: what the last update came to stays told.
                     desk.answer(Done::Refused(why));
@@ -122,7 +123,7 @@ pub async fn serve<S: UpdateSlots, C: Clock>(
         };
         if let Some((outcome, version)) = ended {
             writer = None;
-            let uptime_s = clock.now().since_start().as_secs_f64();
+            let uptime_s = Some(clock.now().since_start().as_secs_f64());
             desk.set_last(Last { outcome, version, time: clock.time_of_day(), uptime_s });
             if outcome == Outcome::Activated {
                 state.restart.signal(Restarting::OtherImage);
@@ -347,7 +348,7 @@ impl Writer {
         if first != self.first {
             return Err(Fault::Flash);
         }
-        super::activate(slots, state, version.clone(), false).await.map_err(flash)?;
+        super::activate(slots, state, version.clone(), false, clock.time_of_day()).await.map_err(flash)?;
         Ok(Activated { version, image_sha256: sent })
     }
 

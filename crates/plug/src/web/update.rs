@@ -144,5 +144,10 @@ fn write_last(last: Option<&Last>, out: &mut dyn Write) -> Written {
         }
         _ => out.write_str(",\"code\":null,\"message\":null")?,
     }
-    write!(out, ",\"time\":{},\"uptime_s\":{}}}", Maybe(last.time.map(Number)), Number(last.uptime_s))
+    write!(
+        out,
+        ",\"time\":{},\"uptime_s\":{}}}",
+        Maybe(last.time.map(Number)),
+        Maybe(last.uptime_s.map(Number))
+    )
 }

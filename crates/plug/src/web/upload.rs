@@ -220,7 +220,7 @@ impl<'a, C: Clock, N: Clock, M: RawMutex> Intake<'_, 'a, C, N, M> {
                 outcome: Outcome::Refused(why),
                 version: heapless::String::new(),
                 time: clock.time_of_day(),
-                uptime_s: clock.now().since_start().as_secs_f64(),
+                uptime_s: Some(clock.now().since_start().as_secs_f64()),
             });
         }
     }
