@@ -13,6 +13,7 @@ use ossp::host::{BootLoader, RunningImage, VirtualSlots, boot};
 use ossp::pack::image::{Flags, image};
 use ossp::sim::flash::{SECTOR, SimFlash};
 use plug::platform::{ImageState, UpdateSlots};
+use plug::update::beside;
 use plug::update::record::{self, Reached, Record, Standing, Why};
 use plug::update::trial::{self, Begin};
 
@@ -354,7 +355,7 @@ fn planned_restarts_use_up_the_time_of_a_trial_and_nothing_else_does() {
         let mut slots = plug.start(BootLoader::Plain).unwrap();
         let begin = block_on(trial::begin(&mut slots, "software"));
         planned += 1;
-        assert_eq!(block_on(record::stretches(&mut slots)).unwrap() == 0, begin == Begin::WentBack);
+        assert_eq!(block_on(beside::stretches(&mut slots)).unwrap() == 0, begin == Begin::WentBack);
         plug = Plug::off(slots);
         if begin == Begin::WentBack {
             break plug.choice("many restarts");
@@ -374,7 +375,7 @@ fn planned_restarts_use_up_the_time_of_a_trial_and_nothing_else_does() {
 #[test]
 fn the_record_knows_when_where_somebody_did() {
     let begin = || Plug::new(8).start(BootLoader::Plain).unwrap();
-    let when = |slots: &mut VirtualSlots<SimFlash>| block_on(record::when(slots)).unwrap();
+    let when = |slots: &mut VirtualSlots<SimFlash>| block_on(beside::when(slots)).unwrap();
     let mut slots = begin();
     assert_eq!(when(&mut slots), None);
     for (chosen, confirmed) in [(Some(1.8e9), Some(1.9e9)), (Some(1.8e9), None), (None, Some(1.9e9))] {

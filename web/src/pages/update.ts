@@ -119,12 +119,16 @@ export function updatePage(life: Lifetime): Node {
     "div",
     { class: "alert warn", hidden: true },
     h(
-      "p",
+      "div",
       {},
-      h("strong", {}, "Safe mode. "),
-      "It crashed again and again, so only network, sign-in and update run, and the socket is in its safe state. Install a version that works, start the one before, or restart it to try once more.",
+      h(
+        "p",
+        {},
+        h("strong", {}, "Safe mode. "),
+        "It crashed again and again, so only network, sign-in and update run, and the socket is in its safe state. Install a version that works, start the one before, or restart it to try once more.",
+      ),
+      words,
     ),
-    words,
   );
   const moves = (): boolean =>
     follow.value || update.value?.state === "activated" || update.value?.running.state === "on_probation";

@@ -1,6 +1,7 @@
 //! Images and their slots: which one is started, and how a new one proves itself.
 
 mod back;
+pub mod beside;
 pub mod desk;
 pub mod ed25519;
 pub mod fault;

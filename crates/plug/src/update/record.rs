@@ -15,10 +15,10 @@
 //! **The entry that holds is never erased or written anew.** A change of the choice is a new entry with a higher
 //! sequence in the *other* sector: what stands there is spoilt, erased, and written with the checksum last. So at every
 //! moment the old choice holds or the new one. Marks are added to an entry by clearing whole words that nobody else
-//! looks at: a cut leaves the choice as it is. What stands behind the entry is read by nobody but us ([`when`],
-//! [`stretches`]), and nothing depends on it that a cut could harm.
+//! looks at: a cut leaves the choice as it is. What stands behind the entry is read by nobody but us
+//! ([`beside`](super::beside)), and nothing depends on it that a cut could harm.
 
-use crate::limits;
+use super::beside;
 use crate::platform::{ImageState, UpdateSlots};
 
 /// Bytes of an entry.
@@ -36,13 +36,6 @@ const CHECKSUM: usize = 28;
 const INVALID: u32 = 3;
 const ABORTED: u32 = 4;
 const BLANK: u32 = u32::MAX;
-
-/// Where a time stands that was known when the entry was made, and when the image was confirmed: seconds, and their
-/// complement, since a cut may leave half of a word.
-const CHOSEN_AT: u32 = 32;
-const CONFIRMED_AT: u32 = 40;
-/// Where the trial's stretches are marked, a word for each.
-const STRETCHES: u32 = 64;
 
 /// How it stood with the network when an image was activated: what the new one has to reach again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -193,7 +186,7 @@ impl Entry {
     }
 
     /// What our marks say.
-    fn standing(&self) -> Standing {
+    pub(super) fn standing(&self) -> Standing {
         let trial = |before, asked_back| match (self.word(CONFIRMED), asked_back) {
             (BLANK, _) => Standing::OnTrial { before, crashes: self.crashes(), asked_back },
             (_, false) => Standing::Confirmed,
@@ -242,7 +235,7 @@ impl Record {
     }
 
     /// The sector whose entry holds, and the entry.
-    fn active(&self) -> Option<(u8, &Entry)> {
+    pub(super) fn active(&self) -> Option<(u8, &Entry)> {
         let counts = |(sector, entry): (u8, &'_ Entry)| entry.counts().map(|sequence| (sequence, sector));
         let [first, second] = &self.0;
         // Of equal sequences the boot loader takes the first.
@@ -313,7 +306,7 @@ pub async fn choose<S: UpdateSlots>(
     // An entry that lost its standing (a boot loader aborted it) would have it back in the middle of an erase.
     slots.write_record(sector, CHECKSUM as u32, &[0; 4]).await?;
     slots.erase_record(sector).await?;
-    stamp(slots, sector, CHOSEN_AT, time).await?;
+    beside::stamp(slots, sector, beside::CHOSEN_AT, time).await?;
     let (body, last) = entry.0.split_at(CHECKSUM);
     slots.write_record(sector, 0, body).await?;
     let mut there = Entry::BLANK;
@@ -327,7 +320,7 @@ pub async fn choose<S: UpdateSlots>(
 }
 
 /// Clears one word of the entry that holds, and looks whether it is clear.
-async fn mark<S: UpdateSlots>(slots: &mut S, at: u32) -> Result<(), RecordError<S::Error>> {
+pub(super) async fn mark<S: UpdateSlots>(slots: &mut S, at: u32) -> Result<(), RecordError<S::Error>> {
     let record = Record::read(slots).await?;
     let (sector, _) = record.active().ok_or(RecordError::NoEntry)?;
     slots.write_record(sector, at, &[0; 4]).await?;
@@ -354,64 +347,8 @@ pub async fn mark_confirmed<S: UpdateSlots>(
 ) -> Result<(), RecordError<S::Error>> {
     let record = Record::read(slots).await?;
     let (sector, _) = record.active().ok_or(RecordError::NoEntry)?;
-    stamp(slots, sector, CONFIRMED_AT, time).await?;
+    beside::stamp(slots, sector, beside::CONFIRMED_AT, time).await?;
     mark(slots, CONFIRMED as u32).await
-}
-
-/// Writes a time beside an entry, where it is known.
-async fn stamp<S: UpdateSlots>(
-    slots: &mut S,
-    sector: u8,
-    at: u32,
-    time: Option<f64>,
-) -> Result<(), RecordError<S::Error>> {
-    // Up to the year 2106.
-    let Some(seconds) = time.map(|time| time as u32).filter(|seconds| (1..u32::MAX).contains(seconds)) else {
-        return Ok(());
-    };
-    let words = u64::from(seconds) | u64::from(!seconds) << 32;
-    Ok(slots.write_record(sector, at, &words.to_le_bytes()).await?)
-}
-
-/// When what holds came about, Unix seconds: the image was confirmed, or chosen. `None` if the plug did not know the time
-/// then.
-///
-/// # Errors
-/// If the flash fails.
-pub async fn when<S: UpdateSlots>(slots: &mut S) -> Result<Option<f64>, S::Error> {
-    let record = Record::read(slots).await?;
-    let Some((sector, entry)) = record.active() else { return Ok(None) };
-    let at = if entry.standing() == Standing::Confirmed { CONFIRMED_AT } else { CHOSEN_AT };
-    let mut words = [0; 8];
-    slots.read_record(sector, at, &mut words).await?;
-    let words = u64::from_le_bytes(words);
-    let (seconds, check) = (words as u32, (words >> 32) as u32);
-    Ok((seconds == !check).then_some(f64::from(seconds)))
-}
-
-/// Stretches of its trial that the image used up.
-///
-/// # Errors
-/// If the flash fails.
-pub async fn stretches<S: UpdateSlots>(slots: &mut S) -> Result<u32, S::Error> {
-    let record = Record::read(slots).await?;
-    let Some((sector, _)) = record.active() else { return Ok(0) };
-    let mut words = [0; 4 * limits::PROBATION_STRETCHES as usize];
-    slots.read_record(sector, STRETCHES, &mut words).await?;
-    // A mark that a power cut left half written was meant.
-    let marked = words.as_chunks::<4>().0.iter().filter(|word| **word != [0xff; 4]);
-    Ok(marked.count() as u32)
-}
-
-/// Writes down that one more stretch is used up, after `used` of them. One that has no place any more is not written.
-///
-/// # Errors
-/// If the flash does not take it.
-pub async fn mark_stretch<S: UpdateSlots>(slots: &mut S, used: u32) -> Result<(), RecordError<S::Error>> {
-    if used >= limits::PROBATION_STRETCHES {
-        return Ok(());
-    }
-    mark(slots, STRETCHES + 4 * used).await
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use core::future::pending;
 use embassy_futures::join::join;
 use embassy_sync::blocking_mutex::raw::RawMutex;
 
+use super::beside;
 use super::desk::{Last, Outcome};
 use super::image::{AppImage, IMAGE_HEAD, Walk};
 use super::probation::{Look, Network, Probation, Verdict};
@@ -90,7 +91,7 @@ impl<C: Clock> Around<'_, C> {
         let own = Version::try_from(self.version).unwrap_or_default();
         if let Some(outcome) = outcome {
             let version = version.unwrap_or_else(|| own.clone());
-            let time = record::when(slots).await.ok().flatten();
+            let time = beside::when(slots).await.ok().flatten();
             self.state.update.set_last(Last { outcome, version, time, uptime_s: None });
         }
         {
@@ -132,7 +133,7 @@ impl<C: Clock> Around<'_, C> {
 
     /// Returns when the image is confirmed; has the plug restart into the other one if it will not be.
     async fn prove<S: UpdateSlots>(&self, slots: &mut S, before: Reached, measures: bool) {
-        let mut marked = record::stretches(slots).await.unwrap_or(0);
+        let mut marked = beside::stretches(slots).await.unwrap_or(0);
         // The first one is that of the restart that it began with.
         let used = limits::PROBATION_STRETCH * marked.saturating_sub(1);
         let mut probation = Probation::new(measures, used);
@@ -142,7 +143,7 @@ impl<C: Clock> Around<'_, C> {
             let gone = probation.used().as_secs() / limits::PROBATION_STRETCH.as_secs();
             // One that the flash does not take is not counted after a restart, and that is all.
             while u64::from(marked) < (1 + gone).min(limits::PROBATION_STRETCHES.into()) {
-                let _ = record::mark_stretch(slots, marked).await;
+                let _ = beside::mark_stretch(slots, marked).await;
                 marked += 1;
             }
             self.state.firmware.borrow_mut().probation = Some(probation.status());

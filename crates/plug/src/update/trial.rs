@@ -15,6 +15,7 @@
 //! image and do not count. But a planned restart uses up a stretch of the ten minutes, which are counted over restarts:
 //! else an image that restarts itself again and again would stay for ever.
 
+use super::beside;
 use super::record::{self, CRASHES, Record, Standing, Why};
 use crate::limits;
 use crate::platform::{ImageState, UpdateSlots};
@@ -48,9 +49,9 @@ pub async fn begin<S: UpdateSlots>(slots: &mut S, reset_reason: &str) -> Begin {
             }
         }
         Standing::OnTrial { .. } if reset_reason == PLANNED => {
-            let used = record::stretches(slots).await.unwrap_or(0);
+            let used = beside::stretches(slots).await.unwrap_or(0);
             // If it is not marked the image has some more time.
-            let _ = record::mark_stretch(slots, used).await;
+            let _ = beside::mark_stretch(slots, used).await;
             if used >= limits::PROBATION_STRETCHES && go_back(slots, Why::NotConfirmed, None).await {
                 return Begin::WentBack;
             }
