@@ -1,4 +1,4 @@
-//! `ossp plug URL backup` and `restore` against the virtual plug.
+//! `ossp plug URL backup` and `restore` against the virtual plug; and what there is to do with one in safe mode.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -10,6 +10,7 @@ mod virtual_plug;
 
 use std::path::Path;
 
+use ossp::pack::image::{Flags, image};
 use serde_json::{Value, json};
 use virtual_plug::said::{ask, ossp, with};
 use virtual_plug::{Folder, PASSWORD, Plug};
@@ -158,4 +159,33 @@ fn a_plug_is_sent_to_no_network_that_it_cannot_join() {
     assert!(said.words.contains("not restored: wifi.hidden (goes with wifi.ssid)"), "{said:?}");
     said.fails(1, "not restored: wifi.ssid must be");
     assert_eq!(plug.json("/api/v1/settings")["wifi"], now["wifi"]);
+}
+
+#[test]
+fn a_plug_in_safe_mode_says_so_and_is_backed_up() {
+    let folder = Folder::new("remote-safe");
+    let plug = Plug::start(&folder.0, &["--speed", "100"]);
+    let name = plug.set(r#"{"device":{"name":"Kettle"}}"#)["device"]["name"].clone();
+    // Confirmed after 4 s, and still it crashes.
+    let crashes = image("0.9.0", &Flags { crash_after_s: Some(30.0), ..Flags::default() }, 4096);
+    assert_eq!(plug.upload("", &crashes).status, 200);
+    plug.await_json("/api/v1/info", |info| info["safe_mode"] == true);
+    let status = ask(&plug, &["status"]).done().out;
+    for part in
+        ["plug      Kettle, ", "relay     open: safe mode\n", "now       nothing is measured\n", "SAFE MODE"]
+    {
+        assert!(status.contains(part), "{part}: {status}");
+    }
+    let all: Value = serde_json::from_str(&ask(&plug, &["status", "--json"]).done().out).unwrap();
+    assert_eq!(
+        (&all["update"]["safe_mode"], &all["relay"], &all["energy"]),
+        (&json!(true), &Value::Null, &Value::Null)
+    );
+    let said = ask(&plug, &["backup"]).done();
+    assert!(said.words.contains("nor is the energy: the plug is in safe mode"), "{said:?}");
+    let backup: Value = serde_json::from_str(&said.out).unwrap();
+    assert_eq!((&backup["settings"]["device"]["name"], &backup["energy"]), (&name, &Value::Null));
+    ask(&plug, &["on"]).fails(1, "crashed again and again");
+    // Whoever may not know is told no more than before.
+    ossp(Some("not the words"), &with(&plug.address, &["status"])).fails(1, "the password is wrong");
 }
