@@ -12,7 +12,8 @@ use plug::storage::import::{IMPORT_MOST, RECORD, record, text_of, with_own};
 use serde_json::Value;
 
 use crate::failure::Failure;
-use crate::file::{self, Readers};
+use crate::file;
+use crate::once;
 
 /// Options of `ossp provision`.
 #[derive(Args, Clone, Debug)]
@@ -87,7 +88,7 @@ const SECRETS: [(&str, &str); 4] = [
 pub fn provision(options: &ProvisionOptions) -> Result<(), Failure> {
     let text = String::from_utf8(file::read(&options.settings)?)
         .map_err(|_| wrong(&options.settings, &"it is no text"))?;
-    let value: Value = serde_json::from_str(&text).map_err(|error| wrong(&options.settings, &error))?;
+    let value = once::read(&text).map_err(|error| wrong(&options.settings, &error))?;
     let address = options
         .flash
         .address()
@@ -103,12 +104,12 @@ pub fn provision(options: &ProvisionOptions) -> Result<(), Failure> {
     for plug in &made {
         images.push(image(&options.settings, &plug.value)?);
     }
-    if let Some(list) = &options.random {
-        file::write(list, csv(&made).as_bytes(), Readers::Owner, options.force)?;
-    }
-    for (plug, image) in made.iter().zip(&images) {
-        file::write(&plug.file, image, Readers::Owner, options.force)?;
-    }
+    // The list comes last: it tells of no password that is in no image.
+    let list = csv(&made);
+    let mut files: Vec<_> =
+        made.iter().zip(&images).map(|(plug, image)| (plug.file.as_path(), image.as_slice())).collect();
+    files.extend(options.random.as_deref().map(|path| (path, list.as_bytes())));
+    file::write_all(&files, options.force)?;
     let mut out = std::io::stdout().lock();
     for plug in &made {
         writeln!(out, "espflash write-bin {address:#x} {}", plug.file.display())
