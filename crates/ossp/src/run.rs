@@ -92,8 +92,8 @@ pub struct RunOptions {
     #[arg(long)]
     reset_password: bool,
     /// What `ossp provision` made: a plug that nobody owns takes settings and owner from it, as a real one does on its
-    /// first start
-    #[arg(long, value_name = "FILE", conflicts_with = "password")]
+    /// first start. It brings its own password: --password (or OSSP_PASSWORD) is not given with it
+    #[arg(long, value_name = "FILE")]
     import: Option<PathBuf>,
 }
 
@@ -134,6 +134,11 @@ pub fn run(options: &RunOptions) -> Result<(), Failure> {
         note(&notice);
     }
     if let Some(password) = &options.password {
+        if options.import.is_some() {
+            return Err(Failure::wrong_use(
+                "--import brings the owner's password: leave --password (or OSSP_PASSWORD in the environment) out".to_owned(),
+            ));
+        }
         owner::check(password)?;
     }
     let folder =
