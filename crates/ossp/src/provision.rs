@@ -73,6 +73,9 @@ const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
 const LENGTH: usize = 12;
 /// What becomes the number of a plug.
 const NUMBER: &str = "{n}";
+/// What may have it: what a plug is called.
+const NUMBERED: [(&str, &str); 4] =
+    [("device", "name"), ("device", "host"), ("wifi", "access_point_ssid"), ("emoncms", "node")];
 /// Secrets that a plug does not tell: `"set"` stands for them in what it shows.
 const SECRETS: [(&str, &str); 4] = [
     ("wifi", "password"),
@@ -95,6 +98,7 @@ pub fn provision(options: &ProvisionOptions) -> Result<(), Failure> {
         .ok_or_else(|| Failure::failed("the partition table has no place for it".to_owned()))?;
     let made = match &options.random {
         None => {
+            no_number(&options.settings, &value)?;
             vec![Made { name: String::new(), file: options.output.clone(), password: String::new(), value }]
         }
         Some(_) => each(options, &value)?,
@@ -125,6 +129,21 @@ pub fn provision(options: &ProvisionOptions) -> Result<(), Failure> {
 
 fn wrong(path: &Path, words: &dyn std::fmt::Display) -> Failure {
     Failure::failed(format!("{}: {words}", path.display()))
+}
+
+/// One image has no number to put in: it would stay in the plug's name as it is.
+fn no_number(path: &Path, value: &Value) -> Result<(), Failure> {
+    let meant = |(section, name): &(&str, &str)| {
+        let text = value.get(section).and_then(|fields| fields.get(name)).and_then(Value::as_str);
+        text.is_some_and(|text| text.contains(NUMBER))
+    };
+    match NUMBERED.iter().find(|field| meant(field)) {
+        Some((section, name)) => Err(wrong(
+            path,
+            &format!("{section}.{name} has {NUMBER} in it: that is a plug's number, and needs --random"),
+        )),
+        None => Ok(()),
+    }
 }
 
 /// What one plug gets.

@@ -169,6 +169,11 @@ fn what_a_plug_would_not_take_is_not_made() {
             1,
             "\"ssid\" is given twice",
         ),
+        (
+            "{\"password\":\"0123456789\",\"device\":{\"name\":\"Plug {n}\"}}",
+            1,
+            "device.name has {n} in it: that is a plug's number, and needs --random",
+        ),
         ("{\"password\"", 1, "EOF"),
         ("[]", 1, "no JSON object"),
     ] {
