@@ -134,6 +134,7 @@ impl Air {
         works(Command::new("chmod").arg("+x").arg(&script));
         works(&mut self.on_the_phone("ip address flush dev phone"));
         let (script, folder) = (script.display(), self.folder.display());
+        let stays = matches!(client, Client::Dhclient);
         let mut client = match client {
             Client::Udhcpc => self.on_the_phone(&format!("udhcpc -f -n -q -t 20 -i phone -s {script}")),
             Client::Dhclient => self.on_the_phone(&format!(
@@ -142,12 +143,26 @@ impl Air {
         };
         works(&mut client);
         let words = std::fs::read_to_string(&words).unwrap();
-        // dhclient stays and renews.
-        if let Ok(id) = std::fs::read_to_string(self.folder.join("pid")) {
-            works(Command::new("kill").arg(id.trim()));
-            std::fs::remove_file(self.folder.join("pid")).unwrap();
+        if stays {
+            self.end_dhclient();
         }
         words
+    }
+
+    /// It stays and renews. The one that asked may be gone before the one that stays has written who it is.
+    fn end_dhclient(&self) {
+        let file = self.folder.join("pid");
+        let begin = Instant::now();
+        let id = loop {
+            let text = std::fs::read_to_string(&file).unwrap_or_default();
+            if text.ends_with('\n') {
+                break text;
+            }
+            assert!(begin.elapsed() < Duration::from_secs(60), "dhclient says {text:?}");
+            std::thread::sleep(Duration::from_millis(20));
+        };
+        works(Command::new("kill").arg(id.trim()));
+        std::fs::remove_file(file).unwrap();
     }
 }
 
