@@ -144,9 +144,9 @@ fn listed(text: &[u8], last: u8) -> Option<(Piece<'_>, usize)> {
     let used = comma + inner.len() + 2;
     let is = |name: &&str| name.as_bytes() == inner;
     if text.get(used) == Some(&b':') {
-        return NAMES.iter().position(|name| is(&name)).map(|place| (code(FIRST_NAME, place), used + 1));
+        return NAMES.iter().position(is).map(|place| (code(FIRST_NAME, place), used + 1));
     }
-    DAYS.iter().position(|day| is(&day)).map(|place| (code(FIRST_DAY, place), used))
+    DAYS.iter().position(is).map(|place| (code(FIRST_DAY, place), used))
 }
 
 /// What stands between the quotes of a string that begins here.
