@@ -1011,7 +1011,7 @@ pub(crate) fn read_response(stream: &mut TcpStream, head_only: bool) -> Option<R
 }
 
 /// A body in chunks (RFC 9112 §7.1); `None` if the last one is missing.
-pub(crate) fn chunks(stream: &mut TcpStream) -> Option<Vec<u8>> {
+pub(crate) fn chunks(stream: &mut impl Read) -> Option<Vec<u8>> {
     let mut body = Vec::new();
     loop {
         let mut line = Vec::new();
@@ -1032,7 +1032,7 @@ pub(crate) fn chunks(stream: &mut TcpStream) -> Option<Vec<u8>> {
 }
 
 /// What comes until `text` does; it must come.
-pub(crate) fn until(stream: &mut TcpStream, text: &str) -> String {
+pub(crate) fn until(stream: &mut impl Read, text: &str) -> String {
     let mut all = String::new();
     while !all.contains(text) {
         let mut byte = [0];
