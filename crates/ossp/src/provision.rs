@@ -8,7 +8,7 @@ use clap::{Args, ValueEnum};
 use metering::calibration::Calibration;
 use plug::core::civil::Zone;
 use plug::settings::{self, Basis, Hardware, Refusal, Settings};
-use plug::storage::import::{IMPORT_MOST, RECORD, record, text_of, with_own};
+use plug::storage::import::{IMPORT_MOST, NAMES, RECORD, record, text_of, with_own};
 use serde_json::Value;
 
 use crate::failure::Failure;
@@ -18,8 +18,8 @@ use crate::once;
 /// Options of `ossp provision`.
 #[derive(Args, Clone, Debug)]
 pub struct ProvisionOptions {
-    /// What is set, as `GET /api/v1/settings` shows it, with "password" beside the sections; {id} in it becomes the last
-    /// four characters of each plug's identity, and an n in such braces, with --random, the plug's number
+    /// What is set, as `GET /api/v1/settings` shows it, with "password" beside the sections; {id} in the plug's names and
+    /// its node becomes the last four characters of its identity, and an n in such braces, with --random, its number
     // (A bare one clap would make an end of the line.)
     #[arg(value_name = "SETTINGS.json")]
     settings: PathBuf,
@@ -71,11 +71,9 @@ impl Table {
 const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
 /// How many of them: 60 bits.
 const LENGTH: usize = 12;
-/// What becomes the number of a plug.
+/// What becomes the number of a plug: in its names, and in this.
 const NUMBER: &str = "{n}";
-/// What may have it: what a plug is called.
-const NUMBERED: [(&str, &str); 4] =
-    [("device", "name"), ("device", "host"), ("wifi", "access_point_ssid"), ("emoncms", "node")];
+const NUMBERED: &str = "/wifi/address/ip";
 /// Secrets that a plug does not tell: `"set"` stands for them in what it shows.
 const SECRETS: [(&str, &str); 4] = [
     ("wifi", "password"),
@@ -133,17 +131,21 @@ fn wrong(path: &Path, words: &dyn std::fmt::Display) -> Failure {
 
 /// One image has no number to put in: it would stay in the plug's name as it is.
 fn no_number(path: &Path, value: &Value) -> Result<(), Failure> {
-    let meant = |(section, name): &(&str, &str)| {
-        let text = value.get(section).and_then(|fields| fields.get(name)).and_then(Value::as_str);
-        text.is_some_and(|text| text.contains(NUMBER))
+    let has_one = |place: &String| {
+        value.pointer(place).and_then(Value::as_str).is_some_and(|text| text.contains(NUMBER))
     };
-    match NUMBERED.iter().find(|field| meant(field)) {
-        Some((section, name)) => Err(wrong(
-            path,
-            &format!("{section}.{name} has {NUMBER} in it: that is a plug's number, and needs --random"),
-        )),
+    match numbered().find(has_one) {
+        Some(place) => {
+            let field = place.trim_start_matches('/').replace('/', ".");
+            Err(wrong(path, &format!("{field} has {NUMBER} in it: a plug's number, which needs --random")))
+        }
         None => Ok(()),
     }
+}
+
+/// Where the number of a plug is put in.
+fn numbered() -> impl Iterator<Item = String> {
+    NAMES.iter().map(|(section, name)| format!("/{section}/{name}")).chain([NUMBERED.to_owned()])
 }
 
 /// What one plug gets.
@@ -180,9 +182,12 @@ fn each(options: &ProvisionOptions, value: &Value) -> Result<Vec<Made>, Failure>
         if let Some(extension) = extension {
             file.set_extension(extension);
         }
-        let text = value.to_string().replace(NUMBER, &number.to_string());
-        let mut value: Value =
-            serde_json::from_str(&text).map_err(|error| wrong(&options.settings, &error))?;
+        let mut value = value.clone();
+        for path in numbered() {
+            if let Some(Value::String(text)) = value.pointer_mut(&path) {
+                *text = text.replace(NUMBER, &number.to_string());
+            }
+        }
         let password = password()?;
         let Some(members) = value.as_object_mut() else {
             return Err(wrong(&options.settings, &"it is no JSON object"));
