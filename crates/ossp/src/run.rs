@@ -134,12 +134,7 @@ pub fn run(options: &RunOptions) -> Result<(), Failure> {
         note(&notice);
     }
     if let Some(password) = &options.password {
-        if options.import.is_some() {
-            return Err(Failure::wrong_use(
-                "--import brings the owner's password: leave --password (or OSSP_PASSWORD in the environment) out".to_owned(),
-            ));
-        }
-        owner::check(password)?;
+        owner::check(password, options.import.is_some())?;
     }
     let folder =
         StateFolder::open(options.state.as_deref()).map_err(|error| Failure::wrong_use(error.to_string()))?;
