@@ -33,6 +33,14 @@ no_places() {
   done
 }
 
+# What a build takes without OSSP_BOARD (src/boards/mod.rs).
+first_board() {
+  case $1 in
+    esp32c3) echo ossp-devkit-c3 ;;
+    esp32c6) echo devkit-c6 ;;
+  esac
+}
+
 for chip; do
   case $chip in
     esp32c3) target=riscv32imc-unknown-none-elf ;;
@@ -54,9 +62,13 @@ for chip; do
   sha256sum "images/ossp-$chip-application.bin"
 done
 ls -l images
-cat >&2 <<TEXT
-A release is signed with
-  ossp sign firmware/images/ossp-CHIP-application.bin --key FILE --commit $(git rev-parse HEAD 2>/dev/null || echo unknown) \\
-    --rustc "$(compiler)" --espflash "$OSSP_ESPFLASH" -o ossp-VERSION-CHIP.ossp
-for plugs whose build had the public half as OSSP_UPDATE_KEY (docs/updating.md).
+# The commit as the image names it (build.rs): whoever installs it sees that it is the same.
+commit=$(git describe --always --dirty --abbrev=12 --exclude='*' 2>/dev/null || echo unknown)
+echo "A release is signed with" >&2
+for chip; do
+  cat >&2 <<TEXT
+  ossp sign firmware/images/ossp-$chip-application.bin --key FILE --board ${OSSP_BOARD:-$(first_board "$chip")} --commit $commit \\
+    --rustc "$(compiler)" --espflash "$OSSP_ESPFLASH" -o ossp-VERSION-$chip.ossp
 TEXT
+done
+echo "for plugs whose build had the public half as OSSP_UPDATE_KEY (docs/updating.md)." >&2
