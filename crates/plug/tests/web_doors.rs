@@ -476,6 +476,9 @@ fn info_tells_strangers_no_more_than_that_it_is_there() {
         "reset_reason",
         "setup_complete",
         "reading",
+        "image_sha256",
+        "rustc",
+        "espflash",
     ];
     basics.sort_unstable();
     let mut told = names(&[]);
@@ -485,6 +488,26 @@ fn info_tells_strangers_no_more_than_that_it_is_there() {
     assert!(names(&[&plug.session()]).len() > basics.len());
     plug.open_reading(true);
     assert!(names(&[]).len() > basics.len());
+}
+
+/// Whoever can build the same image with another password in it could compare.
+#[test]
+fn the_hash_of_an_image_with_secrets_is_not_for_strangers() {
+    let plug = Plug::start(1.0);
+    plug.inside(|inside| inside.state.firmware.borrow_mut().image_sha256 = Some([0x5e; 32]));
+    let hash = |headers: &[&str]| {
+        plug.ask_plainly("GET", "/api/v1/info", headers, "").json()["image_sha256"]
+            .as_str()
+            .map(str::to_owned)
+    };
+    let whole = Some("5e".repeat(32));
+    for is_open in [false, true] {
+        plug.open_reading(is_open);
+        assert_eq!(
+            (hash(&[]), hash(&[&bearer(READ)]), hash(&[&plug.session()])),
+            (None, whole.clone(), whole.clone())
+        );
+    }
 }
 
 /// Every line of the table of routes, as docs/security.md shows it.
