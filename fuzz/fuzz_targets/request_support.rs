@@ -339,13 +339,7 @@ impl UpdateSlots for RamSlots {
 impl Bench {
     /// One whose client sends `bytes`, which come in pieces of at most `piece`; it may be nobody's yet.
     pub(crate) fn new(bytes: Vec<u8>, piece: usize, fresh: bool) -> Self {
-        let hardware = Hardware {
-            maximum_current_a: 16.0,
-            has_button: true,
-            confirms_setup: true,
-            has_led: true,
-            can_hold: true,
-        };
+        let hardware = Hardware::ANY;
         let board = Calibration::ideal(0.2, 2047.5, 0.0147, 2048.25);
         let relay = Core::new(hardware).relay_status(Moment::default(), None);
         let got = RefCell::default();

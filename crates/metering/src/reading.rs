@@ -126,6 +126,52 @@ pub struct Reading {
     pub quality: Quality,
 }
 
+impl Reading {
+    /// Ten cycles at 50 Hz in which there was nothing: what readings that nobody measured begin with.
+    pub const NONE: Self = Self {
+        sequence: 0,
+        time: None,
+        uptime: Seconds(0.0),
+        window: Window {
+            cycles: Some(10),
+            samples: 800,
+            lost: 0,
+            duration: Seconds(0.2),
+            sample_rate: Hertz(4000.0),
+        },
+        voltage: Volts(0.0),
+        current: Amperes(0.0),
+        active_power: Watts(0.0),
+        apparent_power: VoltAmperes(0.0),
+        reactive_power: None,
+        power_factor: None,
+        displacement_power_factor: None,
+        frequency: None,
+        thd_voltage: None,
+        thd_current: None,
+        harmonics_max_order: None,
+        crest_factor_current: None,
+        voltage_dc: None,
+        current_dc: None,
+        current_total: None,
+        current_noise_floor: None,
+        current_noise_corrected: None,
+        half_cycle: HalfCycleExtremes {
+            voltage_min: None,
+            voltage_max: None,
+            current_min: None,
+            current_max: None,
+        },
+        energy_import: Energy(0),
+        energy_export: Energy(0),
+        energy_below_noise: Energy(0),
+        unmeasured: Seconds(0.0),
+        calibration: CalibrationId { version: 0, hash: [0; 8] },
+        relay: false,
+        quality: Quality::NONE,
+    };
+}
+
 /// One harmonic of one channel.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct Component {

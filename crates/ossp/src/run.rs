@@ -11,7 +11,7 @@ use std::time::Duration;
 use async_io::Timer;
 use async_signal::{Signal, Signals};
 use clap::Args;
-use embassy_futures::select::{Either4, select3, select4};
+use embassy_futures::select::{Either, Either3, select, select3};
 use embassy_sync::blocking_mutex::raw::NoopRawMutex;
 use futures_lite::StreamExt;
 use metering::history::Storage;
@@ -327,10 +327,7 @@ impl Run<'_> {
             return Ok(End::Crashed);
         }
         let is_safe = starts.call_for_safe_mode();
-        let (scenario, at_hand) = (self.world.scenario, access_point.clone());
-        let began_s = simulated.elapsed_s();
-        let wifi = SimWifi::new(scenario, options.seed, began_s, clock.clone(), at_hand);
-        let mut wifi = wifi.map(|wifi| wifi.failing(self.image.flags.never_joins));
+        let mut wifi = self.radio(&clock);
         let net = wifi.as_ref().map_or_else(PcNetwork::default, |wifi| PcNetwork::by_radio(wifi.way_out()));
         let udp = access_point.is_real().then(|| AccessPointUdp::new(access_point.clone()));
         let web = plug::web::Plug {
@@ -373,6 +370,22 @@ impl Run<'_> {
             button: SimButton::new(simulated.clone(), clock.clone()),
             led: SimLed::default(),
         };
+        let running = select3(measuring, erasing.stall(run_rest(rest)), tell(&state));
+        match select(running, self.end(signals, &clock, &state, &machine, is_safe)).await {
+            Either::First(_) => Err(Failure::failed("the samples ended".to_owned())),
+            Either::Second(end) => Ok(end),
+        }
+    }
+
+    /// Waits until this run ends, and says how.
+    async fn end(
+        &self,
+        signals: &mut Signals,
+        clock: &SimulatedClock,
+        state: &State,
+        machine: &Pc<'_>,
+        is_safe: bool,
+    ) -> End {
         let stopping = Cell::new(false);
         let stop = async {
             signals.next().await;
@@ -390,15 +403,21 @@ impl Run<'_> {
         };
         let crash = async {
             // What makes it crash is not started then.
-            if is_safe { pending().await } else { self.image.crash(&clock).await }
+            if is_safe { pending().await } else { self.image.crash(clock).await }
         };
-        let running = select3(measuring, erasing.stall(run_rest(rest)), tell(&state));
-        match select4(running, stop, restart, crash).await {
-            Either4::First(_) => Err(Failure::failed("the samples ended".to_owned())),
-            Either4::Third(restart) if !stopping.get() => Ok(End::Restart(restart)),
-            Either4::Fourth(()) if !stopping.get() => Ok(End::Crashed),
-            Either4::Second(()) | Either4::Third(_) | Either4::Fourth(()) => Ok(End::Stopped),
+        match select3(stop, restart, crash).await {
+            Either3::Second(restart) if !stopping.get() => End::Restart(restart),
+            Either3::Third(()) if !stopping.get() => End::Crashed,
+            Either3::First(()) | Either3::Second(_) | Either3::Third(()) => End::Stopped,
         }
+    }
+
+    /// The radio of the scenario, if it has one.
+    fn radio(&self, clock: &SimulatedClock) -> Option<SimWifi<SimulatedClock>> {
+        let World { options, scenario, simulated, access_point, .. } = self.world;
+        let began_s = simulated.elapsed_s();
+        SimWifi::new(scenario, options.seed, began_s, clock.clone(), Rc::clone(access_point))
+            .map(|wifi| wifi.failing(self.image.flags.never_joins))
     }
 }
 

@@ -27,13 +27,7 @@ use plug::core::{Begin, Core};
 use plug::platform::{Block, Clock, Instant, Relay, Samples};
 use plug::settings::{Hardware, Settings};
 
-const HARDWARE: Hardware = Hardware {
-    maximum_current_a: 16.0,
-    has_button: true,
-    confirms_setup: false,
-    has_led: true,
-    can_hold: true,
-};
+const HARDWARE: Hardware = Hardware { confirms_setup: false, ..Hardware::ANY };
 /// Longest block that a platform may deliver.
 const BLOCK_S: f64 = 0.002;
 

@@ -18,13 +18,7 @@ const SECTORS: usize = 13;
 
 fn basis() -> Basis {
     Basis {
-        hardware: Hardware {
-            maximum_current_a: 16.0,
-            has_button: true,
-            confirms_setup: false,
-            has_led: true,
-            can_hold: true,
-        },
+        hardware: Hardware { confirms_setup: false, ..Hardware::ANY },
         board: Calibration { version: 0, ..Calibration::ideal(0.2, 2047.5, 0.0147, 2048.25) },
         zone: |text| !text.is_empty(),
     }

@@ -26,13 +26,7 @@ use plug::platform::Instant;
 use plug::settings::{Hardware, Settings};
 use proptest::prelude::*;
 
-const HARDWARE: Hardware = Hardware {
-    maximum_current_a: 16.0,
-    has_button: true,
-    confirms_setup: false,
-    has_led: true,
-    can_hold: true,
-};
+const HARDWARE: Hardware = Hardware { confirms_setup: false, ..Hardware::ANY };
 
 /// The core, its relay, and what a strict onlooker remembers of both.
 struct Watched {

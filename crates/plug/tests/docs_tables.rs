@@ -8,11 +8,8 @@
 
 use std::time::Duration;
 
-use metering::calibration::CalibrationId;
-use metering::energy::Energy;
-use metering::quality::Quality;
-use metering::reading::{HalfCycleExtremes, Reading, Window};
-use metering::units::{Amperes, Hertz, Seconds, VoltAmperes, Volts, Watts};
+use metering::reading::Reading;
+use metering::units::{Amperes, Seconds};
 use plug::core::Moment;
 use plug::core::guard::inverse_time::{TIME_CONSTANT_S, TRIP_LEVEL};
 use plug::core::guard::{Guard, Input};
@@ -158,46 +155,5 @@ fn the_write_budget_of_the_log_is_the_rings() {
 
 /// A window that ends at `end` with this current.
 fn reading(end: f64, current: f64) -> Reading {
-    Reading { uptime: Seconds(end), current: Amperes(current), relay: true, ..empty() }
-}
-
-/// A window of 0.2 s without anything.
-fn empty() -> Reading {
-    Reading {
-        sequence: 0,
-        time: None,
-        uptime: Seconds(0.0),
-        window: Window {
-            cycles: Some(10),
-            samples: 800,
-            lost: 0,
-            duration: Seconds(0.2),
-            sample_rate: Hertz(4000.0),
-        },
-        voltage: Volts(0.0),
-        current: Amperes(0.0),
-        active_power: Watts(0.0),
-        apparent_power: VoltAmperes(0.0),
-        reactive_power: None,
-        power_factor: None,
-        displacement_power_factor: None,
-        frequency: None,
-        thd_voltage: None,
-        thd_current: None,
-        harmonics_max_order: None,
-        crest_factor_current: None,
-        voltage_dc: None,
-        current_dc: None,
-        current_total: None,
-        current_noise_floor: None,
-        current_noise_corrected: None,
-        half_cycle: HalfCycleExtremes::default(),
-        energy_import: Energy(0),
-        energy_export: Energy(0),
-        energy_below_noise: Energy(0),
-        unmeasured: Seconds(0.0),
-        calibration: CalibrationId { version: 1, hash: [0; 8] },
-        relay: false,
-        quality: Quality::NONE,
-    }
+    Reading { uptime: Seconds(end), current: Amperes(current), relay: true, ..Reading::NONE }
 }

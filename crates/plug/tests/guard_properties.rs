@@ -5,11 +5,10 @@
 
 use std::time::Duration;
 
-use metering::calibration::CalibrationId;
 use metering::energy::Energy;
 use metering::quality::{Flag, Quality};
-use metering::reading::{HalfCycleExtremes, Reading, Window};
-use metering::units::{Amperes, Hertz, Seconds, VoltAmperes, Volts, Watts};
+use metering::reading::{HalfCycleExtremes, Reading};
+use metering::units::{Amperes, Seconds, Volts, Watts};
 use plug::core::Moment;
 use plug::core::guard::{Guard, GuardState, Input, Outcome};
 use plug::core::protection::Trip;
@@ -114,13 +113,7 @@ struct World {
 
 impl World {
     fn new() -> Self {
-        let hardware = Hardware {
-            maximum_current_a: 16.0,
-            has_button: true,
-            confirms_setup: false,
-            has_led: true,
-            can_hold: false,
-        };
+        let hardware = Hardware { confirms_setup: false, can_hold: false, ..Hardware::ANY };
         Self {
             guard: Guard::new(hardware),
             settings: ProtectionSettings::default(),
@@ -203,7 +196,7 @@ impl World {
             relay: self.closed,
             quality,
             half_cycle: HalfCycleExtremes { current_min: Some(Amperes(3.0)), ..Default::default() },
-            ..empty()
+            ..Reading::NONE
         };
         let _ = self.tell(Input::Reading { reading: &reading, on: self.closed, day });
     }
@@ -271,47 +264,6 @@ impl World {
         assert_eq!(self.guard.retry_at().is_some(), self.guard.state() == GuardState::WaitingToRetry);
         let status = self.guard.status(self.moment());
         assert!(status.thermal_pct.is_none_or(|heat| (0.0..1e6).contains(&heat)));
-    }
-}
-
-/// A window of 0.2 s without anything.
-fn empty() -> Reading {
-    Reading {
-        sequence: 0,
-        time: None,
-        uptime: Seconds(0.0),
-        window: Window {
-            cycles: Some(10),
-            samples: 800,
-            lost: 0,
-            duration: Seconds(0.2),
-            sample_rate: Hertz(4000.0),
-        },
-        voltage: Volts(0.0),
-        current: Amperes(0.0),
-        active_power: Watts(0.0),
-        apparent_power: VoltAmperes(0.0),
-        reactive_power: None,
-        power_factor: None,
-        displacement_power_factor: None,
-        frequency: None,
-        thd_voltage: None,
-        thd_current: None,
-        harmonics_max_order: None,
-        crest_factor_current: None,
-        voltage_dc: None,
-        current_dc: None,
-        current_total: None,
-        current_noise_floor: None,
-        current_noise_corrected: None,
-        half_cycle: HalfCycleExtremes::default(),
-        energy_import: Energy(0),
-        energy_export: Energy(0),
-        energy_below_noise: Energy(0),
-        unmeasured: Seconds(0.0),
-        calibration: CalibrationId { version: 1, hash: [0; 8] },
-        relay: false,
-        quality: Quality::NONE,
     }
 }
 

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use edge_nal::{Readable, UdpReceive, UdpSend};
 use embassy_sync::blocking_mutex::raw::NoopRawMutex;
-use embedded_io_async::ErrorType;
+use embedded_io_async::{ErrorKind, ErrorType};
 use idle_clock::IdleClock;
 use mdns_support::{A, GROUP, Made, read};
 use metering::calibration::Calibration;
@@ -31,13 +31,7 @@ use plug::settings::{Basis, Hardware};
 use plug::starts::Starts;
 use plug::state::State;
 
-const HARDWARE: Hardware = Hardware {
-    maximum_current_a: 16.0,
-    has_button: false,
-    confirms_setup: false,
-    has_led: false,
-    can_hold: false,
-};
+const HARDWARE: Hardware = Hardware::BARE;
 
 struct Bench;
 
@@ -64,29 +58,12 @@ struct Network<'a> {
 
 struct Socket<'a>(&'a Network<'a>);
 
-#[derive(Debug)]
-struct Unreachable;
-
-impl std::fmt::Display for Unreachable {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str("unreachable")
-    }
-}
-
-impl std::error::Error for Unreachable {}
-
-impl embedded_io_async::Error for Unreachable {
-    fn kind(&self) -> embedded_io_async::ErrorKind {
-        embedded_io_async::ErrorKind::Other
-    }
-}
-
 impl ErrorType for Socket<'_> {
-    type Error = Unreachable;
+    type Error = ErrorKind;
 }
 
 impl UdpReceive for Socket<'_> {
-    async fn receive(&mut self, buffer: &mut [u8]) -> Result<(usize, SocketAddr), Unreachable> {
+    async fn receive(&mut self, buffer: &mut [u8]) -> Result<(usize, SocketAddr), ErrorKind> {
         let next = self.0.coming.borrow_mut().pop();
         let Some((from, bytes)) = next else { return pending().await };
         buffer[..bytes.len()].copy_from_slice(&bytes);
@@ -95,9 +72,9 @@ impl UdpReceive for Socket<'_> {
 }
 
 impl UdpSend for Socket<'_> {
-    async fn send(&mut self, to: SocketAddr, data: &[u8]) -> Result<(), Unreachable> {
+    async fn send(&mut self, to: SocketAddr, data: &[u8]) -> Result<(), ErrorKind> {
         if self.0.stuck.get() {
-            return Err(Unreachable);
+            return Err(ErrorKind::Other);
         }
         self.0.sent.borrow_mut().push((self.0.clock.now.get(), to, data.to_vec()));
         Ok(())
@@ -105,7 +82,7 @@ impl UdpSend for Socket<'_> {
 }
 
 impl Readable for Socket<'_> {
-    async fn readable(&mut self) -> Result<(), Unreachable> {
+    async fn readable(&mut self) -> Result<(), ErrorKind> {
         Ok(())
     }
 }

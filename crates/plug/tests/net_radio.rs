@@ -21,13 +21,7 @@ use plug::settings::Hardware;
 use plug::settings::schema::AccessPointWhen;
 use plug::state::State;
 
-const HARDWARE: Hardware = Hardware {
-    maximum_current_a: 16.0,
-    has_button: false,
-    confirms_setup: false,
-    has_led: false,
-    can_hold: false,
-};
+const HARDWARE: Hardware = Hardware::BARE;
 
 /// At which second, and what.
 type Happening = (u64, fn(&State));

@@ -23,13 +23,7 @@ const PAGE: &str = include_str!("../../../docs/settings.md");
 /// The board of the page: 16 A, and everything that a board can have.
 fn basis() -> Basis {
     let board = Calibration { version: 0, ..Calibration::ideal(0.2, 2048.0, 0.0147, 2048.0) };
-    let hardware = Hardware {
-        maximum_current_a: 16.0,
-        has_button: true,
-        confirms_setup: false,
-        has_led: true,
-        can_hold: true,
-    };
+    let hardware = Hardware { confirms_setup: false, ..Hardware::ANY };
     Basis { hardware, board, zone: |text| Zone::parse(text).is_ok() }
 }
 

@@ -22,13 +22,7 @@ use plug::limits;
 use plug::platform::{Block, Clock, Instant, InstantTrip, Relay, Samples};
 use plug::settings::{Hardware, Settings};
 
-const HARDWARE: Hardware = Hardware {
-    maximum_current_a: 16.0,
-    has_button: false,
-    confirms_setup: false,
-    has_led: false,
-    can_hold: false,
-};
+const HARDWARE: Hardware = Hardware::BARE;
 
 /// Lets the core begin as on a plug that never ran: the relay goes on.
 fn begin(link: &Link<NoopRawMutex>) {

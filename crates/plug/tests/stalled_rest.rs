@@ -105,13 +105,7 @@ struct Outcome {
     causes: Vec<(Source, String)>,
 }
 
-const HARDWARE: Hardware = Hardware {
-    maximum_current_a: 16.0,
-    has_button: false,
-    confirms_setup: false,
-    has_led: false,
-    can_hold: false,
-};
+const HARDWARE: Hardware = Hardware::BARE;
 
 /// The relay's pin is made sure of; then the plug begins and goes on.
 const ON: [(f64, bool); 2] = [(0.0, false), (0.0, true)];

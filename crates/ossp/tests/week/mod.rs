@@ -7,8 +7,8 @@ use embassy_sync::mutex::Mutex;
 use futures_lite::future::block_on;
 use metering::calibration::Calibration;
 use metering::energy::{Energy, Resumed};
-use metering::quality::{Flag, Quality};
-use metering::reading::{HalfCycleExtremes, Reading, Window};
+use metering::quality::Flag;
+use metering::reading::{Reading, Window};
 use metering::units::{Amperes, Hertz, Seconds, VoltAmperes, Volts, Watts};
 use ossp::sim::flash::SimFlash;
 use plug::core::civil::{Date, Zone, date_text, local_day};
@@ -26,13 +26,7 @@ use plug::storage::relay_log::{RelayLog, StoredChange};
 use plug::storage::totals::{DayMarks, Totals};
 
 /// As `ossp::run` has it.
-const HARDWARE: Hardware = Hardware {
-    maximum_current_a: 16.0,
-    has_button: true,
-    confirms_setup: false,
-    has_led: true,
-    can_hold: true,
-};
+const HARDWARE: Hardware = Hardware { confirms_setup: false, ..Hardware::ANY };
 const BERLIN: &str = "CET-1CEST,M3.5.0,M10.5.0/3";
 /// Tags the meter in journal and marks.
 const METER: u32 = 0x0552_2026;
@@ -336,27 +330,11 @@ impl Plug {
             current: Amperes(watts / 230.0),
             active_power: Watts(watts),
             apparent_power: VoltAmperes(watts),
-            reactive_power: None,
-            power_factor: None,
-            displacement_power_factor: None,
             frequency: Some(Hertz(50.0)),
-            thd_voltage: None,
-            thd_current: None,
-            harmonics_max_order: None,
-            crest_factor_current: None,
-            voltage_dc: None,
-            current_dc: None,
-            current_total: None,
-            current_noise_floor: None,
-            current_noise_corrected: None,
-            half_cycle: HalfCycleExtremes::default(),
             energy_import: self.totals.import,
-            energy_export: Energy(0),
-            energy_below_noise: Energy(0),
-            unmeasured: Seconds(0.0),
             calibration: Calibration::ideal(0.2, 0.0, 0.0147, 0.0).id(),
             relay: self.pin,
-            quality: Quality::NONE,
+            ..Reading::NONE
         }
     }
 

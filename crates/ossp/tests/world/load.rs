@@ -6,8 +6,7 @@ use std::rc::Rc;
 
 use metering::calibration::Calibration;
 use metering::energy::Energy;
-use metering::quality::Quality;
-use metering::reading::{HalfCycleExtremes, Reading, Window};
+use metering::reading::{Reading, Window};
 use metering::units::{Amperes, Hertz, Seconds, VoltAmperes, Volts, Watts};
 
 /// A fridge, a kettle now and then and something that never rests: no two slots have the same power.
@@ -115,7 +114,6 @@ pub fn reading(
     let current = watts / volts;
     Reading {
         sequence,
-        time: None,
         uptime: Seconds(uptime_s),
         window: Window {
             cycles: Some(50),
@@ -128,26 +126,11 @@ pub fn reading(
         current: Amperes(current),
         active_power: Watts(watts),
         apparent_power: VoltAmperes(volts * current),
-        reactive_power: None,
         power_factor: Load::has_power_factor(watts).then_some(0.9),
-        displacement_power_factor: None,
         frequency: Some(Hertz(50.0)),
-        thd_voltage: None,
-        thd_current: None,
-        harmonics_max_order: None,
-        crest_factor_current: None,
-        voltage_dc: None,
-        current_dc: None,
-        current_total: None,
-        current_noise_floor: None,
-        current_noise_corrected: None,
-        half_cycle: HalfCycleExtremes::default(),
         energy_import: import,
-        energy_export: Energy(0),
-        energy_below_noise: Energy(0),
-        unmeasured: Seconds(0.0),
         calibration: Calibration::ideal(0.2 / 3.0, 2047.5, 14.7e-3, 2047.5).id(),
         relay: true,
-        quality: Quality::NONE,
+        ..Reading::NONE
     }
 }

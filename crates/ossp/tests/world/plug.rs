@@ -390,13 +390,7 @@ fn identity(id: &str) -> Identity {
 }
 
 fn basis() -> Basis {
-    let hardware = Hardware {
-        maximum_current_a: 16.0,
-        has_button: false,
-        confirms_setup: false,
-        has_led: false,
-        can_hold: false,
-    };
+    let hardware = Hardware::BARE;
     let board = Calibration::ideal(0.2 / 3.0, 2047.5, 14.7e-3, 2047.5);
     Basis { hardware, board, zone: |text| Zone::parse(text).is_ok() }
 }

@@ -1,10 +1,7 @@
 use alloc::vec::Vec;
 
 use futures_lite::future::block_on;
-use metering::calibration::CalibrationId;
 use metering::energy::Energy;
-use metering::quality::Quality;
-use metering::reading::{HalfCycleExtremes, Window};
 use metering::units::{Amperes, Hertz, Seconds, VoltAmperes, Volts, Watts};
 use proptest::prelude::*;
 
@@ -16,42 +13,18 @@ const START: f64 = 1_795_000_003.6;
 /// A window of 0.2 s that ends at `uptime_s`, told at Unix time `time`.
 fn reading(uptime_s: f64, time: Option<f64>, watts: f64) -> Reading {
     Reading {
-        sequence: 0,
         time,
         uptime: Seconds(uptime_s),
-        window: Window {
-            cycles: Some(10),
-            samples: 800,
-            lost: 0,
-            duration: Seconds(0.2),
-            sample_rate: Hertz(4000.0),
-        },
         voltage: Volts(230.0),
         current: Amperes(1.0),
         active_power: Watts(watts),
         apparent_power: VoltAmperes(230.0),
-        reactive_power: None,
         power_factor: Some(0.5),
-        displacement_power_factor: None,
         frequency: Some(Hertz(50.0)),
-        thd_voltage: None,
-        thd_current: None,
-        harmonics_max_order: None,
-        crest_factor_current: None,
-        voltage_dc: None,
-        current_dc: None,
-        current_total: None,
-        current_noise_floor: None,
-        current_noise_corrected: None,
-        half_cycle: HalfCycleExtremes::default(),
         // The uptime, so that a row says which reading was its last.
         energy_import: Energy((uptime_s * 1e9) as u64),
-        energy_export: Energy(0),
-        energy_below_noise: Energy(0),
-        unmeasured: Seconds(0.0),
-        calibration: CalibrationId { version: 0, hash: [0; 8] },
         relay: true,
-        quality: Quality::NONE,
+        ..Reading::NONE
     }
 }
 

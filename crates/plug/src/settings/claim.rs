@@ -152,13 +152,7 @@ mod tests {
 
     fn basis() -> Basis {
         Basis {
-            hardware: Hardware {
-                maximum_current_a: 16.0,
-                has_button: true,
-                confirms_setup: true,
-                has_led: true,
-                can_hold: true,
-            },
+            hardware: Hardware::ANY,
             board: Calibration::ideal(0.2, 2047.5, 0.0147, 2048.25),
             zone: |text| text != "nonsense",
         }

@@ -478,6 +478,20 @@ pub struct Hardware {
     pub can_hold: bool,
 }
 
+impl Hardware {
+    /// Any board there may be: for settings of a plug that is not at hand.
+    pub const ANY: Self = Self {
+        maximum_current_a: 16.0,
+        has_button: true,
+        confirms_setup: true,
+        has_led: true,
+        can_hold: true,
+    };
+    /// A board with a relay and nothing beside it.
+    pub const BARE: Self =
+        Self { has_button: false, confirms_setup: false, has_led: false, can_hold: false, ..Self::ANY };
+}
+
 /// What settings are read against; constant while a plug runs.
 #[derive(Clone, Debug)]
 pub struct Basis {

@@ -272,13 +272,7 @@ mod tests {
 
     fn basis() -> Basis {
         Basis {
-            hardware: crate::settings::Hardware {
-                maximum_current_a: 16.0,
-                has_button: false,
-                confirms_setup: false,
-                has_led: false,
-                can_hold: false,
-            },
+            hardware: crate::settings::Hardware::BARE,
             board: metering::calibration::Calibration::ideal(1.0, 0.0, 1.0, 0.0),
             zone: |_| true,
         }

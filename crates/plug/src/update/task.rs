@@ -303,13 +303,7 @@ mod tests {
     #[test]
     fn whoever_asks_to_go_back_is_heard_while_the_flash_does_not_take_the_record() {
         for (works_well, asks_at) in [(true, 30), (false, 630)] {
-            let hardware = Hardware {
-                maximum_current_a: 16.0,
-                has_button: false,
-                confirms_setup: false,
-                has_led: false,
-                can_hold: false,
-            };
+            let hardware = Hardware::BARE;
             let relay = Core::new(hardware).relay_status(Moment::default(), None);
             let state = State::new(relay, Calibration::ideal(1.0, 0.0, 1.0, 0.0));
             state.stores.set(Stores { settings: works_well, journal: works_well });

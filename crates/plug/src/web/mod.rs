@@ -214,13 +214,7 @@ mod tests {
     /// pointers of 64 bits it is larger.
     #[test]
     fn a_worker_is_small() {
-        let hardware = Hardware {
-            maximum_current_a: 16.0,
-            has_button: false,
-            confirms_setup: false,
-            has_led: false,
-            can_hold: false,
-        };
+        let hardware = Hardware::BARE;
         let relay = Core::new(hardware).relay_status(Moment::default(), None);
         let range = ChannelRange { lowest: 0, highest: 4095, dc_coupled: true };
         let plug = Plug {
@@ -252,13 +246,7 @@ mod tests {
             starts: &Starts::default(),
             defaults: &Defaults::default(),
             basis: &Basis {
-                hardware: crate::settings::Hardware {
-                    maximum_current_a: 16.0,
-                    has_button: false,
-                    confirms_setup: false,
-                    has_led: false,
-                    can_hold: false,
-                },
+                hardware: crate::settings::Hardware::BARE,
                 board: Calibration::ideal(1.0, 0.0, 1.0, 0.0),
                 zone: |_| true,
             },

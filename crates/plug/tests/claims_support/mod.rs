@@ -4,10 +4,8 @@
 use std::time::Duration;
 
 use metering::calibration::Calibration;
-use metering::energy::Energy;
-use metering::quality::Quality;
-use metering::reading::{HalfCycleExtremes, Reading, Window};
-use metering::units::{Amperes, Hertz, Seconds, VoltAmperes, Volts, Watts};
+use metering::reading::Reading;
+use metering::units::{Amperes, Seconds, VoltAmperes, Volts, Watts};
 use plug::core::Moment;
 use plug::core::claims::{Actions, Cause, Claims, Refusal, RelayCommand, ScheduleClaim, Source, Wish};
 use plug::platform::Instant;
@@ -48,39 +46,13 @@ pub(crate) fn with(settings: &RelaySettings) -> Claims {
 pub(crate) fn reading(active_power_w: f64) -> Reading {
     Reading {
         sequence: 7,
-        time: None,
         uptime: Seconds(0.2),
-        window: Window {
-            cycles: Some(10),
-            samples: 800,
-            lost: 0,
-            duration: Seconds(0.2),
-            sample_rate: Hertz(4000.0),
-        },
         voltage: Volts(230.0),
         current: Amperes(0.5),
         active_power: Watts(active_power_w),
         apparent_power: VoltAmperes(115.0),
-        reactive_power: None,
-        power_factor: None,
-        displacement_power_factor: None,
-        frequency: None,
-        thd_voltage: None,
-        thd_current: None,
-        harmonics_max_order: None,
-        crest_factor_current: None,
-        voltage_dc: None,
-        current_dc: None,
-        current_total: None,
-        current_noise_floor: None,
-        current_noise_corrected: None,
-        half_cycle: HalfCycleExtremes::default(),
-        energy_import: Energy(0),
-        energy_export: Energy(0),
-        energy_below_noise: Energy(0),
-        unmeasured: Seconds(0.0),
         calibration: Calibration::ideal(0.2, 0.0, 0.0147, 0.0).id(),
         relay: true,
-        quality: Quality::NONE,
+        ..Reading::NONE
     }
 }

@@ -31,13 +31,7 @@ pub(crate) use idle_clock::IdleClock;
 /// 2026-11-30, when the plug is started.
 pub(crate) const START_S: f64 = 1_795_996_800.0;
 
-const HARDWARE: Hardware = Hardware {
-    maximum_current_a: 16.0,
-    has_button: false,
-    confirms_setup: false,
-    has_led: false,
-    can_hold: false,
-};
+const HARDWARE: Hardware = Hardware::BARE;
 
 /// What a server does with a question.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -75,38 +69,21 @@ struct Net<'a> {
     cookies: &'a RefCell<Vec<[u8; 8]>>,
 }
 
-#[derive(Debug)]
-struct NoName;
-
-impl std::fmt::Display for NoName {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str("no such name")
-    }
-}
-
-impl std::error::Error for NoName {}
-
-impl embedded_io_async::Error for NoName {
-    fn kind(&self) -> ErrorKind {
-        ErrorKind::NotFound
-    }
-}
-
 impl Dns for Net<'_> {
-    type Error = NoName;
+    type Error = ErrorKind;
 
-    async fn get_host_by_name(&self, host: &str, _: AddrType) -> Result<IpAddr, NoName> {
+    async fn get_host_by_name(&self, host: &str, _: AddrType) -> Result<IpAddr, ErrorKind> {
         if (self.servers)(host, self.clock.seconds()) == Mood::Unknown {
             self.asked.borrow_mut().push((self.clock.seconds(), host.to_owned()));
-            return Err(NoName);
+            return Err(ErrorKind::NotFound);
         }
         let mut names = self.names.borrow_mut();
         names.push(host.to_owned());
         Ok(Ipv4Addr::new(10, 0, (names.len() >> 8) as u8, names.len() as u8).into())
     }
 
-    async fn get_host_by_address(&self, _: IpAddr, _: &mut [u8]) -> Result<usize, NoName> {
-        Err(NoName)
+    async fn get_host_by_address(&self, _: IpAddr, _: &mut [u8]) -> Result<usize, ErrorKind> {
+        Err(ErrorKind::NotFound)
     }
 }
 

@@ -43,13 +43,7 @@ pub(crate) const KEY: &str = "fa8e3b689295332c560bbea31afb61d0";
 pub(crate) const NODE: &str = "ossp-e5f6";
 const ID: &str = "a1b2c3d4e5f6";
 
-const HARDWARE: Hardware = Hardware {
-    maximum_current_a: 16.0,
-    has_button: false,
-    confirms_setup: false,
-    has_led: false,
-    can_hold: false,
-};
+const HARDWARE: Hardware = Hardware::BARE;
 
 /// Settings that send, by this transport.
 pub(crate) fn settings(transport: &str) -> String {

@@ -17,37 +17,20 @@ pub(crate) struct Net<'a> {
     pub(crate) emoncms: &'a Emoncms,
 }
 
-#[derive(Debug)]
-pub(crate) struct Broken;
-
-impl std::fmt::Display for Broken {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str("broken")
-    }
-}
-
-impl std::error::Error for Broken {}
-
-impl embedded_io_async::Error for Broken {
-    fn kind(&self) -> ErrorKind {
-        ErrorKind::ConnectionReset
-    }
-}
-
 impl Dns for Net<'_> {
-    type Error = Broken;
+    type Error = ErrorKind;
 
-    async fn get_host_by_name(&self, host: &str, _: AddrType) -> Result<IpAddr, Broken> {
+    async fn get_host_by_name(&self, host: &str, _: AddrType) -> Result<IpAddr, ErrorKind> {
         assert_eq!(host.trim_end_matches(".local"), "emonpi");
         if host != "emonpi" || self.emoncms.mood() == Mood::NoName {
-            Err(Broken)
+            Err(ErrorKind::ConnectionReset)
         } else {
             Ok(Ipv4Addr::new(10, 0, 0, 1).into())
         }
     }
 
-    async fn get_host_by_address(&self, _: IpAddr, _: &mut [u8]) -> Result<usize, Broken> {
-        Err(Broken)
+    async fn get_host_by_address(&self, _: IpAddr, _: &mut [u8]) -> Result<usize, ErrorKind> {
+        Err(ErrorKind::ConnectionReset)
     }
 }
 
@@ -64,16 +47,16 @@ impl UdpBind for Net<'_> {
 }
 
 impl TcpConnect for Net<'_> {
-    type Error = Broken;
+    type Error = ErrorKind;
     type Socket<'a>
         = Socket<'a>
     where
         Self: 'a;
 
-    async fn connect(&self, to: SocketAddr) -> Result<Socket<'_>, Broken> {
+    async fn connect(&self, to: SocketAddr) -> Result<Socket<'_>, ErrorKind> {
         assert_eq!(to, SocketAddr::from(([10, 0, 0, 1], 80)));
         match self.emoncms.mood() {
-            Mood::Away => Err(Broken),
+            Mood::Away => Err(ErrorKind::ConnectionReset),
             Mood::Vanished => pending().await,
             _ => Ok(Socket { net: self, request: Vec::new(), answer: None, at: 0 }),
         }
@@ -89,15 +72,15 @@ pub(crate) struct Socket<'a> {
 }
 
 impl ErrorType for Socket<'_> {
-    type Error = Broken;
+    type Error = ErrorKind;
 }
 
 impl Write for Socket<'_> {
-    async fn write(&mut self, bytes: &[u8]) -> Result<usize, Broken> {
+    async fn write(&mut self, bytes: &[u8]) -> Result<usize, ErrorKind> {
         if let Mood::ResetsAfter(most) = self.net.emoncms.mood()
             && self.request.len() + bytes.len() > most
         {
-            return Err(Broken);
+            return Err(ErrorKind::ConnectionReset);
         }
         // As a small buffer of a network takes it.
         let count = bytes.len().min(700);
@@ -105,16 +88,16 @@ impl Write for Socket<'_> {
         Ok(count)
     }
 
-    async fn flush(&mut self) -> Result<(), Broken> {
+    async fn flush(&mut self) -> Result<(), ErrorKind> {
         Ok(())
     }
 }
 
 impl Read for Socket<'_> {
-    async fn read(&mut self, bytes: &mut [u8]) -> Result<usize, Broken> {
+    async fn read(&mut self, bytes: &mut [u8]) -> Result<usize, ErrorKind> {
         use plug::platform::Clock as _;
         if let Mood::ResetsAfter(_) = self.net.emoncms.mood() {
-            return Err(Broken);
+            return Err(ErrorKind::ConnectionReset);
         }
         if self.answer.is_none() {
             let clock = self.net.clock;
@@ -131,17 +114,17 @@ impl Read for Socket<'_> {
 }
 
 impl Readable for Socket<'_> {
-    async fn readable(&mut self) -> Result<(), Broken> {
+    async fn readable(&mut self) -> Result<(), ErrorKind> {
         Ok(())
     }
 }
 
 impl TcpShutdown for Socket<'_> {
-    async fn close(&mut self, _: Close) -> Result<(), Broken> {
+    async fn close(&mut self, _: Close) -> Result<(), ErrorKind> {
         Ok(())
     }
 
-    async fn abort(&mut self) -> Result<(), Broken> {
+    async fn abort(&mut self) -> Result<(), ErrorKind> {
         Ok(())
     }
 }
@@ -150,28 +133,28 @@ impl TcpShutdown for Socket<'_> {
 pub(crate) struct Half;
 
 impl ErrorType for Half {
-    type Error = Broken;
+    type Error = ErrorKind;
 }
 
 impl Read for Half {
-    async fn read(&mut self, _: &mut [u8]) -> Result<usize, Broken> {
-        Err(Broken)
+    async fn read(&mut self, _: &mut [u8]) -> Result<usize, ErrorKind> {
+        Err(ErrorKind::ConnectionReset)
     }
 }
 
 impl Write for Half {
-    async fn write(&mut self, _: &[u8]) -> Result<usize, Broken> {
-        Err(Broken)
+    async fn write(&mut self, _: &[u8]) -> Result<usize, ErrorKind> {
+        Err(ErrorKind::ConnectionReset)
     }
 
-    async fn flush(&mut self) -> Result<(), Broken> {
-        Err(Broken)
+    async fn flush(&mut self) -> Result<(), ErrorKind> {
+        Err(ErrorKind::ConnectionReset)
     }
 }
 
 impl Readable for Half {
-    async fn readable(&mut self) -> Result<(), Broken> {
-        Err(Broken)
+    async fn readable(&mut self) -> Result<(), ErrorKind> {
+        Err(ErrorKind::ConnectionReset)
     }
 }
 

@@ -677,13 +677,7 @@ pub(crate) fn row(day: i32) -> Row {
 /// What settings are read against.
 pub(crate) fn basis() -> Basis {
     Basis {
-        hardware: Hardware {
-            maximum_current_a: 16.0,
-            has_button: true,
-            confirms_setup: false,
-            has_led: true,
-            can_hold: true,
-        },
+        hardware: Hardware { confirms_setup: false, ..Hardware::ANY },
         board: calibration(),
         zone: |text| text.starts_with(|first: char| first.is_ascii_uppercase()),
     }
@@ -1018,7 +1012,7 @@ pub(crate) fn read_response(stream: &mut TcpStream, head_only: bool) -> Option<R
 }
 
 /// A body in chunks (RFC 9112 §7.1); `None` if the last one is missing.
-pub(crate) fn chunks(stream: &mut TcpStream) -> Option<Vec<u8>> {
+pub(crate) fn chunks(stream: &mut impl Read) -> Option<Vec<u8>> {
     let mut body = Vec::new();
     loop {
         let mut line = Vec::new();
@@ -1039,7 +1033,7 @@ pub(crate) fn chunks(stream: &mut TcpStream) -> Option<Vec<u8>> {
 }
 
 /// What comes until `text` does; it must come.
-pub(crate) fn until(stream: &mut TcpStream, text: &str) -> String {
+pub(crate) fn until(stream: &mut impl Read, text: &str) -> String {
     let mut all = String::new();
     while !all.contains(text) {
         let mut byte = [0];

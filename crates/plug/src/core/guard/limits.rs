@@ -129,13 +129,7 @@ fn duration(seconds: f64) -> Duration {
 mod tests {
     use super::*;
 
-    const HARDWARE: Hardware = Hardware {
-        maximum_current_a: 16.0,
-        has_button: true,
-        confirms_setup: false,
-        has_led: true,
-        can_hold: false,
-    };
+    const HARDWARE: Hardware = Hardware { confirms_setup: false, can_hold: false, ..Hardware::ANY };
 
     fn of(change: impl FnOnce(&mut ProtectionSettings)) -> Limits {
         let mut settings = ProtectionSettings::default();
