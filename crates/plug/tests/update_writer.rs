@@ -25,7 +25,7 @@ use plug::state::{Restarting, State};
 use plug::update::desk::{Activated, Desk, Order, Outcome, Progress};
 use plug::update::judge::{PROJECT, Running};
 use plug::update::writer::{Standard, serve};
-use plug::update::{Fault, Refused};
+use plug::update::{Fault, Refused, TooOld};
 use upload_support::{CAPACITY, FakeSlots, Flash, Package, Trouble, image, image_of, key};
 use web_support::{basis, calibration, status};
 
@@ -192,7 +192,7 @@ fn what_is_not_for_this_plug_erases_nothing() {
         (Package { board: "nodemcu", ..Package::new(&good, "0.2.0") }.signed_by(&[]), Refused::WrongBoard),
         (
             Package { oldest: "0.1.1", ..Package::new(&good, "0.2.0") }.signed_by(&[]),
-            Refused::VersionTooOldToInstall,
+            Refused::VersionTooOldToInstall(Box::new(TooOld::new("0.1.0", "0.1.1"))),
         ),
         (Package::new(&good, "0.2.1").signed_by(&[]), Refused::PackageDamaged),
         (damaged, Refused::PackageDamaged),
@@ -204,10 +204,10 @@ fn what_is_not_for_this_plug_erases_nothing() {
     for (file, why) in cases {
         let bench = Bench::new();
         let before = bench.flash.other.borrow().clone();
-        assert_eq!(bench.send(&file), refused(why), "{why:?}");
+        assert_eq!(bench.send(&file), refused(why.clone()), "{why:?}");
         assert_eq!((bench.flash.changes.get(), &*bench.flash.other.borrow()), (0, &before), "{why:?}");
         let last = bench.desk().last().unwrap();
-        assert_eq!(last.outcome, Outcome::Refused(Fault::Refused(why)));
+        assert_eq!(last.outcome, Outcome::Refused(Fault::Refused(why.clone())));
         bench.is_unharmed(&format!("{why:?}"));
     }
 }

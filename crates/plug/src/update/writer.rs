@@ -92,14 +92,15 @@ pub async fn serve<S: UpdateSlots, C: Clock>(
         let outcome = match &result {
             Ok(Done::More(_)) => None,
             Ok(_) => Some(Outcome::Activated),
-            Err(why) => Some(Outcome::Refused(*why)),
+            Err(why) => Some(Outcome::Refused(why.clone())),
         };
+        let activated = outcome == Some(Outcome::Activated);
         if let Some(outcome) = outcome {
             let version = writer.take().and_then(|writer| writer.version()).unwrap_or_default();
             let uptime_s = clock.now().since_start().as_secs_f64();
             desk.set_last(Last { outcome, version, time: clock.time_of_day(), uptime_s });
         }
-        if outcome == Some(Outcome::Activated) {
+        if activated {
             state.restart.signal(Restarting::OtherImage);
         }
         desk.answer(result.unwrap_or_else(Done::Refused));
