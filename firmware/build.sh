@@ -41,6 +41,13 @@ first_board() {
   esac
 }
 
+# Written over a cable it must start slot 0 whatever was chosen before: the way out of an update that killed a plug.
+no_record() {
+  local at=$((0x9000)) end=$((0x10000))
+  cmp -s <(tail -c +$((at + 1)) "$1" | head -c $((end - at))) <(head -c $((end - at)) /dev/zero | tr '\0' '\377') ||
+    { echo "$1 is not blank where the record of the slots lies (0x9000 to 0xffff)" >&2; exit 1; }
+}
+
 for chip; do
   case $chip in
     esp32c3) target=riscv32imc-unknown-none-elf ;;
@@ -55,6 +62,7 @@ for chip; do
   program=${CARGO_TARGET_DIR:-target}/$target/release/ossp-firmware
   images "$chip" "$program"
   no_places "images/ossp-$chip-application.bin"
+  no_record "images/ossp-$chip-merged.bin"
   if [ "$chip" = esp32c3 ]; then
     node check-ram.mjs "$program"
     node size.mjs "$program" "images/ossp-$chip-application.bin"
