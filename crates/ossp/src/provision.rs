@@ -8,17 +8,18 @@ use clap::{Args, ValueEnum};
 use metering::calibration::Calibration;
 use plug::core::civil::Zone;
 use plug::settings::{self, Basis, Hardware, Refusal, Settings};
-use plug::storage::import::{IMPORT_MOST, RECORD, record, text_of, with_own};
+use plug::storage::import::{IMPORT_MOST, NAMES, RECORD, record, text_of, with_own};
 use serde_json::Value;
 
 use crate::failure::Failure;
-use crate::file::{self, Readers};
+use crate::file;
+use crate::once;
 
 /// Options of `ossp provision`.
 #[derive(Args, Clone, Debug)]
 pub struct ProvisionOptions {
-    /// What is set, as `GET /api/v1/settings` shows it, with "password" beside the sections; {id} in it becomes the last
-    /// four characters of each plug's identity, and an n in such braces, with --random, the plug's number
+    /// What is set, as `GET /api/v1/settings` shows it, with "password" beside the sections; {id} in the plug's names and
+    /// its node becomes the last four characters of its identity, and an n in such braces, with --random, its number
     // (A bare one clap would make an end of the line.)
     #[arg(value_name = "SETTINGS.json")]
     settings: PathBuf,
@@ -70,8 +71,9 @@ impl Table {
 const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
 /// How many of them: 60 bits.
 const LENGTH: usize = 12;
-/// What becomes the number of a plug.
+/// What becomes the number of a plug: in its names, and in this.
 const NUMBER: &str = "{n}";
+const NUMBERED: &str = "/wifi/address/ip";
 /// Secrets that a plug does not tell: `"set"` stands for them in what it shows.
 const SECRETS: [(&str, &str); 4] = [
     ("wifi", "password"),
@@ -87,13 +89,14 @@ const SECRETS: [(&str, &str); 4] = [
 pub fn provision(options: &ProvisionOptions) -> Result<(), Failure> {
     let text = String::from_utf8(file::read(&options.settings)?)
         .map_err(|_| wrong(&options.settings, &"it is no text"))?;
-    let value: Value = serde_json::from_str(&text).map_err(|error| wrong(&options.settings, &error))?;
+    let value = once::read(&text).map_err(|error| wrong(&options.settings, &error))?;
     let address = options
         .flash
         .address()
         .ok_or_else(|| Failure::failed("the partition table has no place for it".to_owned()))?;
     let made = match &options.random {
         None => {
+            no_number(&options.settings, &value)?;
             vec![Made { name: String::new(), file: options.output.clone(), password: String::new(), value }]
         }
         Some(_) => each(options, &value)?,
@@ -103,12 +106,12 @@ pub fn provision(options: &ProvisionOptions) -> Result<(), Failure> {
     for plug in &made {
         images.push(image(&options.settings, &plug.value)?);
     }
-    if let Some(list) = &options.random {
-        file::write(list, csv(&made).as_bytes(), Readers::Owner, options.force)?;
-    }
-    for (plug, image) in made.iter().zip(&images) {
-        file::write(&plug.file, image, Readers::Owner, options.force)?;
-    }
+    // The list comes last: it tells of no password that is in no image.
+    let list = csv(&made);
+    let mut files: Vec<_> =
+        made.iter().zip(&images).map(|(plug, image)| (plug.file.as_path(), image.as_slice())).collect();
+    files.extend(options.random.as_deref().map(|path| (path, list.as_bytes())));
+    file::write_all(&files, options.force)?;
     let mut out = std::io::stdout().lock();
     for plug in &made {
         writeln!(out, "espflash write-bin {address:#x} {}", plug.file.display())
@@ -124,6 +127,25 @@ pub fn provision(options: &ProvisionOptions) -> Result<(), Failure> {
 
 fn wrong(path: &Path, words: &dyn std::fmt::Display) -> Failure {
     Failure::failed(format!("{}: {words}", path.display()))
+}
+
+/// One image has no number to put in: it would stay in the plug's name as it is.
+fn no_number(path: &Path, value: &Value) -> Result<(), Failure> {
+    let has_one = |place: &String| {
+        value.pointer(place).and_then(Value::as_str).is_some_and(|text| text.contains(NUMBER))
+    };
+    match numbered().find(has_one) {
+        Some(place) => {
+            let field = place.trim_start_matches('/').replace('/', ".");
+            Err(wrong(path, &format!("{field} has {NUMBER} in it: a plug's number, which needs --random")))
+        }
+        None => Ok(()),
+    }
+}
+
+/// Where the number of a plug is put in.
+fn numbered() -> impl Iterator<Item = String> {
+    NAMES.iter().map(|(section, name)| format!("/{section}/{name}")).chain([NUMBERED.to_owned()])
 }
 
 /// What one plug gets.
@@ -160,9 +182,12 @@ fn each(options: &ProvisionOptions, value: &Value) -> Result<Vec<Made>, Failure>
         if let Some(extension) = extension {
             file.set_extension(extension);
         }
-        let text = value.to_string().replace(NUMBER, &number.to_string());
-        let mut value: Value =
-            serde_json::from_str(&text).map_err(|error| wrong(&options.settings, &error))?;
+        let mut value = value.clone();
+        for path in numbered() {
+            if let Some(Value::String(text)) = value.pointer_mut(&path) {
+                *text = text.replace(NUMBER, &number.to_string());
+            }
+        }
         let password = password()?;
         let Some(members) = value.as_object_mut() else {
             return Err(wrong(&options.settings, &"it is no JSON object"));

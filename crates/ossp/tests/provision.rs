@@ -5,11 +5,12 @@
 mod virtual_plug;
 
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use plug::storage::import::{RECORD, text_of};
 use serde_json::{Value, json};
-use virtual_plug::{Folder, PASSWORD, Plug, run};
+use virtual_plug::{Folder, PASSWORD, PATIENCE, Plug, run};
 
 fn put(folder: &Folder, name: &str, text: &str) -> PathBuf {
     std::fs::create_dir_all(&folder.0).unwrap();
@@ -35,8 +36,9 @@ fn mode(path: &Path) -> u32 {
 #[test]
 fn a_virtual_plug_starts_from_the_same_file() {
     let (bench, state) = (Folder::new("provision"), Folder::new("provision-state"));
+    // In a password, and in the name of somebody else's network, it is what it is.
     let settings = json!({"password": PASSWORD, "device": {"name": "class {id}"}, "emoncms": {"node": "plug-{id}"},
-        "wifi": {"ssid": "class", "access_point_password": "another word"}});
+        "wifi": {"ssid": "class {id}", "access_point_ssid": "mine {id}", "access_point_password": "another {id}"}});
     let file = put(&bench, "settings.json", &settings.to_string());
     let image = bench.0.join("settings.bin");
     let (status, out, told) = provision(&file, &image, &[]);
@@ -52,12 +54,17 @@ fn a_virtual_plug_starts_from_the_same_file() {
         let set = plug.json("/api/v1/settings");
         assert_eq!(set["device"]["name"], format!("class {own}"));
         assert_eq!(set["emoncms"]["node"], format!("plug-{own}"));
-        assert_eq!((&set["wifi"]["ssid"], &set["wifi"]["password"]), (&Value::from("class"), &Value::Null));
+        assert_eq!(
+            (&set["wifi"]["ssid"], &set["wifi"]["password"]),
+            (&Value::from("class {id}"), &Value::Null)
+        );
+        assert_eq!(set["wifi"]["access_point_ssid"], format!("mine {own}"));
         // Changed by the owner: the file, given once more, changes nothing.
         assert_eq!(plug.request("PATCH /api/v1/settings", "{\"device\":{\"name\":\"mine\"}}").0, 200);
     }
     let flash = std::fs::read(state.flash()).unwrap();
-    assert!(!flash.windows(PASSWORD.len()).any(|bytes| bytes == PASSWORD.as_bytes()));
+    let holds = |text: &str| flash.windows(text.len()).any(|bytes| bytes == text.as_bytes());
+    assert!(!holds(PASSWORD) && holds("another {id}"));
     let plug = Plug::begin(&state.0, &["--import", image.to_str().unwrap()], Stdio::null());
     assert_eq!(plug.json("/api/v1/settings")["device"]["name"], "mine");
 }
@@ -67,7 +74,11 @@ fn its_help_says_what_the_braces_are() {
     let help = String::from_utf8(run(&["provision", "--help"]).stdout).unwrap();
     // However it is wrapped.
     let words = help.split_whitespace().collect::<Vec<_>>().join(" ");
-    assert!(words.contains("{id} in it becomes") && words.contains("an n in such braces"), "{help}");
+    assert!(
+        words.contains("{id} in the plug's names and its node becomes")
+            && words.contains("an n in such braces"),
+        "{help}"
+    );
     let list = help.split_once("--random <LIST.csv>").unwrap().1.trim_start();
     assert!(list.starts_with("Makes a password for each plug and writes them to this list\n"), "{help}");
 }
@@ -75,8 +86,9 @@ fn its_help_says_what_the_braces_are() {
 #[test]
 fn a_classroom_gets_a_password_each() {
     let bench = Folder::new("classroom");
-    let file =
-        put(&bench, "class.json", "{\"device\":{\"name\":\"Plug {n}\"},\"wifi\":{\"ssid\":\"class\"}}");
+    let wifi = json!({"ssid": "class {n}", "password": "word {n} {id}", "address": {"ip": "10.0.0.1{n}", "prefix": 24}});
+    let class = json!({"device": {"name": "Plug {n}"}, "wifi": wifi});
+    let file = put(&bench, "class.json", &class.to_string());
     let (image, list) = (bench.0.join("class.bin"), bench.0.join("list.csv"));
     let more = ["--random", list.to_str().unwrap(), "--count", "3", "--flash", "8mb"];
     let (status, out, told) = provision(&file, &image, &more);
@@ -93,7 +105,9 @@ fn a_classroom_gets_a_password_each() {
         assert_eq!((&row[0], &row[1]), (&number.to_string(), &format!("Plug {number}")));
         let record = std::fs::read(&row[2]).unwrap();
         let value: Value = serde_json::from_str(text_of(&record).unwrap()).unwrap();
-        assert_eq!(value, json!({"device": {"name": row[1]}, "wifi": {"ssid": "class"}, "password": row[3]}));
+        let mut wifi = wifi.clone();
+        wifi["address"]["ip"] = format!("10.0.0.1{number}").into();
+        assert_eq!(value, json!({"device": {"name": row[1]}, "wifi": wifi, "password": row[3]}));
         assert!(row[3].len() >= 12);
         #[cfg(unix)]
         assert_eq!(mode(Path::new(&row[2])), 0o600);
@@ -105,6 +119,27 @@ fn a_classroom_gets_a_password_each() {
     let before = std::fs::read(&list).unwrap();
     assert_eq!(provision(&file, &image, &more).0, 2);
     assert_eq!(std::fs::read(&list).unwrap(), before);
+    // Nor is a list made whose passwords are in no image: all files, or none.
+    let (first, third) = (bench.0.join("class-1.bin"), bench.0.join("class-3.bin"));
+    std::fs::remove_file(&list).unwrap();
+    std::fs::remove_file(&first).unwrap();
+    let kept = std::fs::read(&third).unwrap();
+    let (status, _, told) = provision(&file, &image, &more);
+    assert_eq!((status, told.contains("class-2.bin is there already")), (2, true), "{told}");
+    assert!(!list.exists() && !first.exists());
+    assert_eq!(std::fs::read(&third).unwrap(), kept);
+    for (image, list) in [
+        (bench.0.join("none/class.bin"), bench.0.join("other.csv")),
+        (bench.0.join("other.bin"), bench.0.join("none/list.csv")),
+        // The list would take the place of an image.
+        (bench.0.join("other.bin"), bench.0.join("other-1.bin")),
+    ] {
+        let more = ["--random", list.to_str().unwrap(), "--count", "2"];
+        assert!(provision(&file, &image, &more).0 > 0);
+        assert!(
+            !list.exists() && !bench.0.join("other-1.bin").exists() && !bench.0.join("other-2.bin").exists()
+        );
+    }
     // Names from a file.
     let names = put(&bench, "names.txt", "Küche, hinten\n\n  Flur \n");
     let list = bench.0.join("names.csv");
@@ -141,6 +176,17 @@ fn what_a_plug_would_not_take_is_not_made() {
             1,
             "device.name",
         ),
+        ("{\"password\":\"0123456789\",\"password\":\"9876543210\"}", 1, "\"password\" is given twice"),
+        (
+            "{\"password\":\"0123456789\",\"wifi\":{\"ssid\":\"a\",\"ssid\":\"b\"}}",
+            1,
+            "\"ssid\" is given twice",
+        ),
+        (
+            "{\"password\":\"0123456789\",\"device\":{\"name\":\"Plug {n}\"}}",
+            1,
+            "device.name has {n} in it: a plug's number, which needs --random",
+        ),
         ("{\"password\"", 1, "EOF"),
         ("[]", 1, "no JSON object"),
     ] {
@@ -160,4 +206,77 @@ fn what_a_plug_would_not_take_is_not_made() {
         run(&["run", "--state", bench.0.join("s").to_str().unwrap(), "--import", file.to_str().unwrap()]);
     assert_eq!(output.status.code(), Some(2));
     assert!(String::from_utf8(output.stderr).unwrap().contains("is nothing that `ossp provision` made"));
+}
+
+/// What fits any board and build need not fit this plug: its build has no key.
+#[test]
+fn what_the_plug_itself_refuses_is_told_to_its_end() {
+    let (bench, state) = (Folder::new("refused"), Folder::new("refused-state"));
+    let settings = json!({"password": PASSWORD, "update": {"accept": "signed"}});
+    let (file, image) = (put(&bench, "settings.json", &settings.to_string()), bench.0.join("settings.bin"));
+    assert_eq!(provision(&file, &image, &[]).0, 0);
+    let words = bench.0.join("words");
+    let errors = std::fs::File::create(&words).unwrap();
+    let plug = Plug::begin(&state.0, &["--import", image.to_str().unwrap()], errors.into());
+    let begin = Instant::now();
+    loop {
+        let told = std::fs::read_to_string(&words).unwrap();
+        if told.contains("was not provisioned and has no owner")
+            && told.contains(
+                "update.keys must leave a key that is accepted while only signed packages are taken.",
+            )
+        {
+            break;
+        }
+        assert!(begin.elapsed() < PATIENCE, "{told}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    drop(plug);
+    // The file brings the owner's password: two are one too many, wherever the other comes from.
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ossp"));
+    command.args(["run", "--state"]).arg(&state.0).arg("--import").arg(&image).env("OSSP_PASSWORD", PASSWORD);
+    let output = command.output().unwrap();
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert_eq!((output.status.code(), told.contains("(or OSSP_PASSWORD")), (Some(2), true), "{told}");
+}
+
+/// Everything at its longest: it fits into the record, into the plug, and what the plug shows can be sent back.
+#[test]
+fn everything_at_its_longest_is_taken_and_kept() {
+    let (bench, state) = (Folder::new("longest"), Folder::new("longest-state"));
+    let mut settings: Value =
+        serde_json::from_str(include_str!("../../plug/tests/data/longest-settings.json")).unwrap();
+    // So that nothing is looked for.
+    settings["emoncms"]["enabled"] = false.into();
+    let mut shown = settings.clone();
+    for network in 0..3 {
+        shown["wifi"]["more"][network]["password"] = "set".into();
+    }
+    for path in ["/wifi/password", "/wifi/access_point_password", "/emoncms/write_key", "/emoncms/read_key"] {
+        *shown.pointer_mut(path).unwrap() = "set".into();
+    }
+    let image = bench.0.join("settings.bin");
+    for password in ["\u{1f511}".repeat(128), PASSWORD.to_owned()] {
+        settings["password"] = password.into();
+        let file = put(&bench, "settings.json", &settings.to_string());
+        let (status, _, told) = provision(&file, &image, &["--force"]);
+        assert_eq!(status, 0, "{told}");
+    }
+    let without_version = |mut settings: Value| {
+        settings["calibration"].as_object_mut().unwrap().remove("version");
+        settings
+    };
+    {
+        let plug = Plug::begin(&state.0, &["--import", image.to_str().unwrap()], Stdio::null());
+        let set = plug.json("/api/v1/settings");
+        assert_eq!(without_version(set.clone()), shown);
+        // Another calibration, which lies in the item too until it has come to its own place.
+        let mut changed = set.clone();
+        changed["calibration"].as_object_mut().unwrap().remove("version");
+        changed["calibration"]["phase_deg"] = (-0.123_456_789_012_345_67).into();
+        assert_eq!(plug.request("PATCH /api/v1/settings", &changed.to_string()).0, 200);
+    }
+    let plug = Plug::begin(&state.0, &[], Stdio::null());
+    shown["calibration"]["phase_deg"] = (-0.123_456_789_012_345_67).into();
+    assert_eq!(without_version(plug.json("/api/v1/settings")), shown);
 }

@@ -8,8 +8,9 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::capture::write;
-use super::{Plug, at, note};
+use super::{Plug, SAFE_MODE, Trouble, at, note};
 use crate::failure::Failure;
+use crate::file::Readers;
 
 /// What such a file says that it is, and its version.
 pub(super) const FORMAT: &str = "ossp-backup";
@@ -24,7 +25,12 @@ pub(super) struct Options {
 
 pub(super) fn run(plug: &Plug, options: &Options) -> Result<(), Failure> {
     let settings = plug.get("/api/v1/settings")?;
-    let energy = plug.get("/api/v1/energy?days=62&months=62")?;
+    let energy = match plug.client.get("/api/v1/energy?days=62&months=62") {
+        Ok(energy) => energy,
+        Err(Trouble::Refused { code, .. }) if code == SAFE_MODE => Value::Null,
+        Err(trouble) => return Err(plug.explain(trouble)),
+    };
+    let has_energy = !energy.is_null();
     let mut secrets = Vec::new();
     find_secrets("", &settings, &mut secrets);
     let time = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
@@ -39,12 +45,16 @@ pub(super) fn run(plug: &Plug, options: &Options) -> Result<(), Failure> {
     });
     let text = serde_json::to_string_pretty(&backup)
         .map_err(|error| Failure::failed(format!("the backup cannot be written ({error})")))?;
-    write(options.output.as_deref(), format!("{text}\n").as_bytes())?;
+    // Names of networks, where it stands, what was used on each day.
+    write(options.output.as_deref(), format!("{text}\n").as_bytes(), Readers::Owner)?;
     match secrets.as_slice() {
         [] => {}
         some => note(&format!("not in it, since a plug does not tell them: {}", some.join(", "))),
     }
     note("nor are the owner's password, tokens, the history (GET /api/v1/history?format=csv) and the trips");
+    if !has_energy {
+        note("nor is the energy: the plug is in safe mode, and does not look at it");
+    }
     Ok(())
 }
 

@@ -1,11 +1,14 @@
 //! Whether an image may be installed: everything that is known before the first byte is erased.
 
+use alloc::boxed::Box;
 use core::fmt;
+
+use heapless::String;
 
 use super::image::{AppImage, ChipId, ImageError};
 use super::keys::{Accept, AcceptedKeys, Key};
 use super::package::{Header, PackageError};
-use super::version::Version;
+use super::version::{VERSION_MOST, Version};
 
 /// What runs now.
 #[derive(Clone, Copy, Debug)]
@@ -36,8 +39,26 @@ pub struct Candidate<'a> {
     pub size: u32,
 }
 
+/// Which version runs, and which it would have to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TooOld {
+    /// What runs, as it names itself.
+    pub running: String<VERSION_MOST>,
+    /// The oldest that may install it.
+    pub oldest: String<VERSION_MOST>,
+}
+
+impl TooOld {
+    /// What is longer than a version is cut: it is there to be read.
+    #[must_use]
+    pub fn new(running: &str, oldest: &str) -> Self {
+        let cut = |text: &str| text.chars().filter(char::is_ascii_graphic).take(VERSION_MOST).collect();
+        Self { running: cut(running), oldest: cut(oldest) }
+    }
+}
+
 /// Why it is not installed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refused {
     /// It is longer than a slot.
     ImageTooLarge,
@@ -61,8 +82,8 @@ pub enum Refused {
     SignatureWrong,
     /// It is older than what runs.
     OlderVersion,
-    /// What runs is too old to install it.
-    VersionTooOldToInstall,
+    /// What runs is too old to install it. On the heap, since refusals lie in many places and this is rare.
+    VersionTooOldToInstall(Box<TooOld>),
     /// It retires the last key while only signed packages are taken, or there is no room for its keys.
     KeysDoNotFit,
 }
@@ -70,7 +91,7 @@ pub enum Refused {
 impl Refused {
     /// One word for programs.
     #[must_use]
-    pub const fn code(self) -> &'static str {
+    pub const fn code(&self) -> &'static str {
         match self {
             Self::ImageTooLarge => "image_too_large",
             Self::NotAnImage => "not_an_image",
@@ -83,7 +104,7 @@ impl Refused {
             Self::SignatureUnknown => "signature_unknown",
             Self::SignatureWrong => "signature_wrong",
             Self::OlderVersion => "older_version",
-            Self::VersionTooOldToInstall => "version_too_old_to_install",
+            Self::VersionTooOldToInstall(_) => "version_too_old_to_install",
             Self::KeysDoNotFit => "keys_do_not_fit",
         }
     }
@@ -107,10 +128,21 @@ impl From<ImageError> for Refused {
 /// One sentence that a person can act on.
 impl fmt::Display for Refused {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Self::WrongChip(chip) = self {
-            return write!(formatter, "This firmware is for {}, which this plug does not have.", chip.name());
-        }
         formatter.write_str(match self {
+            Self::WrongChip(chip) => {
+                return write!(
+                    formatter,
+                    "This firmware is for {}, which this plug does not have.",
+                    chip.name()
+                );
+            }
+            Self::VersionTooOldToInstall(versions) => {
+                let TooOld { running, oldest } = &**versions;
+                return write!(
+                    formatter,
+                    "This plug runs {running}, and only {oldest} or newer can install this: install {oldest} first."
+                );
+            }
             Self::ImageTooLarge => {
                 "This is longer than its place: send a package or the application, not the whole flash."
             }
@@ -119,7 +151,6 @@ impl fmt::Display for Refused {
             }
             Self::ImageDamaged => "This firmware is damaged: get the file once more.",
             Self::PackageDamaged => "This package is damaged: get the file once more.",
-            Self::WrongChip(_) => "",
             Self::WrongProject => "This is the firmware of something else.",
             Self::WrongBoard => "This firmware is for another board: its pins are not this plug's.",
             Self::SignatureMissing => {
@@ -130,9 +161,6 @@ impl fmt::Display for Refused {
                 "The signature of this package is wrong: get the file from where it was made."
             }
             Self::OlderVersion => "This firmware is older than the one that runs: confirm that you want it.",
-            Self::VersionTooOldToInstall => {
-                "Install the version before this one first: this plug's is too old for it."
-            }
             Self::KeysDoNotFit => {
                 "This leaves no key that is accepted, or too many: look at update.keys and update.retired."
             }
@@ -185,8 +213,11 @@ pub fn judge(
     let signed_by = signed_by(header, keys)?;
     let now = Version::parse(running.version);
     // What cannot be read counts as older, on either side.
-    if manifest.is_some_and(|manifest| now.as_ref().is_none_or(|now| *now < manifest.oldest)) {
-        return Err(Refused::VersionTooOldToInstall);
+    if let Some(manifest) = manifest
+        && now.as_ref().is_none_or(|now| *now < manifest.oldest)
+    {
+        let versions = TooOld::new(running.version, manifest.oldest.as_str());
+        return Err(Refused::VersionTooOldToInstall(Box::new(versions)));
     }
     if let Some(manifest) = manifest.filter(|_| signed_by.is_some()) {
         keys.after(manifest)?;

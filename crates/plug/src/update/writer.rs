@@ -118,16 +118,16 @@ pub async fn serve<S: UpdateSlots, C: Clock>(
             Ok(Done::All(activated)) => Some((Outcome::Activated, activated.version.clone())),
             Ok(Done::Refused(why)) | Err(why) => {
                 let version = writer.as_ref().and_then(|writer| writer.version()).unwrap_or_default();
-                Some((Outcome::Refused(*why), version))
+                Some((Outcome::Refused(why.clone()), version))
             }
         };
         if let Some((outcome, version)) = ended {
             writer = None;
             let uptime_s = Some(clock.now().since_start().as_secs_f64());
-            desk.set_last(Last { outcome, version, time: clock.time_of_day(), uptime_s });
             if outcome == Outcome::Activated {
                 state.restart.signal(Restarting::OtherImage);
             }
+            desk.set_last(Last { outcome, version, time: clock.time_of_day(), uptime_s });
         }
         desk.answer(result.unwrap_or_else(Done::Refused));
         state.touch();
