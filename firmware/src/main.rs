@@ -56,7 +56,9 @@ async fn main(spawner: Spawner) {
     machine::start_watchdog(&mut rtc);
     memory::set_up();
     let flash = flash::take(chip.FLASH);
-    let slots = slots::begin(flash, start.reason);
+    let slots = slots::begin(flash, start.reason, || {
+        count(flash, flash::find(flash, "data"), &start);
+    });
     println!(
         "\nOSSP {} on {}; started: {} {}",
         env!("CARGO_PKG_VERSION"),

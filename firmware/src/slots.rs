@@ -22,15 +22,22 @@ pub struct EspSlots<'a> {
     record: Part,
 }
 
-/// Finds the slots and counts a crash of a new image: before anything else that could crash. Restarts at once if that was
-/// one too many. `None` if the table in the flash is not ours. Not inlined: what it takes of the stack is free again when
+/// Finds the slots and counts a crash of a new image: before anything else that could crash. If that was one too many, it
+/// restarts once `last_words` has kept what it said. `None` if the table in the flash is not ours. Not inlined: what it takes of the stack is free again when
 /// it is done; and it waits for nothing, since the scheduler does not run yet.
 #[inline(never)]
-pub fn begin(flash: &'static Shared, reset_reason: &str) -> Option<EspSlots<'static>> {
+pub fn begin(
+    flash: &'static Shared,
+    reset_reason: &str,
+    last_words: impl FnOnce(),
+) -> Option<EspSlots<'static>> {
     let mut slots = EspSlots::find(flash)?;
     match block_on(trial::begin(&mut slots, reset_reason)) {
         Begin::Runs(_) => Some(slots),
-        Begin::WentBack => hold::restart(false),
+        Begin::WentBack => {
+            last_words();
+            hold::restart(false)
+        }
     }
 }
 
@@ -87,8 +94,8 @@ impl UpdateSlots for EspSlots<'_> {
         self.part(self.running).read(self.flash, offset, bytes).await
     }
 
-    async fn read_record(&mut self, sector: u8, entry: &mut [u8; 32]) -> Result<(), FlashError> {
-        self.record.read(self.flash, u32::from(sector) * SECTOR, entry).await
+    async fn read_record(&mut self, sector: u8, offset: u32, bytes: &mut [u8]) -> Result<(), FlashError> {
+        self.record.read(self.flash, u32::from(sector) * SECTOR + offset, bytes).await
     }
 
     async fn erase_record(&mut self, sector: u8) -> Result<(), FlashError> {

@@ -266,7 +266,7 @@ pub(crate) struct Bench {
 /// What the slots hold; slot 0 runs, slot 1 can be written.
 pub(crate) struct Slots {
     pub(crate) other: RefCell<Vec<u8>>,
-    record: RefCell<[[u8; 32]; 2]>,
+    record: RefCell<[[u8; 256]; 2]>,
 }
 
 impl Slots {
@@ -317,13 +317,13 @@ impl UpdateSlots for RamSlots {
         Ok(())
     }
 
-    async fn read_record(&mut self, sector: u8, entry: &mut [u8; 32]) -> Result<(), Infallible> {
-        *entry = self.0.record.borrow()[usize::from(sector)];
+    async fn read_record(&mut self, sector: u8, offset: u32, bytes: &mut [u8]) -> Result<(), Infallible> {
+        bytes.copy_from_slice(&self.0.record.borrow()[usize::from(sector)][offset as usize..][..bytes.len()]);
         Ok(())
     }
 
     async fn erase_record(&mut self, sector: u8) -> Result<(), Infallible> {
-        self.0.record.borrow_mut()[usize::from(sector)] = [0xff; 32];
+        self.0.record.borrow_mut()[usize::from(sector)] = [0xff; 256];
         Ok(())
     }
 
@@ -352,7 +352,7 @@ impl Bench {
             switched: Cell::new(false),
             slots: Rc::new(Slots {
                 other: RefCell::new(vec![0xff; Slots::CAPACITY as usize]),
-                record: RefCell::new([[0xff; 32]; 2]),
+                record: RefCell::new([[0xff; 256]; 2]),
             }),
         }
     }

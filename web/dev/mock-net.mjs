@@ -162,18 +162,40 @@ export class Slots {
     return { version, image_sha256, restart_in_s: 1 };
   }
 
+  /** What is in the other slot. */
+  goBack(allowDowngrade) {
+    const { version } = this.#other ?? {};
+    if (!version) return [409, "no_other_firmware", "There is no other firmware in this plug that could be started."];
+    if (version < this.#running.version && !allowDowngrade)
+      return [422, "older_version", `Version ${version} is older than ${this.#running.version}, which runs.`];
+    this.#state = "activated";
+    this.#other = { version, state: "activated" };
+    const next = { version, image_sha256: "5e".repeat(32), slot: 1 - this.#running.slot };
+    setTimeout(() => this.#start(next, this.#running.version), 1000);
+    return this.page(null);
+  }
+
   refused(code, message) {
     this.#last = { result: "refused", version: null, code, message, time: Date.now() / 1000, uptime_s: 1 };
   }
 
-  #start(next) {
+  #start(next, leaves) {
     const before = this.#running;
     this.#state = "idle";
     this.#other = { version: before.version, state: "former" };
     this.#running = { ...next, state: "on_probation" };
     this.#since = Date.now();
     this.restart();
+    if (leaves) {
+      this.#other.state = "went_back";
+      const message = "Somebody asked to go back from the new firmware; the one before it runs again.";
+      this.#last = { result: "went_back", version: leaves, code: "asked", message, time: null, uptime_s: 0 };
+    }
     setTimeout(() => {
+      if (leaves) {
+        this.#running.state = "confirmed";
+        return;
+      }
       const crashes = next.version.endsWith("-crash");
       const about = { version: next.version, code: null, time: Date.now() / 1000, uptime_s: 1 };
       if (!crashes) {

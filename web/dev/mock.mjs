@@ -373,6 +373,7 @@ const INFO = () => ({
   uptime_s: upSeconds(),
   reset_reason: "power_on",
   safe_mode: slots.safe ?? false,
+  last_fault: slots.safe ? { start: 7, reason: "panic", detail: "meter.rs:12 this was made to crash" } : null,
   rustc: "1.90.0",
   espflash: "4.1.0",
   setup_complete: access.ha1 !== null,
@@ -512,7 +513,11 @@ const server = createServer((request, response) => {
   if (method === "POST" && pathname === "/api/v1/update") takeUpdate(request, response, searchParams);
   else if (change) withBody(request, response, (body) => change(body, response, request, who));
   else if (method === "GET" && GETS[pathname]) GETS[pathname](request, response, searchParams, who);
-  else if (method === "DELETE" && pathname === "/api/v1/wifi/test") {
+  else if (method === "DELETE" && pathname === "/api/v1/update") {
+    const answer = slots.goBack(searchParams.get("allow_downgrade") === "true");
+    if (Array.isArray(answer)) refuse(response, ...answer);
+    else json(response, answer, 202);
+  } else if (method === "DELETE" && pathname === "/api/v1/wifi/test") {
     net.revert();
     json(response, net.test());
   } else if (method === "DELETE" && pathname === "/api/v1/session") {

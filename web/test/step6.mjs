@@ -383,6 +383,28 @@ describe("the update page", { skip: SKIP }, () => {
       "#/update",
     ));
 
+  it("starts the version before again, for whoever asks", () =>
+    looking(
+      "update-again",
+      { ...restarts, ...phone },
+      async (page) => {
+        await button(page, "Start version 9.2.0 again").click();
+        const dialog = page.getByRole("dialog").filter({ hasText: "Start version 9.2.0?" });
+        await dialog.waitFor();
+        await picture(page, "update-again-phone");
+        await button(page, "Cancel").click();
+        await dialog.waitFor({ state: "detached" });
+        assert.equal(await installed(), "9.0.1");
+        await button(page, "Start version 9.2.0 again").click();
+        await button(page, "Start 9.2.0").click();
+        await says(page, "Version 9.2.0 runs.", UPDATE_MS);
+        await button(page, "Start version 9.0.1 again").waitFor();
+        const { running, last } = await askJson("api/v1/update");
+        assert.deepEqual([running.version, last.result, last.code], ["9.2.0", "went_back", "asked"]);
+      },
+      "#/update",
+    ));
+
   it("says on every page that it is in safe mode, once a version has crashed again and again, and is mended there", () =>
     looking("safe-mode", restarts, async (page) => {
       if (isMock) {
@@ -401,6 +423,7 @@ describe("the update page", { skip: SKIP }, () => {
       await button(page, "Update…").click();
       await page.locator("main .alert").filter({ hasText: "Safe mode." }).waitFor();
       await says(page, "runs, in safe mode");
+      await page.locator("main .alert").filter({ hasText: "ended with: panic, “" }).waitFor();
       await looksGood(page, "safe-mode");
       if (isMock) await ask("mock?safe=0");
       await install(page, firmware(path("9.5.0.bin"), "9.5.0", { bare: true }));

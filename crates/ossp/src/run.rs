@@ -235,7 +235,10 @@ impl World<'_> {
             .map_err(|error| Failure::failed(format!("signals cannot be caught ({error})")))?;
         let (mut reset_reason, mut held) = ("power_on", false);
         loop {
-            let (slots, image) = boot_image(self.folder.path(), &mut reset_reason, note).await;
+            let count = async |reason| {
+                count_start(flashes.data.as_mut(), reason).await;
+            };
+            let (slots, image) = boot_image(self.folder.path(), &mut reset_reason, count, note).await;
             let identity = identity(self.folder, self.scenario, &image, reset_reason);
             let run = Run { world: self, identity: &identity, listener, image: &image, held };
             match run.serve(&mut signals, flashes, slots).await? {
@@ -320,7 +323,7 @@ impl Run<'_> {
         let link: Link<NoopRawMutex> = Link::new();
         let wall_clock = WallClock::new(&clock, &link.time);
         // Time stands still until there are samples: erases take none yet.
-        let starts = count_start(flash.as_mut(), self.identity).await;
+        let starts = count_start(flash.as_mut(), self.identity.reset_reason).await;
         if self.image.flags.panic_at_start {
             // Long enough that somebody can stop the program.
             Timer::after(limits::RESTART_DELAY).await;
@@ -450,9 +453,9 @@ fn open_if_possible(folder: &StateFolder, name: &str, size: u32) -> Option<FileF
         .ok()
 }
 
-async fn count_start(flash: Option<&mut FileFlash>, identity: &Identity) -> Starts {
+async fn count_start(flash: Option<&mut FileFlash>, reset_reason: &str) -> Starts {
     match flash {
-        Some(flash) => starts::count(flash, identity.reset_reason, &identity.reset_detail).await,
+        Some(flash) => starts::count(flash, reset_reason, &last_words(reset_reason)).await,
         None => Starts { trouble: Some(Trouble::Flash), ..Starts::default() },
     }
 }

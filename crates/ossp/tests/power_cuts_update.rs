@@ -13,6 +13,7 @@ use ossp::host::{BootLoader, RunningImage, VirtualSlots, boot};
 use ossp::pack::image::{Flags, image};
 use ossp::sim::flash::{SECTOR, SimFlash};
 use plug::platform::{ImageState, UpdateSlots};
+use plug::update::beside;
 use plug::update::record::{self, Reached, Record, Standing, Why};
 use plug::update::trial::{self, Begin};
 
@@ -71,10 +72,16 @@ impl Plug {
     }
 }
 
+/// How an image stands that was activated.
+fn trial(before: Reached, asked_back: bool) -> Standing {
+    Standing::OnTrial { before, crashes: 0, asked_back }
+}
+
 /// Something that changes the record.
 #[derive(Clone, Copy, Debug)]
 enum Deed {
-    Activate(Reached),
+    /// And whether somebody went back to it.
+    Activate(Reached, bool),
     Confirm,
     Start(&'static str),
     GoBack,
@@ -90,7 +97,7 @@ impl Deed {
             (Standing::OnTrial { .. }, 1) => Self::Confirm,
             (Standing::OnTrial { .. }, 2) => Self::GoBack,
             (Standing::OnTrial { .. }, _) => Self::Start("panic"),
-            _ => Self::Activate(reached[dice.below(3) as usize]),
+            _ => Self::Activate(reached[dice.below(3) as usize], dice.below(2) == 0),
         }
     }
 
@@ -98,11 +105,14 @@ impl Deed {
     fn after(self, (slot, standing): Choice) -> Vec<Choice> {
         let other = 1 - slot;
         match (self, standing) {
-            (Self::Activate(before), _) => vec![(other, Standing::OnTrial { before, crashes: 0 })],
+            (Self::Activate(before, asked_back), _) => vec![(other, trial(before, asked_back))],
+            (Self::Confirm, Standing::OnTrial { asked_back: true, .. }) => {
+                vec![(slot, Standing::Returned(Why::Asked))]
+            }
             (Self::Confirm, _) => vec![(slot, Standing::Confirmed)],
             (Self::GoBack, _) => vec![(other, Standing::Returned(Why::NotConfirmed))],
-            (Self::Start("panic" | "watchdog"), Standing::OnTrial { before, crashes }) => {
-                let marked = (slot, Standing::OnTrial { before, crashes: crashes + 1 });
+            (Self::Start("panic" | "watchdog"), Standing::OnTrial { before, crashes, asked_back }) => {
+                let marked = (slot, Standing::OnTrial { before, crashes: crashes + 1, asked_back });
                 let back = (other, Standing::Returned(Why::Crashed));
                 if crashes >= 2 { vec![marked, back] } else { vec![marked] }
             }
@@ -115,16 +125,16 @@ impl Deed {
 
     async fn happen(self, slots: &mut VirtualSlots<SimFlash>) -> bool {
         match self {
-            Self::Activate(before) => {
-                let (other, trial) = (1 - slots.running(), Standing::OnTrial { before, crashes: 0 });
-                record::choose(slots, other, trial).await.is_ok()
+            Self::Activate(before, asked_back) => {
+                let other = 1 - slots.running();
+                record::choose(slots, other, trial(before, asked_back), Some(1.8e9)).await.is_ok()
             }
-            Self::Confirm => record::mark_confirmed(slots).await.is_ok(),
+            Self::Confirm => record::mark_confirmed(slots, Some(1.8e9)).await.is_ok(),
             Self::Start(reason) => {
                 trial::begin(slots, reason).await;
                 true
             }
-            Self::GoBack => trial::go_back(slots, Why::NotConfirmed).await,
+            Self::GoBack => trial::go_back(slots, Why::NotConfirmed, None).await,
         }
     }
 }
@@ -176,16 +186,24 @@ fn each_step_of_each_change_leaves_the_old_choice_or_the_new_one() {
         let mut plug = beginnings(seed).swap_remove(beginning);
         // Activated, crashed twice, back after the third time; activated once more, and back by itself; and confirmed.
         for deed in [
-            Deed::Activate(Reached::Network),
+            Deed::Activate(Reached::Network, false),
+            Deed::Start("software"),
             Deed::Start("power_on"),
             Deed::Start("panic"),
             Deed::Start("watchdog"),
             Deed::Start("panic"),
-            Deed::Activate(Reached::AccessPoint),
+            Deed::Activate(Reached::AccessPoint, false),
             Deed::GoBack,
-            Deed::Activate(Reached::Nothing),
+            Deed::Activate(Reached::Nothing, false),
             Deed::Confirm,
-            Deed::Activate(Reached::Network),
+            // Back to the one before, which crashes; and once more, to stay.
+            Deed::Activate(Reached::Network, true),
+            Deed::Start("panic"),
+            Deed::Start("panic"),
+            Deed::Start("panic"),
+            Deed::Activate(Reached::AccessPoint, true),
+            Deed::Confirm,
+            Deed::Activate(Reached::Network, false),
         ] {
             let loader = LOADERS[seed as usize % 2];
             let before = plug.choice("what was before");
@@ -216,7 +234,7 @@ fn each_step_of_each_change_leaves_the_old_choice_or_the_new_one() {
 #[test]
 fn lives_full_of_cuts_never_leave_nothing_to_start() {
     let (mut dice, wanted) = (Dice::new(7), cuts());
-    let (mut done, mut seen) = (0, [0_u32; 3]);
+    let (mut done, mut seen) = (0, [0_u32; 4]);
     while done < wanted {
         let loader = LOADERS[dice.below(2) as usize];
         let mut plug = beginnings(dice.roll()).swap_remove(dice.below(6) as usize);
@@ -235,6 +253,7 @@ fn lives_full_of_cuts_never_leave_nothing_to_start() {
                 Standing::Confirmed => seen[0] += 1,
                 Standing::Returned(Why::Crashed) => seen[1] += 1,
                 Standing::Returned(Why::NotConfirmed) => seen[2] += 1,
+                Standing::Returned(Why::Asked) => seen[3] += 1,
                 _ => {}
             }
             now = found;
@@ -264,8 +283,8 @@ fn a_damaged_image_is_not_started_and_the_other_one_is_chosen_for_good() {
         let plug = Plug::new(1);
         let mut slots = plug.start(loader).unwrap();
         assert_eq!(block_on(trial::begin(&mut slots, "power_on")), Begin::Runs(ImageState::Unrecorded));
-        let trial = Standing::OnTrial { before: Reached::Network, crashes: 0 };
-        block_on(record::choose(&mut slots, 1, trial)).unwrap();
+        let trial = trial(Reached::Network, false);
+        block_on(record::choose(&mut slots, 1, trial, None)).unwrap();
         let mut plug = Plug::off(slots);
         assert_eq!(plug.choice("an activation"), (1, trial));
         let whole = plug.slots[1].bytes()[100];
@@ -295,8 +314,7 @@ fn a_damaged_image_is_not_started_and_the_other_one_is_chosen_for_good() {
 fn only_crashes_count_and_the_third_goes_back() {
     for crash in ["panic", "watchdog"] {
         let mut slots = Plug::new(3).start(BootLoader::Plain).unwrap();
-        let trial = Standing::OnTrial { before: Reached::Nothing, crashes: 0 };
-        block_on(record::choose(&mut slots, 1, trial)).unwrap();
+        block_on(record::choose(&mut slots, 1, trial(Reached::Nothing, false), None)).unwrap();
         let mut plug = Plug::off(slots);
         for crashes in 1..=3 {
             for reason in ["power_on", "brownout", "software", "other", "unknown", crash] {
@@ -320,18 +338,87 @@ fn only_crashes_count_and_the_third_goes_back() {
     }
 }
 
+/// It restarts itself as if somebody had asked for it, again and again, before it has come far enough to look at a clock.
+#[test]
+fn planned_restarts_use_up_the_time_of_a_trial_and_nothing_else_does() {
+    let mut slots = Plug::new(6).start(BootLoader::Plain).unwrap();
+    block_on(record::choose(&mut slots, 1, trial(Reached::Network, false), None)).unwrap();
+    let mut plug = Plug::off(slots);
+    let mut planned = 0;
+    let begun = loop {
+        for reason in ["power_on", "brownout", "other", "unknown"] {
+            let mut slots = plug.start(BootLoader::Plain).unwrap();
+            let begin = block_on(trial::begin(&mut slots, reason));
+            assert_eq!(begin, Begin::Runs(ImageState::OnProbation), "{reason}");
+            plug = Plug::off(slots);
+        }
+        let mut slots = plug.start(BootLoader::Plain).unwrap();
+        let begin = block_on(trial::begin(&mut slots, "software"));
+        planned += 1;
+        assert_eq!(block_on(beside::stretches(&mut slots)).unwrap() == 0, begin == Begin::WentBack);
+        plug = Plug::off(slots);
+        if begin == Begin::WentBack {
+            break plug.choice("many restarts");
+        }
+    };
+    assert_eq!(begun, (0, Standing::Returned(Why::NotConfirmed)));
+    // Ten minutes in stretches of twenty seconds, and the restart that it began with.
+    assert_eq!(planned, 32);
+    // The one before restarts as it likes.
+    for _ in 0..40 {
+        let mut slots = plug.start(BootLoader::Plain).unwrap();
+        assert_eq!(block_on(trial::begin(&mut slots, "software")), Begin::Runs(ImageState::Confirmed));
+        plug = Plug::off(slots);
+    }
+}
+
+#[test]
+fn the_record_knows_when_where_somebody_did() {
+    let begin = || Plug::new(8).start(BootLoader::Plain).unwrap();
+    let when = |slots: &mut VirtualSlots<SimFlash>| block_on(beside::when(slots)).unwrap();
+    let mut slots = begin();
+    assert_eq!(when(&mut slots), None);
+    for (chosen, confirmed) in [(Some(1.8e9), Some(1.9e9)), (Some(1.8e9), None), (None, Some(1.9e9))] {
+        let mut slots = begin();
+        block_on(record::choose(&mut slots, 1, trial(Reached::Network, false), chosen)).unwrap();
+        let mut slots = Plug::off(slots).start(BootLoader::Plain).unwrap();
+        assert_eq!(when(&mut slots), chosen);
+        block_on(record::mark_confirmed(&mut slots, confirmed)).unwrap();
+        assert_eq!(when(&mut slots), confirmed);
+        // When somebody went back, not when that proved itself.
+        block_on(record::choose(&mut slots, 0, trial(Reached::Network, true), chosen)).unwrap();
+        let mut slots = Plug::off(slots).start(BootLoader::Plain).unwrap();
+        block_on(record::mark_confirmed(&mut slots, confirmed)).unwrap();
+        assert_eq!(when(&mut slots), chosen);
+    }
+    // Of a time that was half written nothing is told, nor of one that no clock says.
+    for at in 32..40 {
+        let mut slots = begin();
+        block_on(record::choose(&mut slots, 1, trial(Reached::Network, false), Some(1_800_000_123.0)))
+            .unwrap();
+        let mut plug = Plug::off(slots);
+        plug.record.bytes()[SECTOR + at] = 0xff;
+        let mut slots = plug.start(BootLoader::Plain).unwrap();
+        assert_eq!(when(&mut slots), None, "{at}");
+    }
+    for time in [0.0, -5.0, f64::NAN, 1e20] {
+        let mut slots = begin();
+        block_on(record::choose(&mut slots, 1, trial(Reached::Network, false), Some(time))).unwrap();
+        assert_eq!(when(&mut slots), None, "{time}");
+    }
+}
+
 #[test]
 fn a_flash_that_takes_nothing_leaves_the_plug_running() {
     let mut slots = Plug::new(4).start(BootLoader::Plain).unwrap();
-    let trial = Standing::OnTrial { before: Reached::Nothing, crashes: 0 };
-    block_on(record::choose(&mut slots, 1, trial)).unwrap();
+    block_on(record::choose(&mut slots, 1, trial(Reached::Nothing, false), None)).unwrap();
     let slots = Plug::off(slots).start(BootLoader::Plain).unwrap();
     let (flashes, mut record) = slots.into_parts();
     record.break_down();
     let mut slots = VirtualSlots::started(flashes, record, 1);
     assert_eq!(block_on(trial::begin(&mut slots, "panic")), Begin::Runs(ImageState::Unrecorded));
-    assert!(block_on(record::choose(&mut slots, 0, Standing::Returned(Why::Crashed))).is_err());
-    assert!(block_on(record::mark_confirmed(&mut slots)).is_err());
+    assert!(block_on(record::choose(&mut slots, 0, Standing::Returned(Why::Crashed), None)).is_err());
+    assert!(block_on(record::mark_confirmed(&mut slots, None)).is_err());
 }
 
 #[test]
@@ -339,7 +426,7 @@ fn an_aborted_entry_does_not_rise_again_in_the_middle_of_its_erase() {
     for mut plug in beginnings(5).split_off(2) {
         let before = plug.choice("the beginning");
         // After the first step nothing more is done, and then the worst erase: the state is blank, all else as it was.
-        plug = cut(&plug, Deed::Activate(Reached::Network), BootLoader::Plain, 1).0;
+        plug = cut(&plug, Deed::Activate(Reached::Network, false), BootLoader::Plain, 1).0;
         for sector in [0, SECTOR] {
             plug.record.bytes()[sector + 24..][..4].fill(0xff);
         }

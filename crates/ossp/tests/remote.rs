@@ -119,6 +119,17 @@ fn an_update_is_followed_to_its_end() {
     let last = plug.json("/api/v1/update")["last"].clone();
     ask(&plug, &["update", &bad]).fails(1, "7.1.0 runs again: The new firmware crashed three times");
     assert_eq!(plug.json("/api/v1/update")["last"], last);
+    // What it went back from can be tried again, and the one before be had back: nobody sends a file.
+    ask(&plug, &["update", "--back"]).fails(1, "7.3.0 did not prove itself, 7.1.0 runs again");
+    let good = image(&folder, "7.4.0", &[]);
+    ask(&plug, &["update", &good]).done();
+    ask(&plug, &["update", "--back"]).fails(1, "--allow-downgrade");
+    let said = ask(&plug, &["update", "--back", "--allow-downgrade"]).done();
+    assert_eq!(said.out, "7.1.0 runs and is confirmed\n");
+    assert_eq!(plug.json("/api/v1/update")["last"]["code"], "asked");
+    for both_or_none in [&["update", "--back", &good][..], &["update"]] {
+        assert_eq!(ask(&plug, both_or_none).status, 2);
+    }
     let no_image = folder.0.join("no.bin");
     std::fs::write(&no_image, vec![7; 5000]).unwrap();
     ask(&plug, &["update", no_image.to_str().unwrap()]).fails(1, "no firmware");

@@ -282,6 +282,34 @@ fn a_clean_stop_keeps_the_newest_energy() {
     assert!(kept >= shown, "{shown} Wh were shown, {kept} Wh are left");
 }
 
+/// Else the page says for a moment that the relay does not obey.
+#[test]
+fn what_was_opened_for_a_restart_is_told_open() {
+    let folder = Folder::new("told-in-restart");
+    // In real time: what is kept over the restart takes its time, with the relay open.
+    let plug = Plug::start(&folder.0, &["--source", "sim:heater"]);
+    relay_after_start(&plug);
+    plug.set(r#"{"relay":{"hold_on_restart":false,"power_on":"last"}}"#);
+    switch_for_good(&plug, true);
+    assert_eq!(plug.ask("POST /api/v1/restart", "", "{}").unwrap().status, 202);
+    let mut seen = 0;
+    let after = loop {
+        let Ok(answer) = plug.ask("GET /api/v1/relay", "", "") else { continue };
+        let relay = answer.json();
+        let reason = relay["reason"].as_str().unwrap_or_default();
+        assert!(!reason.contains("by hand") || relay["measured"] == true, "{relay}");
+        if reason.contains("restart that is due") {
+            assert_eq!(relay["on"], false, "{relay}");
+            seen += 1;
+        }
+        if reason.contains("power-up") {
+            break relay;
+        }
+    };
+    assert!(seen > 0, "the relay was opened and nobody told it");
+    assert_eq!(after["on"], true, "{after}");
+}
+
 #[test]
 fn what_is_switched_off_while_a_restart_is_due_stays_off() {
     let folder = Folder::new("off-in-restart");

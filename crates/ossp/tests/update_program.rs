@@ -78,7 +78,11 @@ fn an_image_that_works_is_confirmed_and_stays() {
     drop(plug);
     let plug = Plug::start(&folder.0, &SPEED);
     assert!(runs("0.9.0", "confirmed")(&update_of(&plug)));
-    assert_eq!(update_of(&plug)["last"]["result"], "confirmed");
+    // When that was is known still.
+    let last = update_of(&plug)["last"].clone();
+    assert_eq!((&last["result"], &last["uptime_s"]), (&json!("confirmed"), &Value::Null));
+    let (told, kept) = (number(&now["last"]["time"]), number(&last["time"]));
+    assert!((told - 60.0..=told).contains(&kept), "{told} became {kept}");
     update(&plug, "?allow_downgrade=true", &first);
     found(&plug, runs("0.8.0", "confirmed"));
 }
@@ -96,7 +100,12 @@ fn an_image_that_crashes_is_gone_back_from_after_the_third_time() {
         assert_eq!((&now["last"]["version"], &now["last"]["code"]), (&json!("0.9.0"), &json!("crashed")));
         let info = plug.json("/api/v1/info");
         assert_eq!((&info["reset_reason"], &info["bad_starts_in_a_row"]), (&json!("software"), &json!(0)));
-        assert_eq!(info["last_fault"]["reason"], "panic");
+        // The third crash's, not the second's: one start went back, and one is this.
+        let starts = info["starts"].as_u64().unwrap();
+        let fault = json!({"start": starts - 2, "reason": "panic", "detail": "this image was made to crash"});
+        assert_eq!(info["last_fault"], fault);
+        // At its start a plug does not know the time.
+        assert_eq!((&now["last"]["time"], &now["last"]["uptime_s"]), (&Value::Null, &Value::Null));
         // It may be tried again.
         update(&plug, "", &made("0.9.1", &GOOD));
         found(&plug, runs("0.9.1", "confirmed"));
@@ -118,6 +127,28 @@ fn an_image_that_measures_nothing_is_gone_back_from_after_ten_minutes_and_takes_
     let now = found(&plug, |update| update["last"]["result"] == "went_back");
     assert_eq!((&now["last"]["code"], &now["running"]["slot"]), (&json!("not_confirmed"), &json!(0)));
     assert_eq!(plug.json("/api/v1/info")["reset_reason"], "software");
+}
+
+#[test]
+fn the_time_of_a_trial_goes_on_over_restarts() {
+    let folder = Folder::new("update-restarts");
+    let plug = Plug::start(&folder.0, &SPEED);
+    update(&plug, "", &made("0.9.0", &Flags { measures_nothing: true, ..GOOD }));
+    let left = |update: &Value| update["running"]["probation"]["gives_up_in_s"].as_f64();
+    let mut before = 600.0;
+    for _ in 0..3 {
+        let now = found(&plug, |update| left(update).is_some_and(|left| left < before - 60.0));
+        before = left(&now).unwrap();
+        let starts = plug.json("/api/v1/info")["starts"].as_u64().unwrap();
+        assert_eq!(plug.request("POST /api/v1/restart", "{}").0, 202);
+        plug.await_json("/api/v1/info", |info| info["starts"] == starts + 1);
+        let after = left(&found(&plug, |update| left(update).is_some())).unwrap();
+        // A stretch that is not over is not counted, but the restart is.
+        assert!(after <= before, "{before} s were left, {after} s are");
+    }
+    assert!(before < 420.0);
+    let now = found(&plug, |update| update["last"]["result"] == "went_back");
+    assert_eq!(now["last"]["code"], "not_confirmed");
 }
 
 #[test]
@@ -179,16 +210,59 @@ fn whoever_does_not_want_to_wait_goes_back_at_once() {
     // In real time: the trial lasts for longer than the test.
     let plug = Plug::start(&folder.0, &[]);
     let (status, answer) = plug.request("DELETE /api/v1/update", "");
-    assert_eq!((status, answer.contains("not_on_probation")), (409, true), "{answer}");
+    assert_eq!((status, answer.contains("no_other_firmware")), (409, true), "{answer}");
     update(&plug, "", &made("0.9.0", &Flags { measures_nothing: true, ..GOOD }));
     found(&plug, runs("0.9.0", "on_probation"));
     assert_eq!(plug.request("DELETE /api/v1/update", "").0, 202);
     let now = found(&plug, |update| update["last"]["result"] == "went_back");
     assert_eq!((&now["last"]["code"], &now["last"]["version"]), (&json!("asked"), &json!("0.9.0")));
     assert_eq!(now["running"]["state"], "confirmed");
-    assert_eq!(plug.request("DELETE /api/v1/update", "").0, 409);
+    // It is not lost: whoever asks again has it tried again.
+    assert_eq!(plug.request("DELETE /api/v1/update", "").0, 202);
+    let now = found(&plug, runs("0.9.0", "on_probation"));
+    assert_eq!(now["last"]["result"], "activated");
+    assert_eq!(plug.request("DELETE /api/v1/update", "").0, 202);
+    found(&plug, |update| update["running"]["slot"] == 0);
     update(&plug, "", &made("0.9.1", &GOOD));
     found(&plug, runs("0.9.1", "confirmed"));
+}
+
+/// With an image in each slot, 0.8.0 and the newer 0.9.0 that runs.
+fn with_two(folder: &Folder, newer: &Flags) -> Plug {
+    let plug = Plug::start(&folder.0, &SPEED);
+    update(&plug, "", &made("0.8.0", &GOOD));
+    found(&plug, runs("0.8.0", "confirmed"));
+    update(&plug, "", &made("0.9.0", newer));
+    plug
+}
+
+#[test]
+fn an_owner_who_does_not_like_the_new_version_has_the_one_before() {
+    let folder = Folder::new("update-dislike");
+    let plug = with_two(&folder, &GOOD);
+    found(&plug, runs("0.9.0", "confirmed"));
+    plug.switch(r#"{"on":true}"#);
+    let (status, answer) = plug.request("DELETE /api/v1/update", "");
+    assert_eq!((status, answer.contains("older_version")), (422, true), "{answer}");
+    let (status, answer) = plug.request("DELETE /api/v1/update?allow_downgrade=true", "");
+    let answer: Value = serde_json::from_str(&answer).unwrap();
+    assert_eq!((status, &answer["state"]), (202, &json!("activated")));
+    assert_eq!(answer["other"], json!({"version": "0.8.0", "state": "activated"}));
+    let now = found(&plug, runs("0.8.0", "confirmed"));
+    let last = &now["last"];
+    assert_eq!(
+        (&last["result"], &last["code"], &last["version"]),
+        (&json!("went_back"), &json!("asked"), &json!("0.9.0"))
+    );
+    assert_eq!(now["other"], json!({"version": "0.9.0", "state": "went_back"}));
+    // A restart knows it too, and the newer one can be had again.
+    drop(plug);
+    let plug = Plug::start(&folder.0, &SPEED);
+    let now = plug.json("/api/v1/update");
+    assert_eq!((&now["last"]["code"], &now["running"]["state"]), (&json!("asked"), &json!("confirmed")));
+    assert_eq!(plug.request("DELETE /api/v1/update", "").0, 202);
+    let now = found(&plug, runs("0.9.0", "confirmed"));
+    assert_eq!(now["last"]["result"], "confirmed");
 }
 
 #[test]
@@ -232,9 +306,28 @@ fn a_plug_that_crashes_again_and_again_can_be_mended() {
     let plug = Plug::start(&folder.0, &SPEED);
     assert_eq!(plug.json("/api/v1/info")["safe_mode"], false);
     plug.await_json("/api/v1/info", |info| info["safe_mode"] == true);
+    // There is no image before it to go back to: the program itself is none.
+    assert!(plug.request("DELETE /api/v1/update", "").1.contains("no_other_firmware"));
     // And an update is what mends it.
     update(&plug, "", &made("0.9.1", &GOOD));
     found(&plug, runs("0.9.1", "confirmed"));
     let info = plug.json("/api/v1/info");
     assert_eq!((&info["safe_mode"], &info["bad_starts_in_a_row"]), (&json!(false), &json!(0)));
+}
+
+#[test]
+fn the_firmware_before_mends_a_plug_that_crashes_again_and_again() {
+    let folder = Folder::new("update-safe-back");
+    let plug = with_two(&folder, &Flags { crash_after_s: Some(30.0), ..GOOD });
+    plug.await_json("/api/v1/info", |info| info["safe_mode"] == true);
+    let now = plug.json("/api/v1/update");
+    assert_eq!(
+        (&now["running"]["version"], &now["running"]["state"]),
+        (&json!("0.9.0"), &json!("confirmed"))
+    );
+    assert_eq!(now["other"], json!({"version": "0.8.0", "state": "former"}));
+    assert_eq!(plug.request("DELETE /api/v1/update?allow_downgrade=true", "").0, 202);
+    let now = found(&plug, runs("0.8.0", "confirmed"));
+    assert_eq!((&now["last"]["code"], &now["safe_mode"]), (&json!("asked"), &json!(false)));
+    plug.reading(|_| true);
 }

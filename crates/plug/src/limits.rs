@@ -152,6 +152,11 @@ pub const RESET_REASON: usize = 16;
 /// How long a new image may take to prove itself: a router that restarts at the same time takes five minutes at most, and
 /// nobody waits longer for a plug that cannot be reached.
 pub const PROBATION: Duration = Duration::from_secs(600);
+/// A stretch of that time; those that are used up are counted over restarts, and a planned restart uses one up: so an image
+/// that restarts itself again and again goes back too, after thirty times at the latest.
+pub const PROBATION_STRETCH: Duration = Duration::from_secs(20);
+/// How many there are, and one for the restart that the image began with.
+pub const PROBATION_STRETCHES: u32 = 1 + (PROBATION.as_secs() / PROBATION_STRETCH.as_secs()) as u32;
 /// Windows that a new image must measure: four seconds.
 pub const PROBATION_WINDOWS: u32 = 20;
 /// How often the new image is looked at meanwhile.

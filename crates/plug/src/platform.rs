@@ -528,11 +528,11 @@ pub trait UpdateSlots {
     /// # Errors
     /// If they lie outside, or the flash fails.
     async fn read_running(&mut self, offset: u32, bytes: &mut [u8]) -> Result<(), Self::Error>;
-    /// Reads the beginning of one of the record's sectors (0 or 1).
+    /// Reads words from one of the record's sectors (0 or 1).
     ///
     /// # Errors
-    /// If there is no such sector, or the flash fails.
-    async fn read_record(&mut self, sector: u8, entry: &mut [u8; 32]) -> Result<(), Self::Error>;
+    /// If they lie outside, or the flash fails.
+    async fn read_record(&mut self, sector: u8, offset: u32, bytes: &mut [u8]) -> Result<(), Self::Error>;
     /// Erases one of the record's sectors. From here on the next start may be another image's.
     ///
     /// # Errors

@@ -188,6 +188,24 @@ fn where_none_are_expected_it_stays_closed_and_a_for_s_ends() {
 }
 
 #[test]
+fn what_was_opened_for_a_restart_stays_open_and_is_told_so() {
+    let (switch, link) = (Switch::default(), Link::new());
+    begin(&link);
+    assert!(link.commands.try_send(Command::Park { can_hold: false }).is_ok());
+    for on in [false, true] {
+        let command = RelayCommand { wish: Wish::Set(on), duration: None, source: Source::Web };
+        assert!(link.commands.try_send(Command::Relay(command)).is_ok());
+    }
+    let causes = run(false, 0, &switch, &link, 5);
+    assert_eq!(*switch.commands.borrow(), [false, true, false, false, false], "{causes:?}");
+    assert_eq!(link.parked.try_take(), Some(false));
+    let told = link.relay.try_take().unwrap();
+    assert_eq!((told.on, told.reason.as_str()), (false, "open for a restart that is due"));
+    // What is remembered for after the restart is what was wanted.
+    assert!(causes.last().unwrap().starts_with("switched on"), "{causes:?}");
+}
+
+#[test]
 fn a_trip_below_the_core_is_not_lost_to_a_command() {
     let (switch, link) = (Switch::default(), Link::<NoopRawMutex>::new());
     let clock = JumpClock::default();

@@ -9,129 +9,24 @@
 )]
 
 mod idle_clock;
+mod update_bench;
 mod upload_support;
 mod web_support;
 
-use std::net::{IpAddr, Ipv4Addr};
-use std::rc::Rc;
-
-use futures_lite::future::{block_on, or, poll_once, yield_now, zip};
-use idle_clock::IdleClock;
+use futures_lite::future::{yield_now, zip};
 use plug::core::Moment;
 use plug::core::guard::Guard;
 use plug::limits;
 use plug::platform::{Clock, Instant};
-use plug::state::{Restarting, State};
-use plug::update::desk::{Activated, Desk, Order, Outcome, Progress};
-use plug::update::judge::{PROJECT, Running};
-use plug::update::writer::{Standard, serve};
+use plug::settings::Settings;
+use plug::state::Restarting;
+use plug::update::desk::{Activated, Order, Outcome};
+use plug::update::judge::PROJECT;
+use plug::update::keys::{AcceptWhat, Key};
 use plug::update::{Fault, Refused, TooOld};
-use upload_support::{CAPACITY, FakeSlots, Flash, Package, Trouble, image, image_of, key};
-use web_support::{basis, calibration, status};
-
-const PEER: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 2));
-const OTHER: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 3));
-/// Bytes of most images here: four sectors and a bit.
-const PAYLOAD: usize = 17_003;
-
-/// A plug that runs 0.1.0.
-struct Bench {
-    flash: Rc<Flash>,
-    state: State,
-    clock: IdleClock,
-}
-
-impl Bench {
-    fn new() -> Self {
-        let state = State::new(status(false, 0), calibration());
-        Self { flash: Flash::new(), state, clock: IdleClock::default() }
-    }
-
-    /// Runs `client` beside the task that owns the slots until `client` is through or nothing moves any more, as after a
-    /// power cut; time goes on as needed.
-    fn run<T>(&self, client: impl Future<Output = T>) -> Option<T> {
-        let running =
-            Running { version: "0.1.0", project: PROJECT, chip: "pc", board: "virtual", capacity: 0 };
-        let standard = Standard { running, key: None };
-        let mut slots = FakeSlots(self.flash.clone());
-        let serve = async {
-            serve(&mut slots, &self.clock, &self.state, standard).await;
-        };
-        let client = async {
-            // The desk opens, and afterwards the task hears that the client is gone.
-            yield_now().await;
-            let result = client.await;
-            for _ in 0..8 {
-                yield_now().await;
-            }
-            Some(result)
-        };
-        let never = async {
-            serve.await;
-            None
-        };
-        let mut both = Box::pin(or(client, never));
-        block_on(async {
-            let mut still = 0;
-            loop {
-                if let Some(result) = poll_once(&mut both).await {
-                    return result;
-                }
-                // Many turns pass between two operations; a power cut is when none does anything.
-                still += 1;
-                if still % 8 == 0
-                    && let Some(next) = self.clock.next.take()
-                {
-                    self.clock.now.set(next.max(self.clock.now.get()));
-                }
-                if still > 4000 {
-                    return None;
-                }
-            }
-        })
-    }
-
-    fn now(&self) -> Instant {
-        self.clock.now()
-    }
-
-    fn desk(&self) -> &Desk {
-        &self.state.update
-    }
-
-    /// Uploads a file; all pieces but the last have `piece` bytes.
-    async fn upload(&self, file: &[u8], piece: usize, order: Order) -> Result<Activated, Fault> {
-        let upload = self.desk().begin(order, PEER, self.now()).await?;
-        let mut memory = Vec::with_capacity(limits::UPDATE_PIECE);
-        for bytes in file.chunks(piece) {
-            memory.extend_from_slice(bytes);
-            memory = upload.put(memory).await?;
-        }
-        upload.finish(memory).await
-    }
-
-    fn send(&self, file: &[u8]) -> Option<Result<Activated, Fault>> {
-        self.run(self.upload(file, limits::UPDATE_PIECE, exactly(file)))
-    }
-
-    /// Nothing changed that the next start could see, and the next upload goes through.
-    fn is_unharmed(&self, context: &str) {
-        assert_eq!(self.flash.next_start(), 0, "{context}");
-        assert!(!self.state.restart.signaled(), "{context}");
-        assert_eq!(self.desk().progress().0, Progress::Idle, "{context}");
-        let file = image("0.2.0", PAYLOAD);
-        self.flash.trouble.set(None);
-        let activated =
-            self.send(&file).expect("no power cut").unwrap_or_else(|why| panic!("{context}: {why:?}"));
-        assert_eq!(activated.version, "0.2.0");
-        assert_eq!(self.flash.next_start(), 1, "{context}");
-        assert!(self.flash.other.borrow().starts_with(&file), "{context}");
-    }
-}
-
-fn exactly(file: &[u8]) -> Order {
-    Order { length: file.len() as u32, exact: true, allow_downgrade: false }
-}
+use update_bench::{Bench, OTHER, PAYLOAD, PEER, exactly};
+use upload_support::{CAPACITY, Package, Trouble, image, image_of, key, public};
+use web_support::basis;
 
 fn refused(why: Refused) -> Option<Result<Activated, Fault>> {
     Some(Err(Fault::Refused(why)))
@@ -420,4 +315,51 @@ fn no_sector_is_erased_while_the_current_is_near_its_limit() {
         }))
         .unwrap();
     assert!(done.is_ok());
+}
+
+/// Uploads `file` while `change` is made to the settings before its last piece comes.
+fn sent_while(bench: &Bench, file: &[u8], change: impl Fn(&mut Settings)) -> Result<Activated, Fault> {
+    bench
+        .run(async {
+            let upload = bench.desk().begin(exactly(file), PEER, bench.now()).await?;
+            let mut memory = Vec::new();
+            for bytes in file.chunks(limits::UPDATE_PIECE) {
+                memory.extend_from_slice(bytes);
+                memory = upload.put(memory).await?;
+            }
+            change(&mut bench.state.settings.borrow_mut());
+            upload.finish(memory).await
+        })
+        .unwrap()
+}
+
+#[test]
+fn who_may_sign_is_asked_again_at_the_end() {
+    let image = image("0.2.0", PAYLOAD);
+    let known = Key::parse(&public(&key(1))).unwrap();
+    let signed = Package::new(&image, "0.2.0").signed_by(&[&key(1)]);
+    let accept = |accept| move |settings: &mut Settings| settings.update.accept = accept;
+    let with_key = || {
+        let bench = Bench::new();
+        bench.state.settings.borrow_mut().update.keys = vec![known];
+        bench
+    };
+    let retire = |settings: &mut Settings| {
+        settings.update.keys.clear();
+        settings.update.accept = AcceptWhat::Signed;
+    };
+    let refused = |why| Err(Fault::Refused(why));
+    let bench = Bench::new();
+    assert_eq!(sent_while(&bench, &image, accept(AcceptWhat::Signed)), refused(Refused::SignatureMissing));
+    assert!(!bench.flash.other_can_start());
+    bench.state.settings.borrow_mut().update.accept = AcceptWhat::Any;
+    bench.is_unharmed("only signed ones now");
+    let bench = with_key();
+    assert_eq!(sent_while(&bench, &signed, retire), refused(Refused::SignatureUnknown));
+    assert!(!bench.flash.other_can_start());
+    bench.state.settings.borrow_mut().update.accept = AcceptWhat::Any;
+    bench.is_unharmed("its key was retired");
+    // What stays good is taken.
+    let bench = with_key();
+    assert!(sent_while(&bench, &signed, accept(AcceptWhat::Signed)).is_ok());
 }

@@ -6,8 +6,12 @@ const WIFI = "/api/v1/wifi";
 const UPDATE = "/api/v1/update";
 /** All channels, one after the other. */
 const SCAN_TIMEOUT_MS = 30_000;
+/** All of an image is read before the plug answers. */
+const GO_BACK_TIMEOUT_MS = 60_000;
 /** Nothing moves for so long: whatever is sent is lost. */
 const STALLED_MS = 60_000;
+
+const target = (allowDowngrade: boolean): string => `${UPDATE}${allowDowngrade ? "?allow_downgrade=true" : ""}`;
 
 export const net = {
   scan: () => readJson<Scan>(`${WIFI}/scan`, true, SCAN_TIMEOUT_MS),
@@ -15,7 +19,7 @@ export const net = {
   confirm: async () => parsed<Wifi>(await change("POST", `${WIFI}/confirm`, () => ({}))),
   endTest: () => change("DELETE", `${WIFI}/test`),
   update: () => readJson<Update>(UPDATE),
-  goBack: () => change("DELETE", UPDATE),
+  goBack: (allowDowngrade: boolean) => change("DELETE", target(allowDowngrade), undefined, {}, GO_BACK_TIMEOUT_MS),
 };
 
 interface Sent {
@@ -56,7 +60,7 @@ function send(path: string, file: Blob, authorization: string | null, tell: (sen
 export async function upload(file: Blob, allowDowngrade: boolean, tell: (sent: number) => void): Promise<Activated> {
   // A small request first: it gets a nonce and, where nobody is signed in, the password.
   await change("GET", UPDATE);
-  const path = `${UPDATE}${allowDowngrade ? "?allow_downgrade=true" : ""}`;
+  const path = target(allowDowngrade);
   for (let again = true; ; again = false) {
     const { status, text, challenge } = await send(path, file, signer.sign("POST", path)?.header ?? null, tell);
     if (status < 300) return JSON.parse(text) as Activated;

@@ -50,6 +50,8 @@ export interface Info {
   reset_reason?: string | null;
   /** It crashed again and again: nothing but network, sign-in and update run. */
   safe_mode?: boolean;
+  /** The last time that it ended badly. */
+  last_fault?: { start: number; reason: string; detail: string } | null;
   image_sha256?: string | null;
   rustc?: string | null;
   espflash?: string | null;

@@ -10,7 +10,16 @@ import { groupCard } from "../parts/groups";
 import { keysControl } from "../parts/keys";
 import { question } from "../parts/question";
 import { sendCard } from "../parts/send";
-import { ACCEPT, KEYS_WHAT, lastText, otherText, probationFacts, runningText } from "../texts/update";
+import {
+  ACCEPT,
+  goBackQuestion,
+  KEYS_WHAT,
+  lastText,
+  lastWords,
+  otherText,
+  probationFacts,
+  runningText,
+} from "../texts/update";
 
 const EVERY_MS = 1500;
 
@@ -23,10 +32,12 @@ function runningCard(life: Lifetime, update: Signal<Update | null>, ask: () => P
   const about = h("dl", { class: "facts" });
   const last = h("p", { "role": "status", "data-mood": "note" });
   const goBack = async (): Promise<void> => {
-    if (!(await question("Go back?", "It restarts into the version before, and the socket switches off.", "Go back")))
-      return;
+    const now = update.value;
+    if (!now) return;
+    const { title, words, yes, older } = goBackQuestion(now);
+    if (!(await question(title, words, yes))) return;
     try {
-      await net.goBack();
+      await net.goBack(older);
       await ask();
     } catch (error) {
       setText(last, (error as Error).message);
@@ -37,6 +48,7 @@ function runningCard(life: Lifetime, update: Signal<Update | null>, ask: () => P
     { type: "button", class: "small", hidden: true, onclick: () => void goBack() },
     "Go back now",
   );
+  const before = h("button", { type: "button", class: "small", hidden: true, onclick: () => void goBack() });
   life.watch(update, (now) => {
     if (!now) return;
     const { running, other } = now;
@@ -44,7 +56,10 @@ function runningCard(life: Lifetime, update: Signal<Update | null>, ask: () => P
     const [words, mood] = runningText(now);
     setText(headline, words);
     setAttribute(headline, "data-mood", mood);
-    setAttribute(back, "hidden", running.state !== "on_probation");
+    const onProbation = running.state === "on_probation";
+    setAttribute(back, "hidden", !onProbation);
+    setAttribute(before, "hidden", onProbation || !other?.version || now.state !== "idle");
+    setText(before, `Start version ${other?.version} again`);
     probation.replaceChildren(...facts(running.probation ? probationFacts(running.probation) : []));
     about.replaceChildren(
       ...facts([
@@ -67,6 +82,7 @@ function runningCard(life: Lifetime, update: Signal<Update | null>, ask: () => P
     probation,
     back,
     about,
+    h("p", {}, before),
     last,
   );
 }
@@ -98,14 +114,20 @@ export function updatePage(life: Lifetime): Node {
   const busy = new Signal(false);
   const away = new Signal(false);
   const problem = h("p", { class: "problem", role: "alert" });
+  const words = h("p", {});
   const safe = h(
     "div",
     { class: "alert warn", hidden: true },
     h(
-      "p",
+      "div",
       {},
-      h("strong", {}, "Safe mode. "),
-      "It crashed again and again, so only network, sign-in and update run, and the socket is in its safe state. Install a version that works, or restart it to try once more.",
+      h(
+        "p",
+        {},
+        h("strong", {}, "Safe mode. "),
+        "It crashed again and again, so only network, sign-in and update run, and the socket is in its safe state. Install a version that works, start the one before, or restart it to try once more.",
+      ),
+      words,
     ),
   );
   const moves = (): boolean =>
@@ -117,6 +139,7 @@ export function updatePage(life: Lifetime): Node {
     try {
       update.value = await net.update();
       setAttribute(safe, "hidden", !update.value.safe_mode);
+      setText(words, lastWords(plug.info.value));
       setText(problem, "");
     } catch (error) {
       // While it restarts nobody answers.

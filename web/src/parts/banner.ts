@@ -137,8 +137,9 @@ function relay(now: number): Alert[] {
     });
   }
   const differs = status.measured !== null && status.measured !== status.on;
-  contactDiffersSince = differs ? contactDiffersSince || now : 0;
-  if (differs && !status.alarm && now - contactDiffersSince > CONTACT_MS) {
+  // Between what the plug tells, not until now: while it restarts, or nobody hears it, nothing new is known.
+  contactDiffersSince = differs ? contactDiffersSince || plug.relayAt : 0;
+  if (differs && !status.alarm && plug.relayAt - contactDiffersSince > CONTACT_MS) {
     const is = status.measured ? "closed" : "open";
     const text = `It was told to be ${status.on ? "closed" : "open"}, and its contact is ${is}. Pull the plug and have it looked at.`;
     found.push({ key: "contact", weight: "danger", title: "The relay does not obey.", text });

@@ -1,7 +1,8 @@
 // Updates in words.
-import type { Activated, Probation, Update } from "../api/types";
+import type { Activated, Info, Probation, Update } from "../api/types";
 import type { Child } from "../lib/dom";
 import { duration, moment, sentence } from "../lib/format";
+import { compareVersions } from "../lib/package";
 import type { FieldGroup } from "./settings";
 
 /** How the running program stands, and a mood. */
@@ -36,6 +37,32 @@ const OTHER: Record<string, string> = {
 
 export const otherText = ({ version, state }: NonNullable<Update["other"]>): string =>
   `${version ? `version ${version}` : "an unknown version"}${OTHER[state] ?? ""}`;
+
+/** What the plug said before it ended badly, and where. */
+export function lastWords(info: Info | null): string {
+  const fault = info?.last_fault;
+  if (!fault) return "";
+  return `Start ${fault.start} ended with: ${fault.reason}${fault.detail ? `, “${fault.detail}”` : ", without a word"}.`;
+}
+
+/** What is asked before another version is started that is there already. */
+export function goBackQuestion({ running, other }: Update): {
+  title: string;
+  words: string;
+  yes: string;
+  older: boolean;
+} {
+  const restarts = "The plug restarts, and the socket switches off.";
+  if (running.state === "on_probation")
+    return { title: "Go back?", words: `${restarts} The version before runs then.`, yes: "Go back", older: false };
+  const version = other?.version ?? "";
+  const older = compareVersions(version, running.version) < 0;
+  const age = older
+    ? ` It is older than ${running.version}, which runs: it may have faults that were mended since, and may not know all of the settings.`
+    : "";
+  const proves = " It has to prove itself, else the plug returns.";
+  return { title: `Start version ${version}?`, words: `${restarts}${age}${proves}`, yes: `Start ${version}`, older };
+}
 
 /** How the last update ended. */
 export function lastText(last: NonNullable<Update["last"]>): [string, string] {

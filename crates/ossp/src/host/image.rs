@@ -77,17 +77,21 @@ impl<S: Samples> Samples for Taken<S> {
 }
 
 /// What a plug's boot loader does at a start, and what every image does first: the slots, and the image that runs.
-/// Goes back to the former one as often as it takes, which changes the reset reason; without slots the program itself
-/// runs, and `say` hears why.
+/// Goes back to the former one as often as it takes, which changes the reset reason, once `count` has kept how that start
+/// came about; without slots the program itself runs, and `say` hears why.
 pub async fn boot_image(
     folder: &Path,
     reset_reason: &mut &'static str,
+    mut count: impl AsyncFnMut(&'static str),
     say: impl Fn(&str),
 ) -> (Option<FileSlots>, RunningImage) {
     loop {
         match start(folder, reset_reason).await {
             Ok(Some((slots, image))) => return (Some(slots), image),
-            Ok(None) => *reset_reason = "software",
+            Ok(None) => {
+                count(reset_reason).await;
+                *reset_reason = "software";
+            }
             Err(error) => {
                 say(&format!("the firmware slots in {} cannot be used ({error})", folder.display()));
                 return (None, RunningImage::program());

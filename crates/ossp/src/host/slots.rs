@@ -122,8 +122,8 @@ impl<F: NorFlash<Error: std::fmt::Debug>> UpdateSlots for VirtualSlots<F> {
         if self.running == 0 { first } else { second }.read(offset, bytes).await
     }
 
-    async fn read_record(&mut self, sector: u8, entry: &mut [u8; 32]) -> Result<(), F::Error> {
-        self.record.read(u32::from(sector) * SECTOR, entry).await
+    async fn read_record(&mut self, sector: u8, offset: u32, bytes: &mut [u8]) -> Result<(), F::Error> {
+        self.record.read(u32::from(sector) * SECTOR + offset, bytes).await
     }
 
     async fn erase_record(&mut self, sector: u8) -> Result<(), F::Error> {

@@ -1,8 +1,9 @@
-//! `ossp plug URL update`: sends a package, and stays until it is known which firmware runs.
+//! `ossp plug URL update`: sends a package, or has the firmware before started again, and stays until it is known which
+//! firmware runs.
 
 use std::fs::File;
 use std::io::Read;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -24,8 +25,11 @@ const PROVED: Duration = Duration::from_secs(15 * 60);
 #[derive(Args, Clone, Debug)]
 pub(super) struct Options {
     /// A package (.ossp), or a bare image where the plug takes one
-    #[arg(value_name = "FILE")]
-    file: PathBuf,
+    #[arg(value_name = "FILE", required_unless_present = "back", conflicts_with = "back")]
+    file: Option<PathBuf>,
+    /// No file: the firmware in the other slot, as a rule the one before, is started again
+    #[arg(long)]
+    back: bool,
     /// An older version than the one that runs is meant
     #[arg(long)]
     allow_downgrade: bool,
@@ -35,13 +39,7 @@ pub(super) struct Options {
 }
 
 pub(super) fn run(plug: &Plug, options: &Options) -> Result<(), Failure> {
-    let name = options.file.display();
-    let unreadable = |error| Failure::failed(format!("{name} cannot be read ({error})"));
-    let file = File::open(&options.file).map_err(unreadable)?;
-    let length = file.metadata().map_err(unreadable)?.len();
-    if length == 0 {
-        return Err(Failure::failed(format!("{name} is empty")));
-    }
+    let file = options.file.as_deref().map(open).transpose()?;
     let before = plug.get("/api/v1/update")?;
     if at(&before, "/running/slot").is_null() {
         return Err(Failure::failed(format!(
@@ -49,13 +47,27 @@ pub(super) fn run(plug: &Plug, options: &Options) -> Result<(), Failure> {
             plug.word("name")
         )));
     }
-    warn(&before);
-    let version = upload(plug, options, file, length)?;
+    let version = match file {
+        Some((file, length)) => {
+            warn(&before);
+            upload(plug, options, file, length)?
+        }
+        None => go_back(plug, options, &before)?,
+    };
     if options.no_wait {
         return say(&format!("{version} was taken; the plug restarts into it\n"));
     }
     note(&format!("{version} was taken; the plug restarts into it"));
     wait(plug, &before, &version)
+}
+
+/// The file, and its length.
+fn open(path: &Path) -> Result<(File, u64), Failure> {
+    let name = path.display();
+    let unreadable = |error| Failure::failed(format!("{name} cannot be read ({error})"));
+    let file = File::open(path).map_err(unreadable)?;
+    let length = file.metadata().map_err(unreadable)?.len();
+    if length == 0 { Err(Failure::failed(format!("{name} is empty"))) } else { Ok((file, length)) }
 }
 
 /// An update interrupts protection while the flash is erased.
@@ -70,19 +82,39 @@ fn warn(update: &Value) {
     }
 }
 
+/// Where the plug is told what is wanted.
+const fn path(options: &Options) -> &'static str {
+    if options.allow_downgrade { "/api/v1/update?allow_downgrade=true" } else { "/api/v1/update" }
+}
+
+/// Has the plug start the firmware in its other slot; its version.
+fn go_back(plug: &Plug, options: &Options, before: &Value) -> Result<String, Failure> {
+    // From one on probation it goes to the one before in any case.
+    let found = plug
+        .client
+        .send(Method::DELETE, path(options), Sent::Nothing)
+        .map_err(|trouble| refused(plug, trouble))?;
+    let version = at(&found, "/other/version").as_str().or_else(|| at(before, "/other/version").as_str());
+    Ok(printable(version.unwrap_or("the firmware before")))
+}
+
+fn refused(plug: &Plug, trouble: Trouble) -> Failure {
+    match trouble {
+        Trouble::Refused { code, message, .. } if code == "older_version" => {
+            Failure::failed(format!("{message} If it is meant: --allow-downgrade"))
+        }
+        trouble => plug.explain(trouble),
+    }
+}
+
 fn upload(plug: &Plug, options: &Options, file: File, length: u64) -> Result<String, Failure> {
-    let path = if options.allow_downgrade { "/api/v1/update?allow_downgrade=true" } else { "/api/v1/update" };
+    let path = path(options);
     let bar = progress::bytes("sending", length);
     let mut file = Watched { file, bar: bar.clone() };
     let sent = plug.client.send(Method::POST, path, Sent::File(&mut file, length));
     bar.finish_and_clear();
-    match sent {
-        Ok(taken) => Ok(printable(at(&taken, "/version").as_str().unwrap_or("the new firmware"))),
-        Err(Trouble::Refused { code, message, .. }) if code == "older_version" => {
-            Err(Failure::failed(format!("{message} If it is meant: --allow-downgrade")))
-        }
-        Err(trouble) => Err(plug.explain(trouble)),
-    }
+    let taken = sent.map_err(|trouble| refused(plug, trouble))?;
+    Ok(printable(at(&taken, "/version").as_str().unwrap_or("the new firmware")))
 }
 
 /// Shows how much of a file was read.

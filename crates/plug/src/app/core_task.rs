@@ -14,7 +14,7 @@ use metering::quality::Flag;
 use metering::reading::Reading;
 
 use super::link::{Answer, Command, Details, Link, Tripped, send_newest};
-use crate::core::claims::Refusal;
+use crate::core::claims::{Cause, Refusal};
 use crate::core::protection::OverCurrent;
 use crate::core::{Actions, Begin, Core, Event, Moment};
 use crate::limits;
@@ -50,7 +50,8 @@ pub async fn run_core<S: Samples, R: Relay, C: Clock, M: RawMutex>(
     let mains = Mains::new(meter);
     let board = meter.setup().calibration().clone();
     let told = Told::new();
-    let mut task = CoreTask { relay, clock, meter, core, protection, gain, link, board, told, mains };
+    let parked = false;
+    let mut task = CoreTask { relay, clock, meter, core, protection, gain, link, board, told, mains, parked };
     let kept = task.core.is_on();
     if !kept {
         // Nobody knows how the pin was left.
@@ -119,6 +120,8 @@ struct CoreTask<'t, 'm, R, C, M: RawMutex> {
     board: Calibration,
     told: Box<Told>,
     mains: Mains,
+    /// The relay was opened for a restart that is due, and nobody closes it any more.
+    parked: bool,
 }
 
 /// Readings, apart: a window's arithmetic goes deep, and what is beside it on the stack counts twice.
@@ -234,7 +237,13 @@ impl<R: Relay, C: Clock, M: RawMutex> CoreTask<'_, '_, R, C, M> {
     /// The contact follows its command late, and the seconds of a `for_s` run down: so it is told again and again.
     #[inline(never)]
     fn tell_relay(&self) {
-        self.link.relay.signal(self.core.relay_status(self.now(), self.relay.measured()));
+        let mut status = self.core.relay_status(self.now(), self.relay.measured());
+        if self.parked {
+            // The core still knows what it was told, for after the restart.
+            status.on = false;
+            status.reason = Cause::try_from("open for a restart that is due").unwrap_or_default();
+        }
+        self.link.relay.signal(status);
     }
 
     #[inline(never)]
@@ -263,7 +272,9 @@ impl<R: Relay, C: Clock, M: RawMutex> CoreTask<'_, '_, R, C, M> {
             Command::Park { can_hold } => {
                 let hold = can_hold && self.core.is_on();
                 if !hold {
-                    self.relay.set(false);
+                    self.parked = true;
+                    self.set_relay(false);
+                    self.tell_relay();
                 }
                 self.link.parked.signal(hold);
             }
@@ -298,6 +309,11 @@ impl<R: Relay, C: Clock, M: RawMutex> CoreTask<'_, '_, R, C, M> {
         self.protection = self.core.over_current(self.gain);
     }
 
+    fn set_relay(&mut self, on: bool) {
+        self.relay.set(on);
+        self.meter.set_relay(on);
+    }
+
     fn answer(&self, answer: Answer) {
         // As many answers as commands can be under way: there is room unless nobody ever fetched them.
         let _ = self.link.answers.try_send(answer);
@@ -314,8 +330,7 @@ impl<R: Relay, C: Clock, M: RawMutex> CoreTask<'_, '_, R, C, M> {
         let now = self.now();
         let Actions { relay, trip, changes } = self.core.handle(now, event)?;
         if let Some(on) = relay {
-            self.relay.set(on);
-            self.meter.set_relay(on);
+            self.set_relay(on && !self.parked);
         }
         if let Some(trip) = trip {
             let row = self.meter.rows();

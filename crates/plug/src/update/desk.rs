@@ -10,6 +10,9 @@
 //!   finish(memory) ---------------> End(memory) -------------->  read back, activated
 //!         <------------------------- Activated or why not <----  answer
 //!   dropped ----------------------> Gone --------------------->  forgets the writer
+//!
+//!   go_back(memory) --------------> Back(memory) ------------->  the other image: read, judged, activated
+//!         <------------------------- Activated or why not <----  answer
 //! ```
 
 use alloc::vec::Vec;
@@ -106,10 +109,10 @@ pub struct Last {
     pub outcome: Outcome,
     /// Which version it brought; empty where nobody got to know.
     pub version: String<VERSION_MOST>,
-    /// When, Unix seconds; `None` before the clock is trusted.
+    /// When, Unix seconds; `None` if the plug did not know the time then, as after a crash.
     pub time: Option<f64>,
-    /// When, seconds after start.
-    pub uptime_s: f64,
+    /// When, seconds after start; `None`: before this start.
+    pub uptime_s: Option<f64>,
 }
 
 /// Somebody said that an upload comes soon, and which MD5 it has.
@@ -127,6 +130,11 @@ pub(super) enum Work {
     Piece(Vec<u8>),
     /// All were handed over; memory to read back with.
     End(Vec<u8>),
+    /// What is in the other slot is to be started; memory to read it with.
+    Back {
+        allow_downgrade: bool,
+        memory: Vec<u8>,
+    },
     /// Whoever sent it is gone.
     Gone,
 }
@@ -265,19 +273,50 @@ impl Desk {
     /// # Errors
     /// Another one is under way, or none is taken now.
     pub async fn begin(&self, order: Order, peer: IpAddr, now: Instant) -> Result<Upload<'_>, Fault> {
+        let upload = self.occupy(Progress::Receiving, order.length, peer, now)?;
+        match self.ask(Work::Begin(order)).await {
+            Done::Refused(why) => Err(why),
+            Done::More(_) | Done::All(_) => Ok(upload),
+        }
+    }
+
+    /// Has the image in the other slot started from the next start on, if it is whole and would be taken today; the plug
+    /// restarts soon after. `memory` is what it is read with. Dropping the future does not undo it.
+    ///
+    /// # Errors
+    /// Why it is not started.
+    pub async fn go_back(
+        &self,
+        allow_downgrade: bool,
+        memory: Vec<u8>,
+        peer: IpAddr,
+        now: Instant,
+    ) -> Result<Activated, Fault> {
+        let _place = self.occupy(Progress::Checking, 0, peer, now)?;
+        match self.ask(Work::Back { allow_downgrade, memory }).await {
+            Done::All(activated) => Ok(activated),
+            Done::Refused(why) => Err(why),
+            Done::More(_) => Err(Fault::Busy),
+        }
+    }
+
+    /// Takes the one place that there is.
+    fn occupy(
+        &self,
+        progress: Progress,
+        length: u32,
+        peer: IpAddr,
+        now: Instant,
+    ) -> Result<Upload<'_>, Fault> {
         if let Some(why) = self.closed(peer, now) {
             return Err(why);
         }
         self.hold.set(None);
         self.taken.set(true);
-        self.size.set(order.length);
+        self.size.set(length);
         self.received.set(0);
-        self.progress.set(Progress::Receiving);
-        let upload = Upload { desk: self };
-        match self.ask(Work::Begin(order)).await {
-            Done::Refused(why) => Err(why),
-            Done::More(_) | Done::All(_) => Ok(upload),
-        }
+        self.progress.set(progress);
+        Ok(Upload { desk: self })
     }
 
     async fn ask(&self, work: Work) -> Done {

@@ -15,8 +15,8 @@ pub enum Fault {
     Busy,
     /// The running image has not proved itself yet; the other slot is the way back.
     OnProbation,
-    /// There is nothing to go back from.
-    NotOnProbation,
+    /// There is no image beside the one that runs.
+    NoOther,
     /// The current is near its limit, and an erase could blind protection.
     NearTheLimit,
     /// It is not one for this plug.
@@ -47,7 +47,7 @@ impl Fault {
             Self::NoSlots => (503, "update_unavailable"),
             Self::Busy => (409, "update_busy"),
             Self::OnProbation => (409, "on_probation"),
-            Self::NotOnProbation => (409, "not_on_probation"),
+            Self::NoOther => (409, "no_other_firmware"),
             Self::NearTheLimit => (409, "near_the_limit"),
             Self::Refused(Refused::ImageTooLarge) => (413, Refused::ImageTooLarge.code()),
             Self::Refused(why) => (422, why.code()),
@@ -72,7 +72,7 @@ impl Display for Fault {
             Self::OnProbation => {
                 "The running firmware has not proved itself yet, the other one is the way back; try again in ten minutes."
             }
-            Self::NotOnProbation => "The running firmware is not on probation: to go back from it, install another one.",
+            Self::NoOther => "There is no other firmware in this plug that could be started: install one.",
             Self::NearTheLimit => {
                 "The current is near its limit, and an update interrupts protection; switch the load off and try again."
             }
@@ -97,8 +97,8 @@ impl Fault {
             Some(match fault {
                 Self::NoSlots => Self::Busy,
                 Self::Busy => Self::OnProbation,
-                Self::OnProbation => Self::NotOnProbation,
-                Self::NotOnProbation => Self::NearTheLimit,
+                Self::OnProbation => Self::NoOther,
+                Self::NoOther => Self::NearTheLimit,
                 Self::NearTheLimit => Self::NoMemory,
                 Self::NoMemory => Self::NotAForm,
                 Self::NotAForm => Self::NotAnnounced,

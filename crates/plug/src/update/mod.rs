@@ -1,5 +1,7 @@
 //! Images and their slots: which one is started, and how a new one proves itself.
 
+mod back;
+pub mod beside;
 pub mod desk;
 pub mod ed25519;
 pub mod fault;
@@ -71,8 +73,9 @@ pub enum OtherState {
     Activated,
 }
 
-/// Has the other image, of this version, started from the next start on, on trial; what it has to reach is what holds now. Dropping the
-/// future is a power cut: the running image stays chosen, or the other one is.
+/// Has the other image, of this version, started from the next start on, on trial; what it has to reach is what holds now.
+/// `asked_back`: it ran before, and somebody asked for it; `time` is now, where that is known. Dropping the future is a power cut: the running image stays
+/// chosen, or the other one is.
 ///
 /// # Errors
 /// If the flash does not take it; the running image stays chosen then.
@@ -80,10 +83,12 @@ pub async fn activate<S: UpdateSlots>(
     slots: &mut S,
     state: &State,
     version: String<VERSION_MOST>,
+    asked_back: bool,
+    time: Option<f64>,
 ) -> Result<(), RecordError<S::Error>> {
     let before = Reached::of(state);
     let other = 1 - slots.running().min(1);
-    record::choose(slots, other, Standing::OnTrial { before, crashes: 0 }).await?;
+    record::choose(slots, other, Standing::OnTrial { before, crashes: 0, asked_back }, time).await?;
     let mut firmware = state.firmware.borrow_mut();
     firmware.other = Some(Other { version, state: OtherState::Activated });
     Ok(())
@@ -120,7 +125,7 @@ impl UpdateSlots for NoSlots {
         match *self {}
     }
 
-    async fn read_record(&mut self, _: u8, _: &mut [u8; 32]) -> Result<(), Self::Error> {
+    async fn read_record(&mut self, _: u8, _: u32, _: &mut [u8]) -> Result<(), Self::Error> {
         match *self {}
     }
 

@@ -2,7 +2,7 @@
 //!
 //! It is confirmed once it has measured [`limits::PROBATION_WINDOWS`] windows, has opened what the flash keeps, and has
 //! reached the network as the one before it had. What it does not reach within [`limits::PROBATION`] sends the plug
-//! back. A network that is off the air is no fault of the image, and its time does not run then; but a radio that hears
+//! back; that time is counted over restarts, in stretches that the record keeps. A network that is off the air is no fault of the image, and its time does not run then; but a radio that hears
 //! nobody at all may be deaf, which would be one.
 
 use core::time::Duration;
@@ -121,18 +121,19 @@ pub struct Probation {
 }
 
 impl Probation {
-    /// Begins at the start of the plug; `measures`: whether there will be windows at all.
+    /// Begins at the start of the plug; `measures`: whether there will be windows at all; `used`: what of its time went by in
+    /// starts before.
     #[must_use]
-    pub fn new(measures: bool) -> Self {
+    pub fn new(measures: bool, used: Duration) -> Self {
         let wanted = if measures { limits::PROBATION_WINDOWS } else { 0 };
         let status = Status {
             windows: 0,
             windows_wanted: wanted,
             stores_open: false,
             network: Network::Waiting,
-            gives_up_in_s: Some(limits::PROBATION.as_secs_f64()),
+            gives_up_in_s: Some(limits::PROBATION.saturating_sub(used).as_secs_f64()),
         };
-        Self { wanted, used: Duration::ZERO, looked: Instant::default(), status }
+        Self { wanted, used, looked: Instant::default(), status }
     }
 
     /// Looks at the plug, about once a [`limits::PROBATION_INTERVAL`].
@@ -160,6 +161,12 @@ impl Probation {
         }
     }
 
+    /// How much of its time went by, in all starts.
+    #[must_use]
+    pub const fn used(&self) -> Duration {
+        self.used
+    }
+
     /// How far it is.
     #[must_use]
     pub const fn status(&self) -> Status {
@@ -176,7 +183,7 @@ mod tests {
 
     /// What becomes of an image that looks like that, and the second at which it does.
     fn becomes(look: impl Fn(u64) -> Look) -> Option<(u64, Verdict)> {
-        let mut probation = Probation::new(true);
+        let mut probation = Probation::new(true, Duration::ZERO);
         (0..5000).find_map(|second| {
             let verdict = probation.look(Instant::from_start(Duration::from_secs(second)), &look(second));
             (verdict != Verdict::Wait).then_some((second, verdict))
@@ -219,11 +226,26 @@ mod tests {
         assert_eq!(becomes(back), Some((3500, Verdict::GoBack)));
         let joined = |second| Look { network: if second < 3000 { OffTheAir } else { Joined }, ..GOOD };
         assert_eq!(becomes(joined), Some((3000, Verdict::Confirm)));
-        let mut probation = Probation::new(true);
+        let mut probation = Probation::new(true, Duration::ZERO);
         probation.look(Instant::default(), &Look { network: OffTheAir, ..GOOD });
         assert_eq!(probation.status().gives_up_in_s, None);
         probation.look(Instant::from_start(Duration::from_secs(60)), &Look { network: Waiting, ..GOOD });
         assert_eq!(probation.status().gives_up_in_s, Some(540.0));
+    }
+
+    #[test]
+    fn what_went_by_before_a_restart_counts() {
+        let mut probation = Probation::new(true, Duration::from_secs(580));
+        assert_eq!(probation.status().gives_up_in_s, Some(20.0));
+        let mut look = |second| {
+            let look = Look { network: Waiting, ..GOOD };
+            probation.look(Instant::from_start(Duration::from_secs(second)), &look)
+        };
+        assert_eq!((look(0), look(19), look(20)), (Verdict::Wait, Verdict::Wait, Verdict::GoBack));
+        assert_eq!(probation.used(), Duration::from_secs(600));
+        // All of it, and it is good now.
+        let mut probation = Probation::new(true, Duration::from_secs(600));
+        assert_eq!(probation.look(Instant::default(), &GOOD), Verdict::Confirm);
     }
 
     #[test]
@@ -260,6 +282,6 @@ mod tests {
     #[test]
     fn a_board_that_cannot_measure_need_not() {
         let look = Look { windows: 0, ..GOOD };
-        assert_eq!(Probation::new(false).look(Instant::default(), &look), Verdict::Confirm);
+        assert_eq!(Probation::new(false, Duration::ZERO).look(Instant::default(), &look), Verdict::Confirm);
     }
 }

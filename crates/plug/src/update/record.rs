@@ -15,8 +15,10 @@
 //! **The entry that holds is never erased or written anew.** A change of the choice is a new entry with a higher
 //! sequence in the *other* sector: what stands there is spoilt, erased, and written with the checksum last. So at every
 //! moment the old choice holds or the new one. Marks are added to an entry by clearing whole words that nobody else
-//! looks at: a cut leaves the choice as it is.
+//! looks at: a cut leaves the choice as it is. What stands behind the entry is read by nobody but us
+//! ([`beside`](super::beside)), and nothing depends on it that a cut could harm.
 
+use super::beside;
 use crate::platform::{ImageState, UpdateSlots};
 
 /// Bytes of an entry.
@@ -53,7 +55,7 @@ pub enum Why {
     Crashed,
     /// The new one did not prove itself in time.
     NotConfirmed,
-    /// Somebody asked for it while the new one was on trial.
+    /// Somebody asked for it.
     Asked,
     /// The boot loader did not start the new one: it is damaged.
     Damaged,
@@ -96,6 +98,8 @@ pub enum Standing {
         before: Reached,
         /// How often it crashed so far.
         crashes: u8,
+        /// It is not new: it ran before, and somebody asked to go back to it.
+        asked_back: bool,
     },
     /// It was new, and proved itself.
     Confirmed,
@@ -119,9 +123,15 @@ impl Standing {
         let (kind, detail) = match self {
             Self::Confirmed => return None,
             Self::Unrecorded => (b'F', b'-'),
-            Self::OnTrial { before: Reached::Network, .. } => (b'N', b'N'),
-            Self::OnTrial { before: Reached::AccessPoint, .. } => (b'N', b'A'),
-            Self::OnTrial { before: Reached::Nothing, .. } => (b'N', b'-'),
+            // Small letters: to an image that does not know them it is a trial all the same.
+            Self::OnTrial { before, asked_back, .. } => match (before, asked_back) {
+                (Reached::Network, false) => (b'N', b'N'),
+                (Reached::AccessPoint, false) => (b'N', b'A'),
+                (Reached::Nothing, false) => (b'N', b'-'),
+                (Reached::Network, true) => (b'N', b'n'),
+                (Reached::AccessPoint, true) => (b'N', b'a'),
+                (Reached::Nothing, true) => (b'N', b'x'),
+            },
             Self::Returned(Why::Crashed) => (b'B', b'C'),
             Self::Returned(Why::NotConfirmed) => (b'B', b'T'),
             Self::Returned(Why::Asked) => (b'B', b'A'),
@@ -176,16 +186,20 @@ impl Entry {
     }
 
     /// What our marks say.
-    fn standing(&self) -> Standing {
-        let trial = |before| match self.word(CONFIRMED) {
-            BLANK => Standing::OnTrial { before, crashes: self.crashes() },
-            _ => Standing::Confirmed,
+    pub(super) fn standing(&self) -> Standing {
+        let trial = |before, asked_back| match (self.word(CONFIRMED), asked_back) {
+            (BLANK, _) => Standing::OnTrial { before, crashes: self.crashes(), asked_back },
+            (_, false) => Standing::Confirmed,
+            (_, true) => Standing::Returned(Why::Asked),
         };
         match &self.bytes(MARKS) {
-            b"OSNN" => trial(Reached::Network),
-            b"OSNA" => trial(Reached::AccessPoint),
+            b"OSNN" => trial(Reached::Network, false),
+            b"OSNA" => trial(Reached::AccessPoint, false),
+            b"OSNn" => trial(Reached::Network, true),
+            b"OSNa" => trial(Reached::AccessPoint, true),
+            b"OSNx" => trial(Reached::Nothing, true),
             // Of a later version, and unknown here: a trial all the same.
-            [b'O', b'S', b'N', _] => trial(Reached::Nothing),
+            [b'O', b'S', b'N', _] => trial(Reached::Nothing, false),
             b"OSBC" => Standing::Returned(Why::Crashed),
             b"OSBA" => Standing::Returned(Why::Asked),
             b"OSBD" => Standing::Returned(Why::Damaged),
@@ -215,13 +229,13 @@ impl Record {
     pub async fn read<S: UpdateSlots>(slots: &mut S) -> Result<Self, S::Error> {
         let mut entries = [Entry::BLANK; 2];
         for (sector, entry) in (0..).zip(&mut entries) {
-            slots.read_record(sector, &mut entry.0).await?;
+            slots.read_record(sector, 0, &mut entry.0).await?;
         }
         Ok(Self(entries))
     }
 
     /// The sector whose entry holds, and the entry.
-    fn active(&self) -> Option<(u8, &Entry)> {
+    pub(super) fn active(&self) -> Option<(u8, &Entry)> {
         let counts = |(sector, entry): (u8, &'_ Entry)| entry.counts().map(|sequence| (sequence, sector));
         let [first, second] = &self.0;
         // Of equal sequences the boot loader takes the first.
@@ -272,7 +286,7 @@ impl<E> From<E> for RecordError<E> {
     }
 }
 
-/// Has `slot` started from the next start on. Dropping the future is a power cut: the old choice holds, or the new one.
+/// Has `slot` started from the next start on; `time` is now, where that is known. Dropping the future is a power cut: the old choice holds, or the new one.
 ///
 /// # Errors
 /// If the flash does not take it; the old choice holds then.
@@ -280,6 +294,7 @@ pub async fn choose<S: UpdateSlots>(
     slots: &mut S,
     slot: u8,
     standing: Standing,
+    time: Option<f64>,
 ) -> Result<(), RecordError<S::Error>> {
     let record = Record::read(slots).await?;
     let mark = standing.mark().ok_or(RecordError::NoEntry)?;
@@ -291,26 +306,27 @@ pub async fn choose<S: UpdateSlots>(
     // An entry that lost its standing (a boot loader aborted it) would have it back in the middle of an erase.
     slots.write_record(sector, CHECKSUM as u32, &[0; 4]).await?;
     slots.erase_record(sector).await?;
+    beside::stamp(slots, sector, beside::CHOSEN_AT, time).await?;
     let (body, last) = entry.0.split_at(CHECKSUM);
     slots.write_record(sector, 0, body).await?;
     let mut there = Entry::BLANK;
-    slots.read_record(sector, &mut there.0).await?;
+    slots.read_record(sector, 0, &mut there.0).await?;
     if there.0.get(..CHECKSUM) != Some(body) {
         return Err(RecordError::NotKept);
     }
     slots.write_record(sector, CHECKSUM as u32, last).await?;
-    slots.read_record(sector, &mut there.0).await?;
+    slots.read_record(sector, 0, &mut there.0).await?;
     if there == entry { Ok(()) } else { Err(RecordError::NotKept) }
 }
 
 /// Clears one word of the entry that holds, and looks whether it is clear.
-async fn mark<S: UpdateSlots>(slots: &mut S, at: usize) -> Result<(), RecordError<S::Error>> {
+pub(super) async fn mark<S: UpdateSlots>(slots: &mut S, at: u32) -> Result<(), RecordError<S::Error>> {
     let record = Record::read(slots).await?;
     let (sector, _) = record.active().ok_or(RecordError::NoEntry)?;
-    slots.write_record(sector, at as u32, &[0; 4]).await?;
-    let mut there = Entry::BLANK;
-    slots.read_record(sector, &mut there.0).await?;
-    if there.word(at) == 0 { Ok(()) } else { Err(RecordError::NotKept) }
+    slots.write_record(sector, at, &[0; 4]).await?;
+    let mut there = [0xff; 4];
+    slots.read_record(sector, at, &mut there).await?;
+    if there == [0; 4] { Ok(()) } else { Err(RecordError::NotKept) }
 }
 
 /// Writes down that the new image crashed once more, after `crashes` of them.
@@ -318,22 +334,32 @@ async fn mark<S: UpdateSlots>(slots: &mut S, at: usize) -> Result<(), RecordErro
 /// # Errors
 /// If the flash does not take it.
 pub async fn mark_crash<S: UpdateSlots>(slots: &mut S, crashes: u8) -> Result<(), RecordError<S::Error>> {
-    mark(slots, CRASH + 4 * usize::from(crashes.min(CRASHES - 1))).await
+    mark(slots, (CRASH + 4 * usize::from(crashes.min(CRASHES - 1))) as u32).await
 }
 
-/// Writes down that the image that runs has proved itself.
+/// Writes down that the image that runs has proved itself; `time` is now, where that is known.
 ///
 /// # Errors
 /// If the flash does not take it.
-pub async fn mark_confirmed<S: UpdateSlots>(slots: &mut S) -> Result<(), RecordError<S::Error>> {
-    mark(slots, CONFIRMED).await
+pub async fn mark_confirmed<S: UpdateSlots>(
+    slots: &mut S,
+    time: Option<f64>,
+) -> Result<(), RecordError<S::Error>> {
+    let record = Record::read(slots).await?;
+    let (sector, _) = record.active().ok_or(RecordError::NoEntry)?;
+    beside::stamp(slots, sector, beside::CONFIRMED_AT, time).await?;
+    mark(slots, CONFIRMED as u32).await
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const TRIAL: Standing = Standing::OnTrial { before: Reached::Network, crashes: 0 };
+    const TRIAL: Standing = trial(Reached::Network, false);
+
+    const fn trial(before: Reached, asked_back: bool) -> Standing {
+        Standing::OnTrial { before, crashes: 0, asked_back }
+    }
 
     fn entry(sequence: u32, standing: Standing) -> Entry {
         Entry::new(sequence, standing.mark().unwrap())
@@ -406,8 +432,11 @@ mod tests {
         for standing in [
             Standing::Unrecorded,
             TRIAL,
-            Standing::OnTrial { before: Reached::AccessPoint, crashes: 0 },
-            Standing::OnTrial { before: Reached::Nothing, crashes: 0 },
+            trial(Reached::AccessPoint, false),
+            trial(Reached::Nothing, false),
+            trial(Reached::Network, true),
+            trial(Reached::AccessPoint, true),
+            trial(Reached::Nothing, true),
             Standing::Returned(Why::Crashed),
             Standing::Returned(Why::NotConfirmed),
             Standing::Returned(Why::Asked),
@@ -421,13 +450,16 @@ mod tests {
             // Half written is written: it was meant.
             new.put(CRASH + 4 * usize::from(crashes - 1), [0xff, 0xf7, 0xff, 0xff]);
             let record = Record([Entry::BLANK, new]);
-            assert_eq!(record.standing(1), Standing::OnTrial { before: Reached::Network, crashes });
+            assert_eq!(
+                record.standing(1),
+                Standing::OnTrial { before: Reached::Network, crashes, asked_back: false }
+            );
             assert_eq!(record.chosen(), Some(1));
         }
         new.put(CONFIRMED, [0; 4]);
         assert_eq!(Record([Entry::BLANK, new]).standing(1), Standing::Confirmed);
         // Details that only a later version knows.
-        let nothing = Standing::OnTrial { before: Reached::Nothing, crashes: 0 };
+        let nothing = trial(Reached::Nothing, false);
         for (mark, standing) in [
             (*b"OSNz", nothing),
             (*b"OSBz", Standing::Returned(Why::NotConfirmed)),

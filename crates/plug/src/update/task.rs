@@ -6,6 +6,7 @@ use core::future::pending;
 use embassy_futures::join::join;
 use embassy_sync::blocking_mutex::raw::RawMutex;
 
+use super::beside;
 use super::desk::{Last, Outcome};
 use super::image::{AppImage, IMAGE_HEAD, Walk};
 use super::probation::{Look, Network, Probation, Verdict};
@@ -44,10 +45,11 @@ pub async fn run<S: UpdateSlots, C: Clock, N, M: RawMutex>(
     let (mut hashed, mut written) = (&turns, &turns);
     let hashing = apart(|| plug.hash(&mut hashed));
     let taking = async {
-        if let Standing::OnTrial { before, .. } = standing {
+        if let Standing::OnTrial { before, asked_back, .. } = standing {
             // The other image is the way back.
             state.update.close(Fault::OnProbation, slots_hold);
             apart(|| plug.prove(&mut written, before, measures)).await;
+            plug.confirmed(asked_back);
         }
         writer::serve(&mut written, clock, state, standard).await
     };
@@ -79,6 +81,9 @@ impl<C: Clock> Around<'_, C> {
         let other = other(slots).await;
         let (outcome, version, state) = match standing {
             Standing::Unrecorded => (None, None, OtherState::Former),
+            Standing::OnTrial { asked_back: true, .. } => {
+                (Some(Outcome::WentBack(Why::Asked)), other.clone(), OtherState::WentBack)
+            }
             Standing::OnTrial { .. } => (Some(Outcome::Activated), None, OtherState::Former),
             Standing::Confirmed => (Some(Outcome::Confirmed), None, OtherState::Former),
             Standing::Returned(why) => (Some(Outcome::WentBack(why)), other.clone(), OtherState::WentBack),
@@ -86,8 +91,8 @@ impl<C: Clock> Around<'_, C> {
         let own = Version::try_from(self.version).unwrap_or_default();
         if let Some(outcome) = outcome {
             let version = version.unwrap_or_else(|| own.clone());
-            // When that was is not known any more.
-            self.state.update.set_last(Last { outcome, version, time: None, uptime_s: 0.0 });
+            let time = beside::when(slots).await.ok().flatten();
+            self.state.update.set_last(Last { outcome, version, time, uptime_s: None });
         }
         {
             let mut firmware = self.state.firmware.borrow_mut();
@@ -96,6 +101,9 @@ impl<C: Clock> Around<'_, C> {
         }
         self.set_state(standing);
         match standing {
+            Standing::OnTrial { crashes: 0, asked_back: true, .. } => {
+                self.say("somebody asked to go back to this firmware, which has to prove itself again");
+            }
             Standing::OnTrial { crashes: 0, .. } => self.say("this firmware is new and has to prove itself"),
             Standing::OnTrial { .. } => {
                 self.say("this firmware is new and has crashed: after the third time the former one runs");
@@ -125,10 +133,19 @@ impl<C: Clock> Around<'_, C> {
 
     /// Returns when the image is confirmed; has the plug restart into the other one if it will not be.
     async fn prove<S: UpdateSlots>(&self, slots: &mut S, before: Reached, measures: bool) {
-        let mut probation = Probation::new(measures);
+        let mut marked = beside::stretches(slots).await.unwrap_or(0);
+        // The first one is that of the restart that it began with.
+        let used = limits::PROBATION_STRETCH * marked.saturating_sub(1);
+        let mut probation = Probation::new(measures, used);
         let mut first = None;
         loop {
             let verdict = probation.look(self.clock.now(), &self.look(before, &mut first));
+            let gone = probation.used().as_secs() / limits::PROBATION_STRETCH.as_secs();
+            // One that the flash does not take is not counted after a restart, and that is all.
+            while u64::from(marked) < (1 + gone).min(limits::PROBATION_STRETCHES.into()) {
+                let _ = beside::mark_stretch(slots, marked).await;
+                marked += 1;
+            }
             self.state.firmware.borrow_mut().probation = Some(probation.status());
             match verdict {
                 _ if self.state.update.take_back() => self.go_back(slots, Why::Asked).await,
@@ -139,7 +156,7 @@ impl<C: Clock> Around<'_, C> {
             self.clock.sleep_until(self.clock.now().after(limits::PROBATION_INTERVAL)).await;
         }
         let mut told = false;
-        while record::mark_confirmed(slots).await.is_err() {
+        while record::mark_confirmed(slots, self.clock.time_of_day()).await.is_err() {
             if !told {
                 self.say(
                     "the new firmware works but cannot be confirmed: the flash does not take the record",
@@ -151,10 +168,17 @@ impl<C: Clock> Around<'_, C> {
                 self.go_back(slots, Why::Asked).await;
             }
         }
+    }
+
+    /// It is confirmed. That somebody went back to it stays what is told of the last update.
+    fn confirmed(&self, asked_back: bool) {
         self.state.firmware.borrow_mut().probation = None;
         self.set_state(Standing::Confirmed);
+        if asked_back {
+            return self.say("the firmware before has proved itself again");
+        }
         let version = Version::try_from(self.version).unwrap_or_default();
-        let (time, uptime_s) = (self.clock.time_of_day(), self.clock.now().since_start().as_secs_f64());
+        let (time, uptime_s) = (self.clock.time_of_day(), Some(self.clock.now().since_start().as_secs_f64()));
         self.state.update.set_last(Last { outcome: Outcome::Confirmed, version, time, uptime_s });
         self.say("the new firmware has proved itself and is confirmed");
     }
@@ -176,7 +200,7 @@ impl<C: Clock> Around<'_, C> {
 
     /// Restarts into the other image; returns if the flash does not take that.
     async fn go_back<S: UpdateSlots>(&self, slots: &mut S, why: Why) {
-        if trial::go_back(slots, why).await {
+        if trial::go_back(slots, why, self.clock.time_of_day()).await {
             self.say(match why {
                 Why::Asked => "somebody asked to go back from the new firmware to the one before",
                 _ => "the new firmware has not proved itself: back to the one before",
@@ -252,7 +276,7 @@ mod tests {
     /// A record that nobody wrote.
     struct Slots<'a> {
         works: &'a Cell<bool>,
-        record: [[u8; 32]; 2],
+        record: [[u8; 256]; 2],
     }
 
     impl UpdateSlots for Slots<'_> {
@@ -282,13 +306,14 @@ mod tests {
             Err(())
         }
 
-        async fn read_record(&mut self, sector: u8, entry: &mut [u8; 32]) -> Result<(), ()> {
-            *entry = *self.record.get(usize::from(sector)).ok_or(())?;
+        async fn read_record(&mut self, sector: u8, offset: u32, bytes: &mut [u8]) -> Result<(), ()> {
+            let entry = self.record.get(usize::from(sector)).ok_or(())?;
+            bytes.iter_mut().zip(entry.iter().skip(offset as usize)).for_each(|(to, from)| *to = *from);
             Ok(())
         }
 
         async fn erase_record(&mut self, sector: u8) -> Result<(), ()> {
-            *self.record.get_mut(usize::from(sector)).ok_or(())? = [0xff; 32];
+            *self.record.get_mut(usize::from(sector)).ok_or(())? = [0xff; 256];
             Ok(())
         }
 
@@ -310,12 +335,12 @@ mod tests {
             let asks_at = Instant::from_start(Duration::from_secs(asks_at));
             let works = Cell::new(false);
             let clock = Story { now: Cell::default(), asks_at, state: &state, works: &works };
-            let mut slots = Slots { works: &works, record: [[0xff; 32]; 2] };
+            let mut slots = Slots { works: &works, record: [[0xff; 256]; 2] };
             let plug = Around { clock: &clock, state: &state, slot: 1, version: "0.2.0" };
             let proved = block_on(poll_once(plug.prove(&mut slots, Reached::Nothing, false)));
             assert!(proved.is_none() && state.restart.signaled(), "{works_well}");
             assert!(clock.now() <= asks_at.after(limits::PROBATION_INTERVAL), "{works_well}");
-            let record = Record(slots.record.map(record::Entry));
+            let record = Record(slots.record.map(|sector| record::Entry(*sector.first_chunk().unwrap())));
             assert_eq!(record.standing(0), Standing::Returned(Why::Asked), "{works_well}");
         }
     }

@@ -12,13 +12,18 @@
 //! ```
 //!
 //! A crash is a panic or the watchdog's reset. Power that goes, a brownout and a planned restart say nothing about the
-//! image and do not count.
+//! image and do not count. But a planned restart uses up a stretch of the ten minutes, which are counted over restarts:
+//! else an image that restarts itself again and again would stay for ever.
 
+use super::beside;
 use super::record::{self, CRASHES, Record, Standing, Why};
+use crate::limits;
 use crate::platform::{ImageState, UpdateSlots};
 
 /// Reset reasons that count against a new image.
 const CRASH: [&str; 2] = ["panic", "watchdog"];
+/// The one of a planned restart.
+const PLANNED: &str = "software";
 
 /// What the plug does next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,7 +44,15 @@ pub async fn begin<S: UpdateSlots>(slots: &mut S, reset_reason: &str) -> Begin {
         Standing::OnTrial { crashes, .. } if crashes >= CRASHES || CRASH.contains(&reset_reason) => {
             // A crash that cannot be marked could happen for ever; after one too many the power may have gone.
             let counted = crashes < CRASHES && record::mark_crash(slots, crashes).await.is_ok();
-            if (crashes + 1 >= CRASHES || !counted) && go_back(slots, Why::Crashed).await {
+            if (crashes + 1 >= CRASHES || !counted) && go_back(slots, Why::Crashed, None).await {
+                return Begin::WentBack;
+            }
+        }
+        Standing::OnTrial { .. } if reset_reason == PLANNED => {
+            let used = beside::stretches(slots).await.unwrap_or(0);
+            // If it is not marked the image has some more time.
+            let _ = beside::mark_stretch(slots, used).await;
+            if used >= limits::PROBATION_STRETCHES && go_back(slots, Why::NotConfirmed, None).await {
                 return Begin::WentBack;
             }
         }
@@ -48,7 +61,7 @@ pub async fn begin<S: UpdateSlots>(slots: &mut S, reset_reason: &str) -> Begin {
             // whole one into its slot: from now on the one that runs is chosen.
             let why = record.chosen().map_or(Standing::Unrecorded, |_| Standing::Returned(Why::Damaged));
             // If the flash does not take it, the next start tries again.
-            let _ = record::choose(slots, running, why).await;
+            let _ = record::choose(slots, running, why, None).await;
             return Begin::Runs(why.state());
         }
         _ => {}
@@ -56,8 +69,9 @@ pub async fn begin<S: UpdateSlots>(slots: &mut S, reset_reason: &str) -> Begin {
     Begin::Runs(standing.state())
 }
 
-/// Has the other image started from the next start on, for this reason; whether the flash took it.
-pub async fn go_back<S: UpdateSlots>(slots: &mut S, why: Why) -> bool {
+/// Has the other image started from the next start on, for this reason; whether the flash took it. `time` is now, where that
+/// is known.
+pub async fn go_back<S: UpdateSlots>(slots: &mut S, why: Why, time: Option<f64>) -> bool {
     let other = 1 - slots.running().min(1);
-    record::choose(slots, other, Standing::Returned(why)).await.is_ok()
+    record::choose(slots, other, Standing::Returned(why), time).await.is_ok()
 }

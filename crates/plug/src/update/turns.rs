@@ -42,8 +42,8 @@ impl<S: UpdateSlots> UpdateSlots for &Turns<'_, S> {
         self.0.lock().await.read_running(offset, bytes).await
     }
 
-    async fn read_record(&mut self, sector: u8, entry: &mut [u8; 32]) -> Result<(), S::Error> {
-        self.0.lock().await.read_record(sector, entry).await
+    async fn read_record(&mut self, sector: u8, offset: u32, bytes: &mut [u8]) -> Result<(), S::Error> {
+        self.0.lock().await.read_record(sector, offset, bytes).await
     }
 
     async fn erase_record(&mut self, sector: u8) -> Result<(), S::Error> {

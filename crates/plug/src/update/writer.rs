@@ -16,11 +16,12 @@ use embassy_futures::yield_now;
 use heapless::String;
 use sha2::{Digest, Sha256};
 
+use super::back;
 use super::desk::{Activated, Done, Last, Order, Outcome, Work};
 use super::fault::Fault;
 use super::image::{AppImage, Walk};
 use super::judge::{Candidate, Judged, PROJECT, Refused, Running, judge};
-use super::keys::{AcceptedKeys, Key};
+use super::keys::{AcceptedKeys, Key, UpdateSettings};
 use super::package::{HEAD_MOST, Header, PackageError};
 use crate::limits;
 use crate::platform::{Clock, Identity, Instant, UpdateSlots};
@@ -54,6 +55,19 @@ impl<'a> Standard<'a> {
         };
         Self { running, key }
     }
+
+    /// Judges an image by the settings as they are now; a slot has so many bytes.
+    pub(super) fn judge(
+        &self,
+        state: &State,
+        capacity: u32,
+        candidate: &Candidate<'_>,
+        allow_downgrade: bool,
+    ) -> Result<Judged, Fault> {
+        let running = Running { capacity, ..self.running };
+        let keys = AcceptedKeys::of(self.key, &state.settings.borrow().update);
+        judge(&running, candidate, &keys, allow_downgrade).map_err(refused)
+    }
 }
 
 /// Takes uploads for as long as the plug runs. To be called when the running image is confirmed, or nobody keeps a record
@@ -81,6 +95,16 @@ pub async fn serve<S: UpdateSlots, C: Clock>(
             (Work::End(memory), Some(writer)) => {
                 writer.finish(slots, clock, state, &standard, memory).await.map(Done::All)
             }
+            (Work::Back { allow_downgrade, memory }, _) => {
+                let result =
+                    back::start(slots, state, &standard, allow_downgrade, memory, clock.time_of_day()).await;
+                if let Err(why) = result {
+                    // Nothing was done: what the last update came to stays told.
+                    desk.answer(Done::Refused(why));
+                    continue;
+                }
+                result.map(Done::All)
+            }
             (Work::Gone, _) => {
                 writer = None;
                 desk.free();
@@ -89,19 +113,21 @@ pub async fn serve<S: UpdateSlots, C: Clock>(
             // Of something that was refused.
             (Work::Piece(_) | Work::End(_), None) => Err(Fault::Incomplete),
         };
-        let outcome = match &result {
+        let ended = match &result {
             Ok(Done::More(_)) => None,
-            Ok(_) => Some(Outcome::Activated),
-            Err(why) => Some(Outcome::Refused(why.clone())),
+            Ok(Done::All(activated)) => Some((Outcome::Activated, activated.version.clone())),
+            Ok(Done::Refused(why)) | Err(why) => {
+                let version = writer.as_ref().and_then(|writer| writer.version()).unwrap_or_default();
+                Some((Outcome::Refused(why.clone()), version))
+            }
         };
-        let activated = outcome == Some(Outcome::Activated);
-        if let Some(outcome) = outcome {
-            let version = writer.take().and_then(|writer| writer.version()).unwrap_or_default();
-            let uptime_s = clock.now().since_start().as_secs_f64();
+        if let Some((outcome, version)) = ended {
+            writer = None;
+            let uptime_s = Some(clock.now().since_start().as_secs_f64());
+            if outcome == Outcome::Activated {
+                state.restart.signal(Restarting::OtherImage);
+            }
             desk.set_last(Last { outcome, version, time: clock.time_of_day(), uptime_s });
-        }
-        if activated {
-            state.restart.signal(Restarting::OtherImage);
         }
         desk.answer(result.unwrap_or_else(Done::Refused));
         state.touch();
@@ -138,7 +164,6 @@ impl<C: Clock> Calm<'_, C> {
 struct Taken {
     header: Option<Header>,
     image: AppImage,
-    judged: Judged,
 }
 
 /// One upload.
@@ -195,8 +220,13 @@ impl Writer {
         let mut image = bytes;
         if self.taken.is_none() {
             let (taken, head) = self.look(standard, calm.state, slots.capacity(), bytes)?;
+            let (head, rest) = bytes.split_at_checked(head).unwrap_or((&[], bytes));
+            if let Some(Header { manifest, .. }) = &taken.header {
+                calm.wait().await?;
+                back::keep_head(slots, manifest.size, head).await?;
+            }
             self.taken = Some(taken);
-            image = bytes.get(head..).unwrap_or(&[]);
+            image = rest;
         }
         self.write(slots, calm, image).await
     }
@@ -226,12 +256,9 @@ impl Writer {
         if size > announced {
             return Err(Fault::Refused(Refused::PackageDamaged));
         }
-        let settings = state.settings.borrow();
-        let running = Running { capacity, ..standard.running };
         let candidate = Candidate { header: header.as_ref(), image: &image, size };
-        let keys = AcceptedKeys::of(standard.key, &settings.update);
-        let judged = judge(&running, &candidate, &keys, self.order.allow_downgrade).map_err(refused)?;
-        Ok((Taken { header, image, judged }, head))
+        standard.judge(state, capacity, &candidate, self.order.allow_downgrade)?;
+        Ok((Taken { header, image }, head))
     }
 
     /// Erases as far as is needed and writes whole words; what is left of one waits for its end.
@@ -248,6 +275,10 @@ impl Writer {
         }
         while self.erased < end {
             calm.wait().await?;
+            if self.erased == 0 {
+                // What was there is there no more.
+                calm.state.firmware.borrow_mut().other = None;
+            }
             slots.erase(self.erased, self.erased + SECTOR).await.map_err(flash)?;
             self.erased += SECTOR;
             yield_now().await;
@@ -310,15 +341,14 @@ impl Writer {
         }
         self.check(slots, memory, &sent).await?;
         let version = String::try_from(taken.image.version.as_str()).unwrap_or_default();
-        self.keep_keys(clock, state, standard, &taken).await?;
+        self.judge_again(slots.capacity(), clock, state, standard, &taken).await?;
         slots.write(0, &self.first).await.map_err(flash)?;
         let mut first = [0; WORD];
         slots.read(0, &mut first).await.map_err(flash)?;
         if first != self.first {
             return Err(Fault::Flash);
         }
-        super::activate(slots, state, version.clone()).await.map_err(flash)?;
-        self.taken = Some(taken);
+        super::activate(slots, state, version.clone(), false, clock.time_of_day()).await.map_err(flash)?;
         Ok(Activated { version, image_sha256: sent })
     }
 
@@ -363,45 +393,66 @@ impl Writer {
         }
     }
 
-    /// Stores the keys that the manifest adds and retires, if somebody who may say so signed it.
-    async fn keep_keys<C: Clock>(
+    /// Judges it by the settings of now, since minutes may have passed and a key may have been retired or only signed
+    /// packages been asked for meanwhile; stores the keys that the manifest adds and retires, if somebody who may say so
+    /// signed it.
+    async fn judge_again<C: Clock>(
         &self,
+        capacity: u32,
         clock: &C,
         state: &State,
         standard: &Standard<'_>,
         taken: &Taken,
     ) -> Result<(), Fault> {
-        let (Some(header), Some(_)) = (&taken.header, taken.judged.signed_by) else { return Ok(()) };
         let end = clock.now().after(limits::SETTINGS_TIMEOUT);
         let mut ticket = None;
         loop {
-            // Again each time: somebody else may have changed the settings meanwhile.
-            let next = {
-                let settings = state.settings.borrow();
-                let keys = AcceptedKeys::of(standard.key, &settings.update);
-                let Some(after) = keys.after(&header.manifest).map_err(refused)? else { return Ok(()) };
-                let mut next = Box::new(settings.clone());
-                next.update = after;
-                next
-            };
-            ticket = ticket.or_else(|| state.settings_desk.put(next));
-            let outcome = ticket.and_then(|ticket| state.settings_desk.outcome(ticket));
-            if matches!(outcome, Some(Err(_))) || clock.now() >= end {
-                return Err(Fault::KeysNotStored);
+            match ticket.map(|ticket| state.settings_desk.outcome(ticket)) {
+                Some(Some(Ok(()))) => return Ok(()),
+                Some(Some(Err(_))) => return Err(Fault::KeysNotStored),
+                // Another change came right behind it.
+                Some(None) if state.settings_desk.is_free() => {
+                    let stored = keys_after(state, standard, taken)?.is_none();
+                    return if stored { Ok(()) } else { Err(Fault::KeysNotStored) };
+                }
+                _ if clock.now() >= end => return Err(Fault::KeysNotStored),
+                _ => {}
             }
-            if outcome.is_some() {
-                ticket = None;
+            if ticket.is_none() {
+                // Again each time: somebody else may be changing the settings.
+                let Taken { header, image } = taken;
+                let candidate = Candidate { header: header.as_ref(), image, size: self.image };
+                let judged = standard.judge(state, capacity, &candidate, self.order.allow_downgrade)?;
+                let after = match judged.signed_by {
+                    Some(_) => keys_after(state, standard, taken)?,
+                    None => None,
+                };
+                let Some(update) = after else { return Ok(()) };
+                let mut next = Box::new(state.settings.borrow().clone());
+                next.update = update;
+                ticket = state.settings_desk.put(next);
             }
             clock.sleep_until(clock.now().after(limits::UPDATE_KEYS_LOOK)).await;
         }
     }
 }
 
-fn refused(why: impl Into<Refused>) -> Fault {
+/// What the keys of the manifest make of the settings; `None` where they stay as they are.
+fn keys_after(
+    state: &State,
+    standard: &Standard<'_>,
+    taken: &Taken,
+) -> Result<Option<UpdateSettings>, Fault> {
+    let Some(header) = &taken.header else { return Ok(None) };
+    let keys = AcceptedKeys::of(standard.key, &state.settings.borrow().update);
+    keys.after(&header.manifest).map_err(refused)
+}
+
+pub(super) fn refused(why: impl Into<Refused>) -> Fault {
     Fault::Refused(why.into())
 }
 
 /// Which error does not matter to whoever sent the image.
-fn flash<E>(_: E) -> Fault {
+pub(super) fn flash<E>(_: E) -> Fault {
     Fault::Flash
 }

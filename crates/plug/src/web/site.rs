@@ -252,7 +252,7 @@ impl<'a, C: Clock, N: Clock, M: RawMutex> Site<'a, C, N, M> {
             (Handler::Elegant(Wire::Page), _) => Ok(assets::page(self.tags, Asset::Index, parts)),
             (Handler::Elegant(Wire::Upload), _) => upload::elegant(self, true, parts, body).await,
             (_, "POST") => upload::upload(self, parts, body).await,
-            (_, "DELETE") => update::go_back(self),
+            (_, "DELETE") => upload::go_back(self, parts).await,
             _ => update::show(self),
         }
     }

@@ -3,7 +3,6 @@
 use core::fmt::{Result as Written, Write};
 
 use embassy_sync::blocking_mutex::raw::RawMutex;
-use picoserve::response::StatusCode;
 
 use super::problem::Problem;
 use super::reply::Reply;
@@ -16,7 +15,7 @@ use crate::update::desk::{Last, Outcome};
 use crate::update::judge::PROJECT;
 use crate::update::keys::{Accept, AcceptedKeys, Source};
 use crate::update::probation::{self, Network};
-use crate::update::{Fault, Firmware, Image, Other, OtherState};
+use crate::update::{Firmware, Image, Other, OtherState};
 
 pub(super) fn show<'a, C: Clock, N: Clock, M: RawMutex>(
     site: &Site<'a, C, N, M>,
@@ -63,21 +62,6 @@ pub(super) fn show<'a, C: Clock, N: Clock, M: RawMutex>(
             state.safe_mode.get()
         )
     })
-}
-
-/// `DELETE`: back from the image that is on probation, at once.
-pub(super) fn go_back<'a, C: Clock, N: Clock, M: RawMutex>(
-    site: &Site<'a, C, N, M>,
-) -> Result<Reply<'a>, Problem> {
-    let state = site.plug.state;
-    if state.image.get().is_none_or(|image| image.state != ImageState::OnProbation) {
-        return Err(Problem::Update(Fault::NotOnProbation));
-    }
-    // Without room for an answer nothing happens: whoever asked will ask again.
-    let mut reply = show(site)?;
-    reply.status = StatusCode::new(202);
-    state.update.ask_back();
-    Ok(reply)
 }
 
 /// `version` is that of the build, where nobody could read the image's.
@@ -168,5 +152,10 @@ fn write_last(last: Option<&Last>, out: &mut dyn Write) -> Written {
         }
         _ => out.write_str(",\"code\":null,\"message\":null")?,
     }
-    write!(out, ",\"time\":{},\"uptime_s\":{}}}", Maybe(last.time.map(Number)), Number(last.uptime_s))
+    write!(
+        out,
+        ",\"time\":{},\"uptime_s\":{}}}",
+        Maybe(last.time.map(Number)),
+        Maybe(last.uptime_s.map(Number))
+    )
 }

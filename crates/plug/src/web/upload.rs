@@ -20,11 +20,12 @@ use super::query;
 use super::reply::{Body, Draft, Reply};
 use super::site::Site;
 use super::socket::within;
+use super::update;
 use super::uplink::made;
 use crate::access::{Hex, read_hex};
 use crate::json::{Number, Quoted};
 use crate::limits;
-use crate::platform::{Clock, Instant};
+use crate::platform::{Clock, ImageState, Instant};
 use crate::update::desk::{Activated, Last, Order, Outcome, Upload};
 use crate::update::fault::Fault;
 
@@ -40,12 +41,7 @@ pub(super) async fn upload<'a, C: Clock, N: Clock, M: RawMutex, R: Read>(
     parts: &RequestParts<'_>,
     body: &mut RequestBodyConnection<'_, R>,
 ) -> Result<Reply<'a>, Problem> {
-    let given = query::text(parts.query().map_or("", |query| query.0), "allow_downgrade");
-    let allow_downgrade = match given {
-        None | Some("false") => false,
-        Some("true") => true,
-        Some(_) => return Err(Problem::BadParameter { name: "allow_downgrade", wanted: "true or false" }),
-    };
+    let allow_downgrade = allows_downgrade(parts)?;
     if body.content_length() == 0 {
         return Err(Problem::LengthRequired);
     }
@@ -61,6 +57,41 @@ pub(super) async fn upload<'a, C: Clock, N: Clock, M: RawMutex, R: Read>(
             Number(restart_in.as_secs_f64())
         )
     })
+}
+
+/// Whether an older version is meant.
+fn allows_downgrade(parts: &RequestParts<'_>) -> Result<bool, Problem> {
+    match query::text(parts.query().map_or("", |query| query.0), "allow_downgrade") {
+        None | Some("false") => Ok(false),
+        Some("true") => Ok(true),
+        Some(_) => Err(Problem::BadParameter { name: "allow_downgrade", wanted: "true or false" }),
+    }
+}
+
+/// `DELETE /api/v1/update`: back to the firmware before, at once from one on probation.
+pub(super) async fn go_back<'a, C: Clock, N: Clock, M: RawMutex>(
+    site: &Site<'a, C, N, M>,
+    parts: &RequestParts<'_>,
+) -> Result<Reply<'a>, Problem> {
+    let allow_downgrade = allows_downgrade(parts)?;
+    let (state, clock, exchange) = (site.plug.state, site.plug.network_clock, site.exchange);
+    let mut reply = if state.image.get().is_some_and(|image| image.state == ImageState::OnProbation) {
+        // Without room for an answer nothing happens: whoever asked will ask again.
+        let reply = update::show(site)?;
+        state.update.ask_back();
+        reply
+    } else {
+        let memory = memory(limits::UPDATE_PIECE).map_err(Problem::Update)?;
+        // All of an image is read first.
+        exchange.set_patient(true);
+        let started = state.update.go_back(allow_downgrade, memory, site.peer.address, clock.now()).await;
+        exchange.set_patient(false);
+        exchange.extend(clock.now().after(limits::ANSWER_TIMEOUT));
+        started.map_err(Problem::Update)?;
+        update::show(site)?
+    };
+    reply.status = StatusCode::new(202);
+    Ok(reply)
 }
 
 /// `GET /ota/start`: somebody uploads soon. Nothing is erased.
@@ -189,7 +220,7 @@ impl<'a, C: Clock, N: Clock, M: RawMutex> Intake<'_, 'a, C, N, M> {
                 outcome: Outcome::Refused(why.clone()),
                 version: heapless::String::new(),
                 time: clock.time_of_day(),
-                uptime_s: clock.now().since_start().as_secs_f64(),
+                uptime_s: Some(clock.now().since_start().as_secs_f64()),
             });
         }
     }

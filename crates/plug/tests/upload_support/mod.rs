@@ -268,8 +268,8 @@ impl UpdateSlots for FakeSlots {
         Ok(())
     }
 
-    async fn read_record(&mut self, sector: u8, entry: &mut [u8; 32]) -> Result<(), NotDone> {
-        entry.copy_from_slice(&self.0.record.borrow()[usize::from(sector)][..32]);
+    async fn read_record(&mut self, sector: u8, offset: u32, bytes: &mut [u8]) -> Result<(), NotDone> {
+        bytes.copy_from_slice(&self.0.record.borrow()[usize::from(sector)][offset as usize..][..bytes.len()]);
         Ok(())
     }
 
