@@ -1,7 +1,7 @@
 # Sourced by the build scripts of the chips: `cargo_for TARGET ARGS...` runs cargo with rustup's compiler and core built from
-# its sources (component rust-src) where they can be had, else with rustup's ready-made core, which makes larger images,
-# else with Debian's rustc and core built from its sources (packages rustc-web, cargo-web, rust-web-src), and says which.
-# OSSP_TOOLCHAIN=prebuilt asks for the second, OSSP_TOOLCHAIN=debian for the last.
+# its sources (component rust-src) where they can be had, else with Debian's rustc and core built from its sources (packages
+# rustc-web, cargo-web, rust-web-src), else with rustup's ready-made core, which makes larger images, and says which.
+# OSSP_TOOLCHAIN=debian asks for the second, OSSP_TOOLCHAIN=prebuilt for the last.
 
 rustup_has() {
   command -v rustup >/dev/null || return 1
@@ -72,15 +72,15 @@ cargo_for() {
     echo "with rustup's rustc and core built from its sources" >&2
     RUSTC_BOOTSTRAP=1 cargo "$verb" --locked --release --target "$target" "${FROM_SOURCE[@]}" \
       --config "target.$target.rustflags=[$(without_paths rustc "$target")$SHALLOW]" "$@"
-  elif [ "${OSSP_TOOLCHAIN:-}" != debian ] && rustup_has "$target"; then
-    echo "with rustup's ready-made $target: the image is larger than with its component rust-src" >&2
-    RUSTC_BOOTSTRAP=1 cargo "$verb" --locked --release --target "$target" \
-      --config "target.$target.rustflags=[$(without_paths rustc "$target")$SHALLOW]" "$@"
-  elif debian_has; then
+  elif [ "${OSSP_TOOLCHAIN:-}" != prebuilt ] && debian_has; then
     COMPILER=/usr/bin/rustc
     echo "with Debian's rustc and core built from its sources" >&2
     RUSTC_BOOTSTRAP=1 cargo +debian "$verb" --locked --release --target "$target" "${FROM_SOURCE[@]}" \
       --config "target.$target.rustflags=[$(without_paths /usr/bin/rustc "$target")$SHALLOW]" "$@"
+  elif rustup_has "$target"; then
+    echo "with rustup's ready-made $target: the image is larger than with its component rust-src" >&2
+    RUSTC_BOOTSTRAP=1 cargo "$verb" --locked --release --target "$target" \
+      --config "target.$target.rustflags=[$(without_paths rustc "$target")$SHALLOW]" "$@"
   else
     echo "no compiler for $target: rustup target add $target, or on Debian: apt install rustc-web cargo-web rust-web-src" >&2
     return 1
