@@ -1,9 +1,10 @@
 //! Whether an image may be installed: everything that is known before the first byte is erased.
 
+use core::cmp::Ordering;
 use core::fmt;
 
 use super::image::{AppImage, ChipId, ImageError};
-use super::keys::{Accept, AcceptedKeys, Key};
+use super::keys::{Accept, AcceptedKeys, Key, UpdateSettings};
 use super::package::{Header, PackageError};
 use super::version::Version;
 
@@ -65,6 +66,8 @@ pub enum Refused {
     VersionTooOldToInstall,
     /// It retires the last key while only signed packages are taken, or there is no room for its keys.
     KeysDoNotFit,
+    /// It retires every key that signed it: it could not be installed a second time.
+    SignersRetired,
 }
 
 impl Refused {
@@ -85,6 +88,7 @@ impl Refused {
             Self::OlderVersion => "older_version",
             Self::VersionTooOldToInstall => "version_too_old_to_install",
             Self::KeysDoNotFit => "keys_do_not_fit",
+            Self::SignersRetired => "signers_retired",
         }
     }
 }
@@ -136,6 +140,9 @@ impl fmt::Display for Refused {
             Self::KeysDoNotFit => {
                 "This leaves no key that is accepted, or too many: look at update.keys and update.retired."
             }
+            Self::SignersRetired => {
+                "This package retires every key that signed it: it must be signed with its new key, too."
+            }
         })
     }
 }
@@ -143,10 +150,13 @@ impl fmt::Display for Refused {
 impl core::error::Error for Refused {}
 
 /// What was found out of somebody who may be installed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Judged {
     /// The accepted key that signed it; `None`: unsigned, or by somebody unknown, where anything is taken.
     pub signed_by: Option<Key>,
+    /// What the keys that it brings and retires make of the settings; `None` where they stay. To be stored once the image was
+    /// verified, before it is activated.
+    pub settings: Option<UpdateSettings>,
 }
 
 /// Judges what came. Verifying a signature takes a tenth of a second on the chip.
@@ -188,12 +198,29 @@ pub fn judge(
     if manifest.is_some_and(|manifest| now.as_ref().is_none_or(|now| *now < manifest.oldest)) {
         return Err(Refused::VersionTooOldToInstall);
     }
-    if let Some(manifest) = manifest.filter(|_| signed_by.is_some()) {
-        keys.after(manifest)?;
+    let order = Version::parse(&image.version).zip(now).map(|(then, now)| then.cmp(&now));
+    let settings = match header.filter(|_| signed_by.is_some() && order == Some(Ordering::Greater)) {
+        Some(header) => settings_after(header, keys)?,
+        None => None,
+    };
+    if order.is_some_and(Ordering::is_ge) || allow_downgrade {
+        Ok(Judged { signed_by, settings })
+    } else {
+        Err(Refused::OlderVersion)
     }
-    let then = Version::parse(&image.version);
-    let newer = then.zip(now).is_some_and(|(then, now)| then >= now);
-    if newer || allow_downgrade { Ok(Judged { signed_by }) } else { Err(Refused::OlderVersion) }
+}
+
+/// What a package makes of the settings. It must be good by them, too: the plug may come back from it, or lose its power before
+/// it is activated, and it is to be installed again then.
+fn settings_after(header: &Header, keys: &AcceptedKeys) -> Result<Option<UpdateSettings>, Refused> {
+    let after = keys.after(&header.manifest)?;
+    if let Some(settings) = &after {
+        signed_by(Some(header), &keys.with(settings)).map_err(|why| match why {
+            Refused::SignatureUnknown => Refused::SignersRetired,
+            why => why,
+        })?;
+    }
+    Ok(after)
 }
 
 /// The accepted key that signed it. Every signature by an accepted key must be good.
