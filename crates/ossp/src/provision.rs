@@ -8,7 +8,7 @@ use clap::{Args, ValueEnum};
 use metering::calibration::Calibration;
 use plug::core::civil::Zone;
 use plug::settings::{self, Basis, Hardware, Refusal, Settings};
-use plug::storage::import::{IMPORT_MOST, RECORD, record, text_of, with_own};
+use plug::storage::import::{IMPORT_MOST, NAMES, RECORD, record, text_of, with_own};
 use serde_json::Value;
 
 use crate::failure::Failure;
@@ -17,8 +17,8 @@ use crate::file::{self, Readers};
 /// Options of `ossp provision`.
 #[derive(Args, Clone, Debug)]
 pub struct ProvisionOptions {
-    /// What is set, as `GET /api/v1/settings` shows it, with "password" beside the sections; {id} in it becomes the last
-    /// four characters of each plug's identity, and an n in such braces, with --random, the plug's number
+    /// What is set, as `GET /api/v1/settings` shows it, with "password" beside the sections; {id} in the plug's names and
+    /// its node becomes the last four characters of its identity, and an n in such braces, with --random, its number
     // (A bare one clap would make an end of the line.)
     #[arg(value_name = "SETTINGS.json")]
     settings: PathBuf,
@@ -70,8 +70,9 @@ impl Table {
 const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
 /// How many of them: 60 bits.
 const LENGTH: usize = 12;
-/// What becomes the number of a plug.
+/// What becomes the number of a plug: in its names, and in this.
 const NUMBER: &str = "{n}";
+const NUMBERED: &str = "/wifi/address/ip";
 /// Secrets that a plug does not tell: `"set"` stands for them in what it shows.
 const SECRETS: [(&str, &str); 4] = [
     ("wifi", "password"),
@@ -160,9 +161,13 @@ fn each(options: &ProvisionOptions, value: &Value) -> Result<Vec<Made>, Failure>
         if let Some(extension) = extension {
             file.set_extension(extension);
         }
-        let text = value.to_string().replace(NUMBER, &number.to_string());
-        let mut value: Value =
-            serde_json::from_str(&text).map_err(|error| wrong(&options.settings, &error))?;
+        let mut value = value.clone();
+        let paths = NAMES.iter().map(|(section, name)| format!("/{section}/{name}"));
+        for path in paths.chain([NUMBERED.to_owned()]) {
+            if let Some(Value::String(text)) = value.pointer_mut(&path) {
+                *text = text.replace(NUMBER, &number.to_string());
+            }
+        }
         let password = password()?;
         let Some(members) = value.as_object_mut() else {
             return Err(wrong(&options.settings, &"it is no JSON object"));

@@ -177,3 +177,33 @@ fn a_larger_flash_file_is_kept_and_never_lost() {
     assert!(told.contains("kept as") && told.contains("begins anew"), "{told}");
     assert!(std::fs::read(&before).unwrap() == larger);
 }
+
+/// The flash of a plug holds passwords of networks.
+#[cfg(unix)]
+#[test]
+fn nobody_else_on_this_pc_reads_a_plugs_flash() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = Folder::new("flash-modes");
+    let mode = |path: &std::path::Path| path.metadata().unwrap().permissions().mode() & 0o777;
+    let plug = Plug::start(&folder.0, &ARGUMENTS);
+    // By then it has all of its files.
+    plug.await_json("/api/v1/update", |update| !update["running"].is_null());
+    drop(plug);
+    assert_eq!(mode(&folder.0), 0o700);
+    let files =
+        || std::fs::read_dir(&folder.0).unwrap().map(|entry| entry.unwrap().path()).collect::<Vec<_>>();
+    let names: Vec<_> = files().iter().map(|path| path.file_name().unwrap().to_owned()).collect();
+    for name in ["flash.bin", "log.bin", "slot-0.bin", "slot-1.bin", "otadata.bin", "id"] {
+        assert!(names.iter().any(|there| there == name), "{name}: {names:?}");
+    }
+    for path in files() {
+        assert_eq!(mode(&path), 0o600, "{}", path.display());
+    }
+    // One of an earlier version, which was not so careful; the folder is whoever's made it.
+    std::fs::set_permissions(folder.flash(), PermissionsExt::from_mode(0o644)).unwrap();
+    std::fs::set_permissions(&folder.0, PermissionsExt::from_mode(0o755)).unwrap();
+    std::fs::File::options().append(true).open(folder.flash()).unwrap().set_len(1 << 20).unwrap();
+    drop(Plug::start(&folder.0, &[&["--reset-password"], &ARGUMENTS[..]].concat()));
+    assert_eq!((mode(&folder.flash()), mode(&folder.0)), (0o600, 0o755));
+    assert_eq!(mode(&folder.flash().with_added_extension("before")), 0o600);
+}

@@ -220,19 +220,45 @@ fn what_a_factory_reset_erases_and_what_stays() {
     assert_eq!(found, Settings { calibration: settings.calibration, ..Settings::default() });
 }
 
+/// Everything at its longest.
+const LONGEST: &str = include_str!("../../plug/tests/data/longest-settings.json");
+
+fn longest() -> Box<Settings> {
+    patch(&Settings::default(), LONGEST, &basis(), None).unwrap()
+}
+
+/// The same again, with another calibration on its way.
+fn longest_again() -> Box<Settings> {
+    patch(&longest(), "{\"calibration\":{\"phase_deg\":1.2345678901234567}}", &basis(), None).unwrap()
+}
+
 #[test]
 fn the_longest_settings_are_kept() {
     let plug = Plug::new(SimFlash::new(SECTORS, 7));
-    let entry = r#"{"enabled":false,"days":["mon","tue","wed","thu","fri","sat"],"at":"12:34:56","on":false,"random_s":3599}"#;
-    let quotes = "\\\"".repeat(32);
-    let text = format!(
-        "{{\"schedule\":{{\"entries\":[{}]}},\"device\":{{\"name\":\"{quotes}\"}},\"wifi\":{{\"ssid\":\"{quotes}\"}},\
-         \"calibration\":{{\"phase_deg\":1.2345678901234567}}}}",
-        [entry; 16].join(",")
-    );
-    let settings = patch(&Settings::default(), &text, &basis(), None).unwrap();
-    for _ in 0..20 {
-        plug.save(&settings).unwrap();
-        assert_eq!(plug.settings(), *settings);
+    for settings in [longest(), longest_again()].iter().cycle().take(20) {
+        plug.save(settings).unwrap();
+        assert_eq!(plug.settings(), **settings);
+    }
+}
+
+/// Over a few settings and over as many: at the first and the last steps, and at many of the words in between.
+#[test]
+fn a_power_cut_leaves_the_old_or_the_longest() {
+    let few = patch(&Settings::default(), "{\"device\":{\"name\":\"few\"}}", &basis(), None).unwrap();
+    for (old, new) in [(few, longest()), (longest(), longest_again())] {
+        let plug = Plug::new(SimFlash::new(SECTORS, 3));
+        // A sector that is nearly full, so that an erase is among it.
+        for _ in 0..3 {
+            plug.save(&old).unwrap();
+        }
+        let flash = plug.into_flash();
+        let (steps, mut taken) = (steps(&flash, &new), 0);
+        let looked_at = |after: &u32| *after < 40 || after + 40 > steps || after.is_multiple_of(29);
+        for after in (0..steps).filter(looked_at) {
+            let found = cut(&flash, after, None, &new);
+            assert!(found == *old || found == *new, "after {after} of {steps} steps: a mixture");
+            taken += u32::from(found == *new);
+        }
+        assert!((1..steps).contains(&taken), "{taken} of {steps}");
     }
 }

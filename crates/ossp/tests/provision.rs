@@ -35,8 +35,9 @@ fn mode(path: &Path) -> u32 {
 #[test]
 fn a_virtual_plug_starts_from_the_same_file() {
     let (bench, state) = (Folder::new("provision"), Folder::new("provision-state"));
+    // In a password, and in the name of somebody else's network, it is what it is.
     let settings = json!({"password": PASSWORD, "device": {"name": "class {id}"}, "emoncms": {"node": "plug-{id}"},
-        "wifi": {"ssid": "class", "access_point_password": "another word"}});
+        "wifi": {"ssid": "class {id}", "access_point_ssid": "mine {id}", "access_point_password": "another {id}"}});
     let file = put(&bench, "settings.json", &settings.to_string());
     let image = bench.0.join("settings.bin");
     let (status, out, told) = provision(&file, &image, &[]);
@@ -52,12 +53,17 @@ fn a_virtual_plug_starts_from_the_same_file() {
         let set = plug.json("/api/v1/settings");
         assert_eq!(set["device"]["name"], format!("class {own}"));
         assert_eq!(set["emoncms"]["node"], format!("plug-{own}"));
-        assert_eq!((&set["wifi"]["ssid"], &set["wifi"]["password"]), (&Value::from("class"), &Value::Null));
+        assert_eq!(
+            (&set["wifi"]["ssid"], &set["wifi"]["password"]),
+            (&Value::from("class {id}"), &Value::Null)
+        );
+        assert_eq!(set["wifi"]["access_point_ssid"], format!("mine {own}"));
         // Changed by the owner: the file, given once more, changes nothing.
         assert_eq!(plug.request("PATCH /api/v1/settings", "{\"device\":{\"name\":\"mine\"}}").0, 200);
     }
     let flash = std::fs::read(state.flash()).unwrap();
-    assert!(!flash.windows(PASSWORD.len()).any(|bytes| bytes == PASSWORD.as_bytes()));
+    let holds = |text: &str| flash.windows(text.len()).any(|bytes| bytes == text.as_bytes());
+    assert!(!holds(PASSWORD) && holds("another {id}"));
     let plug = Plug::begin(&state.0, &["--import", image.to_str().unwrap()], Stdio::null());
     assert_eq!(plug.json("/api/v1/settings")["device"]["name"], "mine");
 }
@@ -67,7 +73,11 @@ fn its_help_says_what_the_braces_are() {
     let help = String::from_utf8(run(&["provision", "--help"]).stdout).unwrap();
     // However it is wrapped.
     let words = help.split_whitespace().collect::<Vec<_>>().join(" ");
-    assert!(words.contains("{id} in it becomes") && words.contains("an n in such braces"), "{help}");
+    assert!(
+        words.contains("{id} in the plug's names and its node becomes")
+            && words.contains("an n in such braces"),
+        "{help}"
+    );
     let list = help.split_once("--random <LIST.csv>").unwrap().1.trim_start();
     assert!(list.starts_with("Makes a password for each plug and writes them to this list\n"), "{help}");
 }
@@ -75,8 +85,9 @@ fn its_help_says_what_the_braces_are() {
 #[test]
 fn a_classroom_gets_a_password_each() {
     let bench = Folder::new("classroom");
-    let file =
-        put(&bench, "class.json", "{\"device\":{\"name\":\"Plug {n}\"},\"wifi\":{\"ssid\":\"class\"}}");
+    let wifi = json!({"ssid": "class {n}", "password": "word {n} {id}", "address": {"ip": "10.0.0.1{n}", "prefix": 24}});
+    let class = json!({"device": {"name": "Plug {n}"}, "wifi": wifi});
+    let file = put(&bench, "class.json", &class.to_string());
     let (image, list) = (bench.0.join("class.bin"), bench.0.join("list.csv"));
     let more = ["--random", list.to_str().unwrap(), "--count", "3", "--flash", "8mb"];
     let (status, out, told) = provision(&file, &image, &more);
@@ -93,7 +104,9 @@ fn a_classroom_gets_a_password_each() {
         assert_eq!((&row[0], &row[1]), (&number.to_string(), &format!("Plug {number}")));
         let record = std::fs::read(&row[2]).unwrap();
         let value: Value = serde_json::from_str(text_of(&record).unwrap()).unwrap();
-        assert_eq!(value, json!({"device": {"name": row[1]}, "wifi": {"ssid": "class"}, "password": row[3]}));
+        let mut wifi = wifi.clone();
+        wifi["address"]["ip"] = format!("10.0.0.1{number}").into();
+        assert_eq!(value, json!({"device": {"name": row[1]}, "wifi": wifi, "password": row[3]}));
         assert!(row[3].len() >= 12);
         #[cfg(unix)]
         assert_eq!(mode(Path::new(&row[2])), 0o600);
@@ -160,4 +173,45 @@ fn what_a_plug_would_not_take_is_not_made() {
         run(&["run", "--state", bench.0.join("s").to_str().unwrap(), "--import", file.to_str().unwrap()]);
     assert_eq!(output.status.code(), Some(2));
     assert!(String::from_utf8(output.stderr).unwrap().contains("is nothing that `ossp provision` made"));
+}
+
+/// Everything at its longest: it fits into the record, into the plug, and what the plug shows can be sent back.
+#[test]
+fn everything_at_its_longest_is_taken_and_kept() {
+    let (bench, state) = (Folder::new("longest"), Folder::new("longest-state"));
+    let mut settings: Value =
+        serde_json::from_str(include_str!("../../plug/tests/data/longest-settings.json")).unwrap();
+    // So that nothing is looked for.
+    settings["emoncms"]["enabled"] = false.into();
+    let mut shown = settings.clone();
+    for network in 0..3 {
+        shown["wifi"]["more"][network]["password"] = "set".into();
+    }
+    for path in ["/wifi/password", "/wifi/access_point_password", "/emoncms/write_key", "/emoncms/read_key"] {
+        *shown.pointer_mut(path).unwrap() = "set".into();
+    }
+    let image = bench.0.join("settings.bin");
+    for password in ["\u{1f511}".repeat(128), PASSWORD.to_owned()] {
+        settings["password"] = password.into();
+        let file = put(&bench, "settings.json", &settings.to_string());
+        let (status, _, told) = provision(&file, &image, &["--force"]);
+        assert_eq!(status, 0, "{told}");
+    }
+    let without_version = |mut settings: Value| {
+        settings["calibration"].as_object_mut().unwrap().remove("version");
+        settings
+    };
+    {
+        let plug = Plug::begin(&state.0, &["--import", image.to_str().unwrap()], Stdio::null());
+        let set = plug.json("/api/v1/settings");
+        assert_eq!(without_version(set.clone()), shown);
+        // Another calibration, which lies in the item too until it has come to its own place.
+        let mut changed = set.clone();
+        changed["calibration"].as_object_mut().unwrap().remove("version");
+        changed["calibration"]["phase_deg"] = (-0.123_456_789_012_345_67).into();
+        assert_eq!(plug.request("PATCH /api/v1/settings", &changed.to_string()).0, 200);
+    }
+    let plug = Plug::begin(&state.0, &[], Stdio::null());
+    shown["calibration"]["phase_deg"] = (-0.123_456_789_012_345_67).into();
+    assert_eq!(without_version(plug.json("/api/v1/settings")), shown);
 }

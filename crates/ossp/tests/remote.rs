@@ -162,6 +162,8 @@ fn a_backup_is_given_back() {
     let name = file.to_str().unwrap();
     let said = ask(&plug, &["backup", "-o", name]).done();
     assert!(said.words.contains("emoncms.write_key") && said.words.contains("wifi.password"), "{said:?}");
+    #[cfg(unix)]
+    assert_eq!(std::os::unix::fs::MetadataExt::mode(&file.metadata().unwrap()) & 0o777, 0o600);
     let backup = text(&file);
     for secret in ["12345678", "fa8e3b", PASSWORD] {
         assert!(!backup.contains(secret), "{secret}");

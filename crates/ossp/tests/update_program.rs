@@ -190,7 +190,7 @@ fn a_network_that_was_joined_must_be_joined_again() {
 fn networks_that_were_forgotten_need_not_be_joined() {
     let (reset, remove) = (
         r#"POST /api/v1/reset {"confirm":"factory reset"}"#,
-        r#"PATCH /api/v1/settings {"wifi":{"ssid":""}}"#,
+        r#"PATCH /api/v1/settings {"wifi":{"ssid":"","password":null}}"#,
     );
     for (number, forget) in [reset, remove].into_iter().enumerate() {
         let folder = Folder::new(&format!("update-forget-{number}"));

@@ -32,7 +32,7 @@ pub const REQUEST_HEAD: usize = 2048;
 pub const JSON_BODY: usize = 512;
 /// Body of a change of the settings: more than all of them, as the plug shows them, so that what was exported can come
 /// back; a test compares the two.
-pub const SETTINGS_BODY: usize = 6144;
+pub const SETTINGS_BODY: usize = 8192;
 /// How long a web handler waits for a change of the settings to be stored: several erases of the flash (0.4 s at most).
 pub const SETTINGS_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a web handler waits for the core to answer a command.

@@ -101,7 +101,7 @@ fn what_is_not_whole_or_not_for_this_plug_is_not_started() {
     }
     for (image, why) in cases {
         let bench = with(&image);
-        assert_eq!(go_back(&bench, true), Some(Err(why)));
+        assert_eq!(go_back(&bench, true), Some(Err(why.clone())));
         assert_eq!((bench.flash.changes.get(), bench.flash.next_start()), (0, 0), "{why:?}");
         bench.is_unharmed(&format!("{why:?}"));
     }
@@ -133,7 +133,7 @@ fn its_signature_is_asked_for_as_if_it_were_uploaded_now() {
         let result = go_back(&bench, false).unwrap().map(|activated| activated.version);
         match refused_as {
             None => assert_eq!(result.unwrap(), "0.2.0"),
-            Some(why) => assert_eq!(result, Err(Fault::Refused(why))),
+            Some(ref why) => assert_eq!(result, Err(Fault::Refused(why.clone()))),
         }
         assert_eq!(bench.flash.next_start(), u8::from(refused_as.is_none()));
         assert_eq!(bench.state.settings.borrow().update, before);

@@ -11,7 +11,7 @@
 mod update_support;
 
 use plug::update::image::{AppImage, ChipId};
-use plug::update::judge::{Candidate, Judged, PROJECT, Refused, Running, judge};
+use plug::update::judge::{Candidate, Judged, PROJECT, Refused, Running, TooOld, judge};
 use plug::update::keys::{Accept, AcceptWhat, AcceptedKeys, KEYS, Key, Source, UpdateSettings};
 use plug::update::made::Made;
 use plug::update::package::{Draft, HEAD_MOST, Header, MANIFEST_MOST, Manifest, PackageError};
@@ -199,16 +199,16 @@ fn a_head_with_a_turned_bit_is_refused_or_says_the_same() {
 fn who_may_install_what() {
     let newer = image("0.2.1");
     let text = draft("0.2.1", &newer).to_string();
-    let known = Ok(by(Some(1)));
-    let nobody = Ok(by(None));
+    let known = || Ok(by(Some(1)));
+    let nobody = || Ok(by(None));
     for (signers, keys, expected) in [
-        (&[1][..], accepting(&[1]), known.clone()),
-        (&[2, 1], accepting(&[1, 3]), known),
+        (&[1][..], accepting(&[1]), known()),
+        (&[2, 1], accepting(&[1, 3]), known()),
         (&[2], accepting(&[1]), Err(Refused::SignatureUnknown)),
         (&[1], accepting(&[]), Err(Refused::SignatureUnknown)),
         (&[], accepting(&[1]), Err(Refused::SignatureMissing)),
-        (&[], anything(), nobody.clone()),
-        (&[2], anything(), nobody.clone()),
+        (&[], anything(), nobody()),
+        (&[2], anything(), nobody()),
     ] {
         assert_eq!(verdict(&head(&text, signers), &newer, &keys), expected, "{signers:?}");
     }
@@ -224,7 +224,7 @@ fn who_may_install_what() {
     assert_eq!(verdict(&wrong, &newer, &accepting(&[2])), Ok(by(Some(2))));
     let mine = UpdateSettings { accept: AcceptWhat::Any, keys: vec![key(1)], ..UpdateSettings::default() };
     assert_eq!(verdict(&wrong, &newer, &AcceptedKeys::of(None, &mine)), Err(Refused::SignatureWrong));
-    assert_eq!(bare(&newer, &anything(), false), nobody);
+    assert_eq!(bare(&newer, &anything(), false), nobody());
     assert_eq!(bare(&newer, &accepting(&[1]), false), Err(Refused::SignatureMissing));
 }
 
@@ -235,7 +235,12 @@ fn what_is_for_something_else_is_refused_whoever_signed_it() {
     let fault = |draft: Draft<'_>| verdict(&head(&draft.to_string(), &[1]), &newer, &keys).unwrap_err();
     let draft = || draft("0.2.1", &newer);
     assert_eq!(fault(Draft { board: "ossp-devkit-c3", ..draft() }), Refused::WrongBoard);
-    assert_eq!(fault(Draft { oldest: "0.2.1-rc.1", ..draft() }), Refused::VersionTooOldToInstall);
+    let too_old = fault(Draft { oldest: "0.2.1-rc.1", ..draft() });
+    assert_eq!(too_old, Refused::VersionTooOldToInstall(Box::new(TooOld::new("0.2.0", "0.2.1-rc.1"))));
+    assert_eq!(
+        too_old.to_string(),
+        "This plug runs 0.2.0, and only 0.2.1-rc.1 or newer can install this: install 0.2.1-rc.1 first."
+    );
     // A manifest that says something else than its image was made by mistake.
     for other in [
         Draft { chip: "esp32c3", ..draft() },
@@ -288,12 +293,12 @@ fn every_refusal_has_a_code_and_a_sentence() {
         Refused::SignatureUnknown,
         Refused::SignatureWrong,
         Refused::OlderVersion,
-        Refused::VersionTooOldToInstall,
+        Refused::VersionTooOldToInstall(Box::new(TooOld::new("0.2.0", "0.2.1-rc.1"))),
         Refused::KeysDoNotFit,
         Refused::SignersRetired,
     ];
     let mut codes = Vec::new();
-    for refused in all {
+    for refused in &all {
         let sentence = refused.to_string();
         assert!(sentence.ends_with('.') && sentence.len() > 20 && sentence.len() <= 96, "{sentence}");
         codes.push(refused.code());

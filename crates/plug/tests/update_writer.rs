@@ -23,7 +23,7 @@ use plug::state::Restarting;
 use plug::update::desk::{Activated, Order, Outcome};
 use plug::update::judge::PROJECT;
 use plug::update::keys::{AcceptWhat, Key};
-use plug::update::{Fault, Refused};
+use plug::update::{Fault, Refused, TooOld};
 use update_bench::{Bench, OTHER, PAYLOAD, PEER, exactly};
 use upload_support::{CAPACITY, Package, Trouble, image, image_of, key, public};
 use web_support::basis;
@@ -87,7 +87,7 @@ fn what_is_not_for_this_plug_erases_nothing() {
         (Package { board: "nodemcu", ..Package::new(&good, "0.2.0") }.signed_by(&[]), Refused::WrongBoard),
         (
             Package { oldest: "0.1.1", ..Package::new(&good, "0.2.0") }.signed_by(&[]),
-            Refused::VersionTooOldToInstall,
+            Refused::VersionTooOldToInstall(Box::new(TooOld::new("0.1.0", "0.1.1"))),
         ),
         (Package::new(&good, "0.2.1").signed_by(&[]), Refused::PackageDamaged),
         (damaged, Refused::PackageDamaged),
@@ -99,10 +99,10 @@ fn what_is_not_for_this_plug_erases_nothing() {
     for (file, why) in cases {
         let bench = Bench::new();
         let before = bench.flash.other.borrow().clone();
-        assert_eq!(bench.send(&file), refused(why), "{why:?}");
+        assert_eq!(bench.send(&file), refused(why.clone()), "{why:?}");
         assert_eq!((bench.flash.changes.get(), &*bench.flash.other.borrow()), (0, &before), "{why:?}");
         let last = bench.desk().last().unwrap();
-        assert_eq!(last.outcome, Outcome::Refused(Fault::Refused(why)));
+        assert_eq!(last.outcome, Outcome::Refused(Fault::Refused(why.clone())));
         bench.is_unharmed(&format!("{why:?}"));
     }
 }

@@ -11,6 +11,8 @@ use embedded_storage_async::nor_flash::{
 use plug::storage::layout::{self, SECTORS};
 use thiserror::Error;
 
+use crate::file::{self, Readers};
+
 /// Bytes of the data partition on the chip.
 pub const DATA_PARTITION: u32 = SECTORS * layout::SECTOR;
 /// Bytes of the history's partition there.
@@ -62,7 +64,10 @@ impl FileFlash {
     /// # Errors
     /// If the operating system does not let it, another process has it open, or it has more bytes.
     pub fn open(path: &Path, size: u32) -> Result<Self, FileFlashError> {
-        let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false);
+        // There are passwords of networks in it.
+        let mut file = file::open(&mut options, path, Readers::Owner)?;
         lock(&file)?;
         let there = file.seek(SeekFrom::End(0))?;
         if there > u64::from(size) {
@@ -81,7 +86,8 @@ impl FileFlash {
     /// If the operating system does not let it, another process has it open, or an earlier one was kept already. It stays
     /// as it is then.
     pub fn set_aside(path: &Path, size: u32) -> Result<Option<PathBuf>, FileFlashError> {
-        let file = match OpenOptions::new().read(true).write(true).open(path) {
+        let mut options = OpenOptions::new();
+        let file = match file::open(options.read(true).write(true), path, Readers::Owner) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             file => file?,
         };
@@ -249,7 +255,16 @@ mod tests {
         drop(held);
         assert!(matches!(FileFlash::open(&path, DATA_PARTITION), Err(FileFlashError::TooLarge)));
         assert_eq!((length(&path), kept.exists()), (larger, false));
+        #[cfg(unix)]
+        let set_mode = |mode| {
+            use std::os::unix::fs::PermissionsExt;
+            std::fs::set_permissions(&path, PermissionsExt::from_mode(mode)).unwrap();
+        };
+        #[cfg(unix)]
+        set_mode(0o644);
         assert_eq!(aside().unwrap(), Some(kept.clone()));
+        #[cfg(unix)]
+        assert_eq!(std::os::unix::fs::MetadataExt::mode(&kept.metadata().unwrap()) & 0o777, 0o600);
         assert_eq!((length(&kept), path.exists()), (larger, false));
         // Another one: the first is not lost to it.
         File::create(&path).unwrap().set_len(larger + 1).unwrap();

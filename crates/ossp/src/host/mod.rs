@@ -15,7 +15,7 @@ mod network;
 mod panel;
 mod random;
 #[cfg(test)]
-mod scratch;
+pub(crate) mod scratch;
 mod simulated;
 mod slots;
 mod state_folder;

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
+use crate::file::{self, Readers};
+
 /// File with the plug's identity.
 const ID_FILE: &str = "id";
 
@@ -43,14 +45,15 @@ impl StateFolder {
         };
         let unusable =
             |reason: String| StateFolderError::Unusable { path: path.display().to_string(), reason };
-        fs::create_dir_all(&path).map_err(|error| unusable(error.to_string()))?;
+        file::make_folder(&path).map_err(|error| unusable(error.to_string()))?;
         let file = path.join(ID_FILE);
         let id = match fs::read_to_string(&file) {
             Ok(text) if is_id(text.trim()) => text.trim().to_owned(),
             Ok(_) => return Err(unusable(format!("its file {ID_FILE} does not hold 12 hexadecimal digits"))),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 let id = fresh_id().map_err(unusable)?;
-                fs::write(&file, format!("{id}\n")).map_err(|error| unusable(error.to_string()))?;
+                file::replace(&file, format!("{id}\n").as_bytes(), Readers::Owner)
+                    .map_err(|error| unusable(error.to_string()))?;
                 id
             }
             Err(error) => return Err(unusable(error.to_string())),

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::capture::write;
 use super::{Plug, at, note};
 use crate::failure::Failure;
+use crate::file::Readers;
 
 /// What such a file says that it is, and its version.
 pub(super) const FORMAT: &str = "ossp-backup";
@@ -39,7 +40,8 @@ pub(super) fn run(plug: &Plug, options: &Options) -> Result<(), Failure> {
     });
     let text = serde_json::to_string_pretty(&backup)
         .map_err(|error| Failure::failed(format!("the backup cannot be written ({error})")))?;
-    write(options.output.as_deref(), format!("{text}\n").as_bytes())?;
+    // Names of networks, where it stands, what was used on each day.
+    write(options.output.as_deref(), format!("{text}\n").as_bytes(), Readers::Owner)?;
     match secrets.as_slice() {
         [] => {}
         some => note(&format!("not in it, since a plug does not tell them: {}", some.join(", "))),

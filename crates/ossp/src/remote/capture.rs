@@ -1,6 +1,5 @@
 //! `ossp plug URL capture`.
 
-use std::fs::File;
 use std::io::{self, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
 
@@ -8,6 +7,7 @@ use clap::Args;
 
 use super::{Plug, note, progress};
 use crate::failure::Failure;
+use crate::file::{self, Readers};
 use crate::printable::printable_lines;
 
 #[derive(Args, Clone, Debug)]
@@ -46,20 +46,20 @@ pub(super) fn run(plug: &Plug, options: &Options) -> Result<(), Failure> {
     }
     bar.finish_and_clear();
     let rows = all.iter().filter(|byte| **byte == b'\n').count();
-    write(options.output.as_deref(), &all)?;
+    write(options.output.as_deref(), &all, Readers::Usual)?;
     note(&format!("a recording of {rows} lines"));
     Ok(())
 }
 
 /// Writes a result where it was asked for.
-pub(super) fn write(output: Option<&Path>, bytes: &[u8]) -> Result<(), Failure> {
+pub(super) fn write(output: Option<&Path>, bytes: &[u8], readers: Readers) -> Result<(), Failure> {
     let written = match output {
         // People look at it: what a plug sends is text.
         None if io::stdout().is_terminal() => {
             io::stdout().lock().write_all(printable_lines(&String::from_utf8_lossy(bytes)).as_bytes())
         }
         None => io::stdout().lock().write_all(bytes),
-        Some(path) => File::create(path).and_then(|mut file| file.write_all(bytes)),
+        Some(path) => file::replace(path, bytes, readers),
     };
     let place = output.map_or("standard output".into(), Path::to_string_lossy);
     written.map_err(|error| Failure::failed(format!("{place} cannot be written ({error})")))

@@ -36,7 +36,7 @@ impl<F: NorFlash> AccessStore<F> {
     /// # Errors
     /// Why it did not work; the old holds.
     pub async fn save(&mut self, kept: &Kept) -> Result<(), SaveError> {
-        self.0.save(&|out: &mut dyn Write| kept.write(out)).await
+        self.0.save(&|out| kept.write(out)).await
     }
 }
 

@@ -15,8 +15,10 @@ use super::wrong::{Part, Wanted, Why, WrongField};
 use crate::json::{self, Number, Quoted};
 use crate::update::keys::Key;
 
-/// Longest text that a field takes, in bytes.
+/// Longest text that most fields take, in bytes.
 pub(super) const TEXT: usize = 64;
+/// Longest text that any field takes.
+pub(super) const LONG_TEXT: usize = 96;
 
 /// A field.
 pub(super) struct Field {
@@ -169,7 +171,8 @@ impl Field {
                 return;
             }
             Kind::Text { set, check, wanted, .. } => {
-                let taken = text(value).is_some_and(|text| check(&text, basis) && set(settings, &text));
+                let text: Option<String<LONG_TEXT>> = text_of(value);
+                let taken = text.is_some_and(|text| check(&text, basis) && set(settings, &text));
                 taken.then_some(()).ok_or(Wanted::Phrase(wanted))
             }
             Kind::Secret { set, check, wanted, .. } => {
@@ -330,6 +333,11 @@ impl Field {
 
 /// A string without control characters, of at most [`TEXT`] bytes.
 pub(super) fn text(value: &str) -> Option<String<TEXT>> {
+    text_of(value)
+}
+
+/// A string without control characters, of at most so many bytes.
+fn text_of<const MOST: usize>(value: &str) -> Option<String<MOST>> {
     let mut text = String::new();
     json::unescape(value, &mut |character| text.push(character).is_ok()).then_some(text)
 }

@@ -20,6 +20,8 @@ mod hosts;
 mod keys;
 mod migrate;
 mod networks;
+mod packed;
+mod packer;
 mod patch;
 mod rules;
 pub mod schema;

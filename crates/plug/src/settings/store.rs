@@ -11,12 +11,15 @@ use core::fmt::Write;
 use embedded_storage_async::nor_flash::NorFlash;
 
 use super::migrate::STEPS;
+use super::packed::unpack;
+use super::packer::pack;
 use super::schema::{Basis, CalibrationSettings, Settings, VERSION};
 use super::stored::{self, Stored};
 use super::write::{Beside, write_in_use, write_stored};
 use super::wrong::Wrong;
+use crate::json::NotJson;
 use crate::storage::careful::Careful;
-use crate::storage::item::{Found, SaveError, fetch, put};
+use crate::storage::item::{Found, Out, SaveError, fetch, put};
 
 /// Longest text that is stored: what fits into one sector with what the map needs for itself.
 pub const STORED_MOST: usize = 4032;
@@ -129,7 +132,10 @@ impl<S: NorFlash, K: NorFlash> SettingsStore<S, K> {
     ) -> (Box<Settings>, Option<Option<metering::calibration::Calibration>>) {
         let mut read = None;
         let found = fetch(&mut self.settings, STORED_MOST, &mut |bytes| {
-            read = Some(stored::text(bytes).and_then(|text| stored::read(text, basis, &STEPS)));
+            read = Some(
+                unpack(bytes)
+                    .and_then(|text| stored::read(&text, basis, &STEPS).map_err(|NotJson| Found::Corrupt)),
+            );
         })
         .await;
         match found.map(|()| read) {
@@ -140,8 +146,7 @@ impl<S: NorFlash, K: NorFlash> SettingsStore<S, K> {
                 trouble.dropped = dropped;
                 return (settings, calibration);
             }
-            Ok(Some(Err(_))) => trouble.settings = Found::Corrupt,
-            Err(found) => trouble.settings = found,
+            Ok(Some(Err(found))) | Err(found) => trouble.settings = found,
         }
         (Box::default(), None)
     }
@@ -176,7 +181,7 @@ impl<S: NorFlash, K: NorFlash> SettingsStore<S, K> {
         let default: Box<Settings> = Box::default();
         let beside = &self.beside;
         let text = |out: &mut dyn Write| write_stored(settings, &default, beside, with_calibration, out);
-        if let Err(error) = put(&mut self.settings, STORED_MOST, &text).await {
+        if let Err(error) = put(&mut self.settings, STORED_MOST, &|out| pack(&text, out)).await {
             self.beside.revision = revision;
             return Err(error);
         }
@@ -190,7 +195,7 @@ impl<S: NorFlash, K: NorFlash> SettingsStore<S, K> {
 
     /// Brings the calibration to its own place.
     async fn settle(&mut self, calibration: &CalibrationSettings) -> Result<(), SaveError> {
-        let text = |out: &mut dyn Write| {
+        let text = |out: &mut dyn Out| {
             write!(out, "{{\"schema\":{VERSION},\"in_use\":")?;
             write_in_use(calibration.in_use.as_ref(), out)?;
             out.write_str(",\"earlier\":[")?;
@@ -210,6 +215,7 @@ impl<S: NorFlash, K: NorFlash> SettingsStore<S, K> {
 mod tests {
     use super::*;
     use crate::settings::write::Kept;
+    use crate::storage::item::tests::Ram;
     use embedded_storage_async::nor_flash::{ErrorType, NorFlashErrorKind, ReadNorFlash};
     use futures_lite::future::block_on;
 
@@ -249,6 +255,28 @@ mod tests {
         store.beside.kept.push(Kept { section: None, text });
         assert_eq!(block_on(store.save(&Settings::default())), Err(SaveError::TooLarge));
         assert_eq!(store.revision(), 0);
+    }
+
+    /// The first versions stored plain text.
+    #[test]
+    fn plain_text_is_read_and_packed_with_the_next_change() {
+        let text = "{\"schema\":1,\"revision\":7,\"device\":{\"name\":\"old\"},\"new\":{\"a\": 1}}";
+        let mut flashes = [(); 2].map(|()| Ram(alloc::vec![0xff; 8 * 4096]));
+        let [settings, calibration] = &mut flashes;
+        let mut place = Careful::new(settings);
+        block_on(put(&mut place, STORED_MOST, &|out| out.write_str(text))).unwrap();
+        let mut store = SettingsStore::new(place.into_flash(), calibration);
+        let (before, trouble) = block_on(store.load(&basis()));
+        assert_eq!((before.device.name.as_str(), store.revision(), trouble), ("old", 7, None));
+        block_on(store.save(&before)).unwrap();
+        let (after, trouble) = block_on(store.load(&basis()));
+        assert_eq!((after, store.revision(), trouble), (before, 8, None));
+        let SettingsStore { mut settings, .. } = store;
+        let mut read = |bytes: &[u8]| {
+            assert_eq!(bytes.first(), Some(&0));
+            assert!(unpack(bytes).unwrap().ends_with(",\"new\":{\"a\": 1}}"));
+        };
+        block_on(fetch(&mut settings, STORED_MOST, &mut read)).unwrap();
     }
 
     #[test]

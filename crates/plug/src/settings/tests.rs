@@ -10,17 +10,15 @@ use metering::calibration::Calibration;
 use metering::units::Amperes;
 use serde_json::{Value, json};
 
-use super::emoncms::{INPUT, NODE, Quantity, URL};
 use super::field::{Kind, Most, Secrets};
 use super::fields::{FIELDS, SECTIONS};
 use super::migrate::{Member, STEPS, Step};
-use super::schema::{At, Basis, HOSTS, Hardware, PowerOn, SCHEDULE_ENTRIES, ScheduleEntry, Settings};
+use super::schema::{At, Basis, Hardware, PowerOn, Settings};
 use super::sentences::{MISTAKES, SENTENCES};
 use super::stored::{self, KEPT_MOST, Stored};
 use super::write::{Beside, write_json, write_stored};
 use super::{Refusal, STORED_MOST, WRONG_MOST, json_length, patch};
 use crate::limits;
-use crate::update::keys::{KEYS, Key, UpdateSettings};
 
 fn basis() -> Basis {
     Basis {
@@ -54,6 +52,9 @@ fn shown(settings: &Settings) -> Value {
     assert_eq!(text.len(), json_length(settings, &basis().board, Secrets::Hide));
     serde_json::from_str(&text).unwrap()
 }
+
+/// A change of everything to its longest.
+const LONGEST: &str = include_str!("../../tests/data/longest-settings.json");
 
 fn stored_text(settings: &Settings, beside: &Beside) -> String {
     let mut text = String::new();
@@ -459,50 +460,6 @@ fn stored_fields_that_cannot_be_are_at_their_defaults() {
     assert_eq!(taken(&Settings::default(), &sun).schedule, read.settings.schedule);
 }
 
-/// The longest of everything but further networks: it fits where it must. Three of these at their longest have 800 bytes
-/// more, so whoever has all of that at once is told that it is too much; the length of what people have fits with them.
-#[test]
-fn the_longest_settings_fit_where_they_must() {
-    let mut settings = taken(&Settings::default(), &everything().to_string());
-    let entry =
-        ScheduleEntry { enabled: false, days: 0x7f, at: At::Sunrise(-1801), on: false, random_s: 3600 };
-    settings.schedule.entries.clear();
-    (0..SCHEDULE_ENTRIES).for_each(|_| settings.schedule.entries.push(entry).unwrap());
-    settings.device.name = "\"".repeat(32).as_str().try_into().unwrap();
-    settings.wifi.ssid = "\\".repeat(32).as_str().try_into().unwrap();
-    settings.wifi.access_point_ssid = settings.wifi.ssid.clone();
-    settings.access.hosts = vec!["h".repeat(64).as_str().try_into().unwrap(); HOSTS];
-    settings.time.zone = "Z".repeat(40).as_str().try_into().unwrap();
-    settings.time.posix = "Z".repeat(64).as_str().try_into().unwrap();
-    let further = core::mem::take(&mut settings.wifi.more);
-    settings.time.ntp_servers = "z".repeat(96).into();
-    settings.emoncms.url = "u".repeat(URL).into();
-    settings.emoncms.node = "n".repeat(NODE).into();
-    for quantity in Quantity::ALL {
-        settings.emoncms.set_input(quantity, &"i".repeat(INPUT));
-    }
-    settings.update.keys = (0..KEYS as u8).map(|byte| Key([byte; 32])).collect();
-    settings.update.retired = (0..KEYS as u8).map(|byte| Key([byte + 9; 32])).collect();
-    let shown = json_length(&settings, &basis().board, Secrets::Hide);
-    assert!(shown + 512 < limits::SETTINGS_BODY, "{shown} bytes");
-    settings.wifi.password = Some("\"".repeat(63).as_str().try_into().unwrap());
-    settings.wifi.access_point_password = settings.wifi.password.clone();
-    // Eight keys beside the longest of everything else would be too long, and the plug would say so.
-    settings.update = UpdateSettings::default();
-    let stored = stored_text(&settings, &Beside { revision: u32::MAX, kept: Vec::new() });
-    assert!(stored.len() < STORED_MOST, "{} bytes", stored.len());
-    // With a calibration on its way, if none of the texts is twice as long for its quotation marks, and the schedule has
-    // half of its entries.
-    settings.schedule.entries.truncate(SCHEDULE_ENTRIES / 2);
-    let stored = stored_text(&settings, &Beside { revision: u32::MAX, kept: Vec::new() });
-    let plain = stored.replace(r#"\""#, "x").replace(r"\\", "x");
-    assert!(plain.len() + 500 < STORED_MOST, "{} bytes", plain.len());
-    settings.wifi.more = further;
-    let common = stored_text(&settings, &Beside { revision: u32::MAX, kept: Vec::new() });
-    assert!(common.len() + 300 < STORED_MOST, "{} bytes", common.len());
-    assert!(size_of::<Settings>() < 1500, "{} bytes", size_of::<Settings>());
-}
-
 /// Texts that are nearly settings: never a panic, and what is taken comes back.
 #[test]
 fn any_text_at_all_is_taken_or_refused() {
@@ -577,5 +534,6 @@ fn the_description_has_the_same_ranges() {
     assert_eq!(defaults["relay"]["power_on"], "last");
 }
 
+mod longest;
 mod networks;
 mod sending;

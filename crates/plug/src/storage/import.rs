@@ -30,6 +30,7 @@ use super::reset::MARK;
 use super::sector::{Crc, Words};
 use crate::access::{AccessStore, Ha1, Kept};
 use crate::defaults::Defaults;
+use crate::json;
 use crate::settings::{self, Basis, Refusal, Wrong};
 use crate::update::keys::AcceptedKeys;
 
@@ -41,8 +42,11 @@ const MAGIC: [u8; 8] = *b"OSSPimp1";
 const HEAD: usize = 16;
 /// Longest text.
 pub const IMPORT_MOST: usize = RECORD.length as usize - HEAD;
-/// What stands in a text for the last four characters of the plug's identity.
+/// What stands in a name for the last four characters of the plug's identity.
 pub const OWN: &str = "{id}";
+/// The fields in which it stands for them: what a plug is called. Everywhere else it is what it is: a password may have it.
+pub const NAMES: [(&str, &str); 4] =
+    [("device", "name"), ("device", "host"), ("wifi", "access_point_ssid"), ("emoncms", "node")];
 
 /// The record with this text, in whole words; `None` if it is too long.
 #[must_use]
@@ -76,11 +80,28 @@ fn length_of(head: &[u8]) -> Option<usize> {
     (length <= IMPORT_MOST).then_some(length)
 }
 
-/// The text as a plug with this identity takes it.
+/// The text as a plug with this identity takes it: with its own end in [`NAMES`].
 #[must_use]
 pub fn with_own(text: &str, id: &str) -> String {
     let own = id.get(id.len().saturating_sub(4)..).unwrap_or(id);
-    text.replace(OWN, own)
+    let (mut whole, mut done) = (String::new(), 0);
+    // What is no JSON stays as it is, and is refused as that.
+    let _ = json::members(text, |section, fields| {
+        let _ = json::members(fields, |name, value| {
+            if !(NAMES.contains(&(section, name)) && value.contains(OWN)) {
+                return;
+            }
+            // The value is a part of the text.
+            let at = value.as_ptr().addr().wrapping_sub(text.as_ptr().addr());
+            if let Some(before) = text.get(done..at) {
+                whole.push_str(before);
+                whole.push_str(&value.replace(OWN, own));
+                done = at + value.len();
+            }
+        });
+    });
+    whole.push_str(text.get(done..).unwrap_or(""));
+    whole
 }
 
 /// Takes a record if there is one, before the settings are read for good. Takes a few milliseconds where there is none.
@@ -219,9 +240,32 @@ mod tests {
     }
 
     #[test]
-    fn a_plug_puts_its_own_end_where_it_is_asked_for() {
-        assert_eq!(with_own("{\"name\":\"plug {id}, {id}\"}", "0a1b2c3d"), "{\"name\":\"plug 2c3d, 2c3d\"}");
-        assert_eq!(with_own("{id}", "3d"), "3d");
-        assert_eq!(with_own("{}", "0a1b2c3d"), "{}");
+    fn a_plug_puts_its_own_end_into_its_names() {
+        for (text, expected) in [
+            ("{\"device\":{\"name\":\"plug {id}, {id}\"}}", "{\"device\":{\"name\":\"plug 2c3d, 2c3d\"}}"),
+            (
+                "{\"emoncms\":{\"write_key\":\"{id}\", \"node\": \"n-{id}\"},\"device\":{\"host\":\"{id}\"}} ",
+                "{\"emoncms\":{\"write_key\":\"{id}\", \"node\": \"n-2c3d\"},\"device\":{\"host\":\"2c3d\"}} ",
+            ),
+            (
+                "{\"wifi\":{\"access_point_ssid\":\"{id}\",\"access_point_password\":\"12345{id}\"}}",
+                "{\"wifi\":{\"access_point_ssid\":\"2c3d\",\"access_point_password\":\"12345{id}\"}}",
+            ),
+        ] {
+            assert_eq!(with_own(text, "0a1b2c3d"), expected);
+        }
+        for text in [
+            "{}",
+            "",
+            "{id}",
+            "{\"device\":\"{id}\"}",
+            "{\"name\":\"{id}\"}",
+            "{\"password\":\"words {id}\"}",
+            "{\"device\":{\"{id}\":\"{id}\"}}",
+            "{\"wifi\":{\"ssid\":\"{id}\",\"password\":\"{id}\",\"more\":[{\"ssid\":\"{id}\"}]}}",
+        ] {
+            assert_eq!(with_own(text, "0a1b2c3d"), text);
+        }
+        assert_eq!(with_own("{\"device\":{\"name\":\"{id}\"}}", "3d"), "{\"device\":{\"name\":\"3d\"}}");
     }
 }

@@ -93,8 +93,13 @@ pub(crate) async fn fetch<F: NorFlash>(
     }
 }
 
-/// A text that is written straight into the map's buffer: it never lies in memory twice.
-pub(crate) type Text<'a> = &'a dyn Fn(&mut dyn Write) -> fmt::Result;
+/// Where an item goes: text, or bytes that are none.
+pub(crate) trait Out: Write {
+    fn bytes(&mut self, bytes: &[u8]) -> fmt::Result;
+}
+
+/// What is written straight into the map's buffer: it never lies in memory twice.
+pub(crate) type Text<'a> = &'a dyn Fn(&mut dyn Out) -> fmt::Result;
 
 /// Stores `text`, `most` bytes at the most, and looks whether it is there. Dropping the future is a power cut.
 pub(crate) async fn put<F: NorFlash>(flash: &mut F, most: usize, text: Text<'_>) -> Result<(), SaveError> {
@@ -170,20 +175,20 @@ impl<'a> Value<'a> for Item<'_> {
 /// Counts what is written.
 pub(crate) struct Length(pub(crate) usize);
 
-impl Write for Length {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        self.0 += text.len();
+impl Out for Length {
+    fn bytes(&mut self, bytes: &[u8]) -> fmt::Result {
+        self.0 += bytes.len();
         Ok(())
     }
 }
 
 /// What is left of a buffer.
-struct Slice<'a>(&'a mut [u8]);
+pub(crate) struct Slice<'a>(pub(crate) &'a mut [u8]);
 
-impl Write for Slice<'_> {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        let (to, rest) = core::mem::take(&mut self.0).split_at_mut_checked(text.len()).ok_or(fmt::Error)?;
-        to.copy_from_slice(text.as_bytes());
+impl Out for Slice<'_> {
+    fn bytes(&mut self, bytes: &[u8]) -> fmt::Result {
+        let (to, rest) = core::mem::take(&mut self.0).split_at_mut_checked(bytes.len()).ok_or(fmt::Error)?;
+        to.copy_from_slice(bytes);
         self.0 = rest;
         Ok(())
     }
@@ -192,15 +197,33 @@ impl Write for Slice<'_> {
 /// What has not been compared yet.
 struct Compare<'a>(&'a [u8]);
 
-impl Write for Compare<'_> {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        self.0 = self.0.strip_prefix(text.as_bytes()).ok_or(fmt::Error)?;
+impl Out for Compare<'_> {
+    fn bytes(&mut self, bytes: &[u8]) -> fmt::Result {
+        self.0 = self.0.strip_prefix(bytes).ok_or(fmt::Error)?;
         Ok(())
     }
 }
 
+impl Write for Length {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.bytes(text.as_bytes())
+    }
+}
+
+impl Write for Slice<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.bytes(text.as_bytes())
+    }
+}
+
+impl Write for Compare<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.bytes(text.as_bytes())
+    }
+}
+
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::settings::STORED_MOST;
     use crate::storage::careful::Careful;
@@ -208,7 +231,7 @@ mod tests {
     use futures_lite::future::block_on;
 
     /// A flash in memory.
-    struct Ram(Vec<u8>);
+    pub(crate) struct Ram(pub(crate) Vec<u8>);
 
     impl ErrorType for Ram {
         type Error = NorFlashErrorKind;
@@ -244,7 +267,7 @@ mod tests {
         let mut flash = Careful::new(Ram(alloc::vec![0xff; 8 * 4096]));
         for round in 0..30_u32 {
             let letter = char::from(b'a' + (round % 26) as u8);
-            let text = |out: &mut dyn Write| (0..STORED_MOST).try_for_each(|_| out.write_char(letter));
+            let text = |out: &mut dyn Out| (0..STORED_MOST).try_for_each(|_| out.write_char(letter));
             assert_eq!(block_on(put(&mut flash, STORED_MOST, &text)), Ok(()));
             let mut seen = false;
             let mut read = |bytes: &[u8]| seen = Item(&text).is(bytes);

@@ -77,7 +77,7 @@ impl Progress {
 }
 
 /// How the last update ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// The new image was checked and runs from the next start on.
     Activated,
@@ -92,7 +92,7 @@ pub enum Outcome {
 impl Outcome {
     /// Its public name.
     #[must_use]
-    pub const fn word(self) -> &'static str {
+    pub const fn word(&self) -> &'static str {
         match self {
             Self::Activated => "activated",
             Self::Confirmed => "confirmed",
@@ -151,7 +151,7 @@ pub(super) enum Done {
 /// The desk.
 pub struct Desk {
     /// Why nothing is taken now; `None`: it is.
-    closed: Cell<Option<Fault>>,
+    closed: RefCell<Option<Fault>>,
     /// Bytes that a slot holds; `None` before somebody looks after them.
     capacity: Cell<Option<u32>>,
     taken: Cell<bool>,
@@ -172,7 +172,7 @@ impl Desk {
     #[must_use]
     pub const fn new() -> Self {
         Self {
-            closed: Cell::new(Some(Fault::NoSlots)),
+            closed: RefCell::new(Some(Fault::NoSlots)),
             capacity: Cell::new(None),
             taken: Cell::new(false),
             at_work: Cell::new(false),
@@ -190,13 +190,13 @@ impl Desk {
     /// Uploads are taken from now on, for slots of so many bytes.
     pub fn open(&self, capacity: u32) {
         self.capacity.set(Some(capacity));
-        self.closed.set(None);
+        self.closed.replace(None);
     }
 
     /// None is, and why; the slots have so many bytes.
     pub fn close(&self, why: Fault, capacity: u32) {
         self.capacity.set(Some(capacity));
-        self.closed.set(Some(why));
+        self.closed.replace(Some(why));
     }
 
     /// Bytes that a slot holds, if there are slots.
@@ -209,7 +209,7 @@ impl Desk {
     #[must_use]
     pub fn closed(&self, peer: IpAddr, now: Instant) -> Option<Fault> {
         let kept_for_others = self.held(now).is_some_and(|hold| hold.peer != peer);
-        self.closed.get().or((self.taken.get() || kept_for_others).then_some(Fault::Busy))
+        self.closed.borrow().clone().or((self.taken.get() || kept_for_others).then_some(Fault::Busy))
     }
 
     fn held(&self, now: Instant) -> Option<Hold> {

@@ -3,9 +3,11 @@
 use core::fmt::{self, Display, Formatter};
 
 use super::judge::Refused;
+#[cfg(test)]
+use super::judge::TooOld;
 
 /// Why an image is not taken. Whatever it is, the running image stays chosen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fault {
     /// Nothing can be written here: there are no slots, or nobody looks after them.
     NoSlots,
@@ -42,7 +44,7 @@ pub enum Fault {
 impl Fault {
     /// HTTP's status and the public code.
     #[must_use]
-    pub const fn kind(self) -> (u16, &'static str) {
+    pub const fn kind(&self) -> (u16, &'static str) {
         match self {
             Self::NoSlots => (503, "update_unavailable"),
             Self::Busy => (409, "update_busy"),
@@ -124,8 +126,10 @@ impl Fault {
                     Refused::SignatureMissing => Refused::SignatureUnknown,
                     Refused::SignatureUnknown => Refused::SignatureWrong,
                     Refused::SignatureWrong => Refused::OlderVersion,
-                    Refused::OlderVersion => Refused::VersionTooOldToInstall,
-                    Refused::VersionTooOldToInstall => Refused::KeysDoNotFit,
+                    Refused::OlderVersion => Refused::VersionTooOldToInstall(alloc::boxed::Box::new(
+                        TooOld::new(&"9".repeat(99), &"1".repeat(99)),
+                    )),
+                    Refused::VersionTooOldToInstall(_) => Refused::KeysDoNotFit,
                     Refused::KeysDoNotFit => Refused::SignersRetired,
                     Refused::SignersRetired => return None,
                 }),

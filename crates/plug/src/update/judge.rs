@@ -1,12 +1,15 @@
 //! Whether an image may be installed: everything that is known before the first byte is erased.
 
+use alloc::boxed::Box;
 use core::cmp::Ordering;
 use core::fmt;
+
+use heapless::String;
 
 use super::image::{AppImage, ChipId, ImageError};
 use super::keys::{Accept, AcceptedKeys, Key, UpdateSettings};
 use super::package::{Header, PackageError};
-use super::version::Version;
+use super::version::{VERSION_MOST, Version};
 
 /// What runs now.
 #[derive(Clone, Copy, Debug)]
@@ -37,8 +40,26 @@ pub struct Candidate<'a> {
     pub size: u32,
 }
 
+/// Which version runs, and which it would have to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TooOld {
+    /// What runs, as it names itself.
+    pub running: String<VERSION_MOST>,
+    /// The oldest that may install it.
+    pub oldest: String<VERSION_MOST>,
+}
+
+impl TooOld {
+    /// What is longer than a version is cut: it is there to be read.
+    #[must_use]
+    pub fn new(running: &str, oldest: &str) -> Self {
+        let cut = |text: &str| text.chars().filter(char::is_ascii_graphic).take(VERSION_MOST).collect();
+        Self { running: cut(running), oldest: cut(oldest) }
+    }
+}
+
 /// Why it is not installed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Refused {
     /// It is longer than a slot.
     ImageTooLarge,
@@ -62,8 +83,8 @@ pub enum Refused {
     SignatureWrong,
     /// It is older than what runs.
     OlderVersion,
-    /// What runs is too old to install it.
-    VersionTooOldToInstall,
+    /// What runs is too old to install it. On the heap, since refusals lie in many places and this is rare.
+    VersionTooOldToInstall(Box<TooOld>),
     /// It retires the last key while only signed packages are taken, or there is no room for its keys.
     KeysDoNotFit,
     /// It retires every key that signed it: it could not be installed a second time.
@@ -73,7 +94,7 @@ pub enum Refused {
 impl Refused {
     /// One word for programs.
     #[must_use]
-    pub const fn code(self) -> &'static str {
+    pub const fn code(&self) -> &'static str {
         match self {
             Self::ImageTooLarge => "image_too_large",
             Self::NotAnImage => "not_an_image",
@@ -86,7 +107,7 @@ impl Refused {
             Self::SignatureUnknown => "signature_unknown",
             Self::SignatureWrong => "signature_wrong",
             Self::OlderVersion => "older_version",
-            Self::VersionTooOldToInstall => "version_too_old_to_install",
+            Self::VersionTooOldToInstall(_) => "version_too_old_to_install",
             Self::KeysDoNotFit => "keys_do_not_fit",
             Self::SignersRetired => "signers_retired",
         }
@@ -111,10 +132,21 @@ impl From<ImageError> for Refused {
 /// One sentence that a person can act on.
 impl fmt::Display for Refused {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Self::WrongChip(chip) = self {
-            return write!(formatter, "This firmware is for {}, which this plug does not have.", chip.name());
-        }
         formatter.write_str(match self {
+            Self::WrongChip(chip) => {
+                return write!(
+                    formatter,
+                    "This firmware is for {}, which this plug does not have.",
+                    chip.name()
+                );
+            }
+            Self::VersionTooOldToInstall(versions) => {
+                let TooOld { running, oldest } = &**versions;
+                return write!(
+                    formatter,
+                    "This plug runs {running}, and only {oldest} or newer can install this: install {oldest} first."
+                );
+            }
             Self::ImageTooLarge => {
                 "This is longer than its place: send a package or the application, not the whole flash."
             }
@@ -123,7 +155,6 @@ impl fmt::Display for Refused {
             }
             Self::ImageDamaged => "This firmware is damaged: get the file once more.",
             Self::PackageDamaged => "This package is damaged: get the file once more.",
-            Self::WrongChip(_) => "",
             Self::WrongProject => "This is the firmware of something else.",
             Self::WrongBoard => "This firmware is for another board: its pins are not this plug's.",
             Self::SignatureMissing => {
@@ -134,9 +165,6 @@ impl fmt::Display for Refused {
                 "The signature of this package is wrong: get the file from where it was made."
             }
             Self::OlderVersion => "This firmware is older than the one that runs: confirm that you want it.",
-            Self::VersionTooOldToInstall => {
-                "Install the version before this one first: this plug's is too old for it."
-            }
             Self::KeysDoNotFit => {
                 "This leaves no key that is accepted, or too many: look at update.keys and update.retired."
             }
@@ -195,8 +223,11 @@ pub fn judge(
     let signed_by = signed_by(header, keys)?;
     let now = Version::parse(running.version);
     // What cannot be read counts as older, on either side.
-    if manifest.is_some_and(|manifest| now.as_ref().is_none_or(|now| *now < manifest.oldest)) {
-        return Err(Refused::VersionTooOldToInstall);
+    if let Some(manifest) = manifest
+        && now.as_ref().is_none_or(|now| *now < manifest.oldest)
+    {
+        let versions = TooOld::new(running.version, manifest.oldest.as_str());
+        return Err(Refused::VersionTooOldToInstall(Box::new(versions)));
     }
     let order = Version::parse(&image.version).zip(now).map(|(then, now)| then.cmp(&now));
     let settings = match header.filter(|_| signed_by.is_some() && order == Some(Ordering::Greater)) {

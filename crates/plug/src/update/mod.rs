@@ -23,7 +23,7 @@ use serde::Serialize;
 
 pub use desk::Desk;
 pub use fault::Fault;
-pub use judge::{Candidate, Judged, Refused, Running, judge};
+pub use judge::{Candidate, Judged, Refused, Running, TooOld, judge};
 
 use crate::platform::{ImageState, UpdateSlots};
 use crate::state::State;

@@ -96,14 +96,15 @@ pub async fn serve<S: UpdateSlots, C: Clock>(
                 writer.finish(slots, clock, state, &standard, memory).await.map(Done::All)
             }
             (Work::Back { allow_downgrade, memory }, _) => {
-                let result =
-                    back::start(slots, state, &standard, allow_downgrade, memory, clock.time_of_day()).await;
-                if let Err(why) = result {
-                    // Nothing was done: what the last update came to stays told.
-                    desk.answer(Done::Refused(why));
-                    continue;
+                let time = clock.time_of_day();
+                match back::start(slots, state, &standard, allow_downgrade, memory, time).await {
+                    Ok(activated) => Ok(Done::All(activated)),
+                    Err(why) => {
+                        // Nothing was done: what the last update came to stays told.
+                        desk.answer(Done::Refused(why));
+                        continue;
+                    }
                 }
-                result.map(Done::All)
             }
             (Work::Gone, _) => {
                 writer = None;
@@ -118,14 +119,15 @@ pub async fn serve<S: UpdateSlots, C: Clock>(
             Ok(Done::All(activated)) => Some((Outcome::Activated, activated.version.clone())),
             Ok(Done::Refused(why)) | Err(why) => {
                 let version = writer.as_ref().and_then(|writer| writer.version()).unwrap_or_default();
-                Some((Outcome::Refused(*why), version))
+                Some((Outcome::Refused(why.clone()), version))
             }
         };
         if let Some((outcome, version)) = ended {
             writer = None;
+            let is_activated = outcome == Outcome::Activated;
             let uptime_s = Some(clock.now().since_start().as_secs_f64());
             desk.set_last(Last { outcome, version, time: clock.time_of_day(), uptime_s });
-            if outcome == Outcome::Activated {
+            if is_activated {
                 state.restart.signal(Restarting::OtherImage);
             }
         }

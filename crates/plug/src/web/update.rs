@@ -134,10 +134,10 @@ fn write_last(last: Option<&Last>, out: &mut dyn Write) -> Written {
         last.outcome.word(),
         Maybe((!last.version.is_empty()).then(|| Quoted(&last.version)))
     )?;
-    match last.outcome {
+    match &last.outcome {
         Outcome::Refused(why) => {
             write!(out, ",\"code\":\"{}\",\"message\":", why.kind().1)?;
-            write_quoted(&why, out)?;
+            write_quoted(why, out)?;
         }
         Outcome::WentBack(why) => {
             write!(out, ",\"code\":\"{}\",\"message\":\"{}\"", why.code(), why.sentence())?;

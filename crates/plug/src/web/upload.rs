@@ -226,11 +226,11 @@ impl<'s, 'a, C: Clock, N: Clock, M: RawMutex> Intake<'s, 'a, C, N, M> {
         exchange.set_patient(true);
         let end = clock.now().after(limits::UPDATE_TIMEOUT);
         let result = self.take(&mut source, end).await;
-        if let Err(why) = result {
+        if let Err(why) = &result {
             self.note(why);
             // Somebody who waits to be told whether to send anything at all is told now.
             let waits = parts.headers().get("expect").is_some();
-            if source.left > 0 && !waits && why != Fault::Stalled {
+            if source.left > 0 && !waits && *why != Fault::Stalled {
                 let _ = within(clock, limits::UPDATE_DRAIN, source.drain(clock)).await;
             }
         }
@@ -243,14 +243,14 @@ impl<'s, 'a, C: Clock, N: Clock, M: RawMutex> Intake<'s, 'a, C, N, M> {
     }
 
     /// Remembers what the desk's other side does not see.
-    fn note(&self, why: Fault) {
+    fn note(&self, why: &Fault) {
         let (clock, state) = (self.site.plug.clock, self.site.plug.state);
         if matches!(
             why,
             Fault::Stalled | Fault::WrongMd5 | Fault::NotAForm | Fault::Incomplete | Fault::RightLost
         ) {
             state.update.set_last(Last {
-                outcome: Outcome::Refused(why),
+                outcome: Outcome::Refused(why.clone()),
                 version: heapless::String::new(),
                 time: clock.time_of_day(),
                 uptime_s: Some(clock.now().since_start().as_secs_f64()),
