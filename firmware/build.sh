@@ -33,6 +33,21 @@ no_places() {
   done
 }
 
+# What a build takes without OSSP_BOARD (src/boards/mod.rs).
+first_board() {
+  case $1 in
+    esp32c3) echo ossp-devkit-c3 ;;
+    esp32c6) echo devkit-c6 ;;
+  esac
+}
+
+# Written over a cable it must start slot 0 whatever was chosen before: the way out of an update that killed a plug.
+no_record() {
+  local at=$((0x9000)) end=$((0x10000))
+  cmp -s <(tail -c +$((at + 1)) "$1" | head -c $((end - at))) <(head -c $((end - at)) /dev/zero | tr '\0' '\377') ||
+    { echo "$1 is not blank where the record of the slots lies (0x9000 to 0xffff)" >&2; exit 1; }
+}
+
 for chip; do
   case $chip in
     esp32c3) target=riscv32imc-unknown-none-elf ;;
@@ -47,6 +62,7 @@ for chip; do
   program=${CARGO_TARGET_DIR:-target}/$target/release/ossp-firmware
   images "$chip" "$program"
   no_places "images/ossp-$chip-application.bin"
+  no_record "images/ossp-$chip-merged.bin"
   if [ "$chip" = esp32c3 ]; then
     node check-ram.mjs "$program"
     node size.mjs "$program" "images/ossp-$chip-application.bin"
@@ -54,9 +70,13 @@ for chip; do
   sha256sum "images/ossp-$chip-application.bin"
 done
 ls -l images
-cat >&2 <<TEXT
-A release is signed with
-  ossp sign firmware/images/ossp-CHIP-application.bin --key FILE --commit $(git rev-parse HEAD 2>/dev/null || echo unknown) \\
-    --rustc "$(compiler)" --espflash "$OSSP_ESPFLASH" -o ossp-VERSION-CHIP.ossp
-for plugs whose build had the public half as OSSP_UPDATE_KEY (docs/updating.md).
+# The commit as the image names it (build.rs): whoever installs it sees that it is the same.
+commit=$(git describe --always --dirty --abbrev=12 --exclude='*' 2>/dev/null || echo unknown)
+echo "A release is signed with" >&2
+for chip; do
+  cat >&2 <<TEXT
+  ossp sign firmware/images/ossp-$chip-application.bin --key FILE --board ${OSSP_BOARD:-$(first_board "$chip")} --commit $commit \\
+    --rustc "$(compiler)" --espflash "$OSSP_ESPFLASH" -o ossp-VERSION-$chip.ossp
 TEXT
+done
+echo "for plugs whose build had the public half as OSSP_UPDATE_KEY (docs/updating.md)." >&2

@@ -18,7 +18,8 @@ fuzz_target!(|input: (Vec<(u16, u32)>, Vec<(bool, u8)>, u64)| {
     for (fault, steps) in starts.into_iter().take(50) {
         flash.cut_power_after(u32::from(steps));
         let reason = if fault { "panic" } else { "power_on" };
-        let _ = block_on(count(&mut flash, reason, "last words"));
+        let starts = block_on(count(&mut flash, reason, "last words"));
+        assert!(starts.crashes_in_a_row <= starts.bad_in_a_row, "each crash is a bad end");
         flash.restore_power();
     }
     let number = block_on(count(&mut flash, "power_on", "")).number;

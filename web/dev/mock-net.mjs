@@ -21,9 +21,9 @@ const SENTENCES = {
 };
 
 /** Why it cannot be joined, at which step; nothing if it can. */
-function failure({ ssid, password, address }) {
+function failure({ ssid, password, hidden, address }) {
   const found = NETWORKS.find((one) => one.ssid === ssid);
-  if (!found && ssid !== "attic") return ["searching", "not_found"];
+  if (!found && !(hidden && ssid === "attic")) return ["searching", "not_found"];
   if (found?.security === "wpa3") return ["searching", "only_wpa3"];
   if (found?.security !== "open" && password !== PASSWORDS[ssid]) return ["joining", "wrong_password"];
   return !ADDRESSES[ssid] && !address ? ["address", "no_address"] : null;
@@ -57,7 +57,7 @@ export class Net {
       retry_in_s: null,
       host: device.host || this.id,
       mdns: device.mdns ? `${device.host || this.id}.local` : null,
-      access_point: { open: !joined || this.#test !== null, ssid: "OSSP-7F3A", address: "192.168.4.1", clients: 1 },
+      access_point: { open: wifi.ssid === "", ssid: "OSSP-7F3A", address: "192.168.4.1", clients: 1 },
       networks: [wifi.ssid, ...wifi.more.map(({ ssid }) => ssid)].filter(Boolean),
       test: this.test(),
     };

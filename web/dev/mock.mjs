@@ -341,6 +341,7 @@ function info(_, response, __, who) {
   const all = INFO();
   const { id, name, version, git, build, board, chip, uptime_s, reset_reason, safe_mode, setup_complete, reading } =
     all;
+  const { rustc, espflash } = all;
   const basics = {
     id,
     name,
@@ -354,6 +355,8 @@ function info(_, response, __, who) {
     safe_mode,
     setup_complete,
     reading,
+    rustc,
+    espflash,
   };
   json(response, access.open || who.right ? all : basics);
 }

@@ -71,11 +71,12 @@ async function looksGood(page, name) {
   await page.emulateMedia({ colorScheme: "light" });
 }
 
-/** Chooses a network of the list, or with `hidden` types its name, and tries it. */
-async function tryNetwork(page, name, words, { hidden = false } = {}) {
-  if (hidden) {
+/** Chooses a network of the list, or with `hidden` types its name and says whether it hides it, and tries it. */
+async function tryNetwork(page, name, words, { hidden } = {}) {
+  if (hidden !== undefined) {
     await network(page, "Another one").check();
     await field(page, "ssid").fill(name);
+    await field(page, "hidden").setChecked(hidden);
   } else await network(page, name).check();
   if (words !== null) await field(page, "password").last().fill(words);
   await button(page, "Try it").click();
@@ -215,6 +216,13 @@ describe("the network page", { skip: SKIP }, () => {
       async (page) => {
         await button(page, "Try another network").click();
         await network(page, "Another one").waitFor({ timeout: TRIAL_MS });
+        assert.equal(await field(page, "hidden").isVisible(), false, "only of a name that is typed");
+        await network(page, "Another one").check();
+        assert.equal(await field(page, "hidden").isChecked(), true, "what the list does not have hides its name");
+        // It is not called by its name, and hides it.
+        await tryNetwork(page, "attic", "up-the-ladder", { hidden: false });
+        await says(page, `No network "attic" is in range`);
+        await button(page, "Try again").click();
         await tryNetwork(page, "attic", "up-the-ladder", { hidden: true });
         await says(page, "It works: the plug is in “attic”");
         await button(page, "Go back").click();

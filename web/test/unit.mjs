@@ -642,6 +642,27 @@ describe("a network", () => {
     assert.match(networkTexts.linkText({ ...wifi, state: "joined" })[0], /^Joined “n”/);
     assert.match(networkTexts.linkText({ ...wifi, available: false })[0], /no radio/);
   });
+
+  it("says where the plug is to be found while it tries another", () => {
+    const { trialWarning, silence } = networkTexts;
+    const open = { open: true, ssid: "OSSP-1" };
+    const joined = { state: "joined", ssid: "n", mdns: "p.local", access_point: { ...open, open: false } };
+    const away = trialWarning(joined);
+    assert.match(away, /leaves “n”: look in the new network, at p\.local, or here once it is back/);
+    // Its access point stays closed, and nobody is sent there.
+    assert.doesNotMatch(away + silence({ ...joined, state: "joining" }), /access point|OSSP-1/);
+    assert.match(trialWarning({ ...joined, mdns: null }), /in the new network, or here/);
+    assert.match(silence(joined), /does not answer.*at p\.local, or wait/);
+    for (const wifi of [
+      { ...joined, access_point: open },
+      { ...joined, state: "no_network_known", access_point: open },
+    ]) {
+      assert.match(trialWarning(wifi), /your phone may drop from its access point/);
+      assert.match(silence(wifi), /access point “OSSP-1”, join it again/);
+      assert.match(silence(wifi, "Mine"), /access point “Mine”, join it again/);
+    }
+    assert.match(silence(null), /its access point, join it again/);
+  });
 });
 
 /** As much of a document as a dialog takes, in a browser that knows no dialogs. */

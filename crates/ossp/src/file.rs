@@ -44,9 +44,7 @@ pub(crate) fn write(path: &Path, bytes: &[u8], readers: Readers, force: bool) ->
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     let mut file = open(&mut options, path, readers).map_err(|error| match error.kind() {
-        ErrorKind::AlreadyExists => {
-            Failure::wrong_use(format!("{} is there already; --force replaces it", path.display()))
-        }
+        ErrorKind::AlreadyExists => is_there(path),
         _ => cannot(error),
     })?;
     file.write_all(bytes).and_then(|()| file.sync_all()).map_err(|error| {
@@ -54,6 +52,32 @@ pub(crate) fn write(path: &Path, bytes: &[u8], readers: Readers, force: bool) ->
         let _ = std::fs::remove_file(path);
         cannot(error)
     })
+}
+
+/// Writes files for their owner alone, one after the other: all of them, or none of those that are new.
+pub(crate) fn write_all(files: &[(&Path, &[u8])], force: bool) -> Result<(), Failure> {
+    for (index, (path, _)) in files.iter().enumerate() {
+        if files.iter().take(index).any(|(other, _)| other == path) {
+            return Err(Failure::wrong_use(format!("{} would be written twice", path.display())));
+        }
+        // Looked at before anything is written, also where a link leads nowhere.
+        if !force && path.symlink_metadata().is_ok() {
+            return Err(is_there(path));
+        }
+    }
+    for (index, (path, bytes)) in files.iter().enumerate() {
+        if let Err(failure) = write(path, bytes, Readers::Owner, force) {
+            for (written, _) in files.iter().take(index) {
+                let _ = std::fs::remove_file(written);
+            }
+            return Err(failure);
+        }
+    }
+    Ok(())
+}
+
+fn is_there(path: &Path) -> Failure {
+    Failure::wrong_use(format!("{} is there already; --force replaces it", path.display()))
 }
 
 /// Writes a file, also over one that is there.

@@ -4,6 +4,7 @@ pub mod discover;
 pub mod failure;
 mod file;
 pub mod host;
+mod once;
 pub mod owner;
 pub mod pack;
 mod printable;

@@ -44,11 +44,16 @@ impl Owner {
     }
 }
 
-/// Checks a password before anything is touched.
+/// Checks a password before anything is touched; `imports` is whether a file brings one too.
 ///
 /// # Errors
 /// If nobody could be its owner with it.
-pub fn check(password: &str) -> Result<(), Failure> {
+pub fn check(password: &str, imports: bool) -> Result<(), Failure> {
+    if imports {
+        return Err(wrong(
+            "--import brings the owner's password: leave --password (or OSSP_PASSWORD in the environment) out",
+        ));
+    }
     if password.chars().any(char::is_control) {
         return Err(wrong("the password must have printable characters only"));
     }

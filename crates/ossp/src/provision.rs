@@ -12,7 +12,8 @@ use plug::storage::import::{IMPORT_MOST, NAMES, RECORD, record, text_of, with_ow
 use serde_json::Value;
 
 use crate::failure::Failure;
-use crate::file::{self, Readers};
+use crate::file;
+use crate::once;
 
 /// Options of `ossp provision`.
 #[derive(Args, Clone, Debug)]
@@ -88,13 +89,14 @@ const SECRETS: [(&str, &str); 4] = [
 pub fn provision(options: &ProvisionOptions) -> Result<(), Failure> {
     let text = String::from_utf8(file::read(&options.settings)?)
         .map_err(|_| wrong(&options.settings, &"it is no text"))?;
-    let value: Value = serde_json::from_str(&text).map_err(|error| wrong(&options.settings, &error))?;
+    let value = once::read(&text).map_err(|error| wrong(&options.settings, &error))?;
     let address = options
         .flash
         .address()
         .ok_or_else(|| Failure::failed("the partition table has no place for it".to_owned()))?;
     let made = match &options.random {
         None => {
+            no_number(&options.settings, &value)?;
             vec![Made { name: String::new(), file: options.output.clone(), password: String::new(), value }]
         }
         Some(_) => each(options, &value)?,
@@ -104,12 +106,12 @@ pub fn provision(options: &ProvisionOptions) -> Result<(), Failure> {
     for plug in &made {
         images.push(image(&options.settings, &plug.value)?);
     }
-    if let Some(list) = &options.random {
-        file::write(list, csv(&made).as_bytes(), Readers::Owner, options.force)?;
-    }
-    for (plug, image) in made.iter().zip(&images) {
-        file::write(&plug.file, image, Readers::Owner, options.force)?;
-    }
+    // The list comes last: it tells of no password that is in no image.
+    let list = csv(&made);
+    let mut files: Vec<_> =
+        made.iter().zip(&images).map(|(plug, image)| (plug.file.as_path(), image.as_slice())).collect();
+    files.extend(options.random.as_deref().map(|path| (path, list.as_bytes())));
+    file::write_all(&files, options.force)?;
     let mut out = std::io::stdout().lock();
     for plug in &made {
         writeln!(out, "espflash write-bin {address:#x} {}", plug.file.display())
@@ -125,6 +127,25 @@ pub fn provision(options: &ProvisionOptions) -> Result<(), Failure> {
 
 fn wrong(path: &Path, words: &dyn std::fmt::Display) -> Failure {
     Failure::failed(format!("{}: {words}", path.display()))
+}
+
+/// One image has no number to put in: it would stay in the plug's name as it is.
+fn no_number(path: &Path, value: &Value) -> Result<(), Failure> {
+    let has_one = |place: &String| {
+        value.pointer(place).and_then(Value::as_str).is_some_and(|text| text.contains(NUMBER))
+    };
+    match numbered().find(has_one) {
+        Some(place) => {
+            let field = place.trim_start_matches('/').replace('/', ".");
+            Err(wrong(path, &format!("{field} has {NUMBER} in it: a plug's number, which needs --random")))
+        }
+        None => Ok(()),
+    }
+}
+
+/// Where the number of a plug is put in.
+fn numbered() -> impl Iterator<Item = String> {
+    NAMES.iter().map(|(section, name)| format!("/{section}/{name}")).chain([NUMBERED.to_owned()])
 }
 
 /// What one plug gets.
@@ -162,8 +183,7 @@ fn each(options: &ProvisionOptions, value: &Value) -> Result<Vec<Made>, Failure>
             file.set_extension(extension);
         }
         let mut value = value.clone();
-        let paths = NAMES.iter().map(|(section, name)| format!("/{section}/{name}"));
-        for path in paths.chain([NUMBERED.to_owned()]) {
+        for path in numbered() {
             if let Some(Value::String(text)) = value.pointer_mut(&path) {
                 *text = text.replace(NUMBER, &number.to_string());
             }

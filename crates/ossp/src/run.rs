@@ -92,8 +92,8 @@ pub struct RunOptions {
     #[arg(long)]
     reset_password: bool,
     /// What `ossp provision` made: a plug that nobody owns takes settings and owner from it, as a real one does on its
-    /// first start
-    #[arg(long, value_name = "FILE", conflicts_with = "password")]
+    /// first start. It brings its own password: --password (or OSSP_PASSWORD) is not given with it
+    #[arg(long, value_name = "FILE")]
     import: Option<PathBuf>,
 }
 
@@ -134,7 +134,7 @@ pub fn run(options: &RunOptions) -> Result<(), Failure> {
         note(&notice);
     }
     if let Some(password) = &options.password {
-        owner::check(password)?;
+        owner::check(password, options.import.is_some())?;
     }
     let folder =
         StateFolder::open(options.state.as_deref()).map_err(|error| Failure::wrong_use(error.to_string()))?;

@@ -17,15 +17,18 @@ use virtual_plug::{Answer, Folder, Knows, PASSWORD, Plug};
 
 const HEATER: [&str; 2] = ["--source", "sim:heater"];
 /// What somebody may know of a plug who cannot prove anything.
-const BASICS: [&str; 11] = [
+const BASICS: [&str; 14] = [
     "board",
     "build",
     "chip",
+    "espflash",
     "git",
     "id",
+    "image_sha256",
     "name",
     "reading",
     "reset_reason",
+    "rustc",
     "setup_complete",
     "uptime_s",
     "version",

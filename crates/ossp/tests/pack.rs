@@ -272,6 +272,22 @@ fn what_cannot_be_signed_is_told() {
             "64 hexadecimal digits",
         ),
         (
+            &[
+                "sign",
+                "@image.bin",
+                "--key",
+                "@key.pem",
+                "-o",
+                "@x",
+                "--add-key",
+                &public,
+                "--retire-key",
+                &public,
+            ],
+            2,
+            "to be added and to be retired",
+        ),
+        (
             &["sign", "@image.bin", "--key", "@key.pem", "-o", "@x", "--commit", "a\"b"],
             1,
             "makes no manifest",

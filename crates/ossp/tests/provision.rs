@@ -5,11 +5,12 @@
 mod virtual_plug;
 
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use plug::storage::import::{RECORD, text_of};
 use serde_json::{Value, json};
-use virtual_plug::{Folder, PASSWORD, Plug, run};
+use virtual_plug::{Folder, PASSWORD, PATIENCE, Plug, run};
 
 fn put(folder: &Folder, name: &str, text: &str) -> PathBuf {
     std::fs::create_dir_all(&folder.0).unwrap();
@@ -118,6 +119,27 @@ fn a_classroom_gets_a_password_each() {
     let before = std::fs::read(&list).unwrap();
     assert_eq!(provision(&file, &image, &more).0, 2);
     assert_eq!(std::fs::read(&list).unwrap(), before);
+    // Nor is a list made whose passwords are in no image: all files, or none.
+    let (first, third) = (bench.0.join("class-1.bin"), bench.0.join("class-3.bin"));
+    std::fs::remove_file(&list).unwrap();
+    std::fs::remove_file(&first).unwrap();
+    let kept = std::fs::read(&third).unwrap();
+    let (status, _, told) = provision(&file, &image, &more);
+    assert_eq!((status, told.contains("class-2.bin is there already")), (2, true), "{told}");
+    assert!(!list.exists() && !first.exists());
+    assert_eq!(std::fs::read(&third).unwrap(), kept);
+    for (image, list) in [
+        (bench.0.join("none/class.bin"), bench.0.join("other.csv")),
+        (bench.0.join("other.bin"), bench.0.join("none/list.csv")),
+        // The list would take the place of an image.
+        (bench.0.join("other.bin"), bench.0.join("other-1.bin")),
+    ] {
+        let more = ["--random", list.to_str().unwrap(), "--count", "2"];
+        assert!(provision(&file, &image, &more).0 > 0);
+        assert!(
+            !list.exists() && !bench.0.join("other-1.bin").exists() && !bench.0.join("other-2.bin").exists()
+        );
+    }
     // Names from a file.
     let names = put(&bench, "names.txt", "Küche, hinten\n\n  Flur \n");
     let list = bench.0.join("names.csv");
@@ -154,6 +176,17 @@ fn what_a_plug_would_not_take_is_not_made() {
             1,
             "device.name",
         ),
+        ("{\"password\":\"0123456789\",\"password\":\"9876543210\"}", 1, "\"password\" is given twice"),
+        (
+            "{\"password\":\"0123456789\",\"wifi\":{\"ssid\":\"a\",\"ssid\":\"b\"}}",
+            1,
+            "\"ssid\" is given twice",
+        ),
+        (
+            "{\"password\":\"0123456789\",\"device\":{\"name\":\"Plug {n}\"}}",
+            1,
+            "device.name has {n} in it: a plug's number, which needs --random",
+        ),
         ("{\"password\"", 1, "EOF"),
         ("[]", 1, "no JSON object"),
     ] {
@@ -173,6 +206,38 @@ fn what_a_plug_would_not_take_is_not_made() {
         run(&["run", "--state", bench.0.join("s").to_str().unwrap(), "--import", file.to_str().unwrap()]);
     assert_eq!(output.status.code(), Some(2));
     assert!(String::from_utf8(output.stderr).unwrap().contains("is nothing that `ossp provision` made"));
+}
+
+/// What fits any board and build need not fit this plug: its build has no key.
+#[test]
+fn what_the_plug_itself_refuses_is_told_to_its_end() {
+    let (bench, state) = (Folder::new("refused"), Folder::new("refused-state"));
+    let settings = json!({"password": PASSWORD, "update": {"accept": "signed"}});
+    let (file, image) = (put(&bench, "settings.json", &settings.to_string()), bench.0.join("settings.bin"));
+    assert_eq!(provision(&file, &image, &[]).0, 0);
+    let words = bench.0.join("words");
+    let errors = std::fs::File::create(&words).unwrap();
+    let plug = Plug::begin(&state.0, &["--import", image.to_str().unwrap()], errors.into());
+    let begin = Instant::now();
+    loop {
+        let told = std::fs::read_to_string(&words).unwrap();
+        if told.contains("was not provisioned and has no owner")
+            && told.contains(
+                "update.keys must leave a key that is accepted while only signed packages are taken.",
+            )
+        {
+            break;
+        }
+        assert!(begin.elapsed() < PATIENCE, "{told}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    drop(plug);
+    // The file brings the owner's password: two are one too many, wherever the other comes from.
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ossp"));
+    command.args(["run", "--state"]).arg(&state.0).arg("--import").arg(&image).env("OSSP_PASSWORD", PASSWORD);
+    let output = command.output().unwrap();
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert_eq!((output.status.code(), told.contains("(or OSSP_PASSWORD")), (Some(2), true), "{told}");
 }
 
 /// Everything at its longest: it fits into the record, into the plug, and what the plug shows can be sent back.

@@ -10,60 +10,11 @@ mod virtual_plug;
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
-use std::path::Path;
-use std::process::{Command, Output, Stdio};
 use std::sync::{Arc, Mutex};
 
-use serde_json::{Value, json};
+use serde_json::Value;
+use virtual_plug::said::{ask, ossp, with};
 use virtual_plug::{Folder, PASSWORD, Plug};
-
-/// What the program says, its words for people, its status.
-#[derive(Debug)]
-struct Said {
-    out: String,
-    words: String,
-    status: i32,
-}
-
-impl Said {
-    fn new(output: Output) -> Self {
-        let text = |bytes| String::from_utf8(bytes).unwrap();
-        Self { out: text(output.stdout), words: text(output.stderr), status: output.status.code().unwrap() }
-    }
-
-    #[track_caller]
-    fn done(self) -> Self {
-        assert_eq!(self.status, 0, "{self:?}");
-        self
-    }
-
-    #[track_caller]
-    fn fails(self, status: i32, part: &str) {
-        assert_eq!(self.status, status, "{self:?}");
-        assert!(self.words.contains(part), "{part}: {self:?}");
-        assert!(self.words.starts_with("ossp: ") && !self.words.contains("panicked"), "{self:?}");
-    }
-}
-
-/// The program with an owner's password in the environment, and nobody at the keyboard.
-fn ossp(password: Option<&str>, arguments: &[&str]) -> Said {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_ossp"));
-    command.args(arguments).stdin(Stdio::null()).env_remove("OSSP_PASSWORD").env_remove("OSSP_TOKEN");
-    // What other programs use on their way out is no way to a plug.
-    command.env("http_proxy", "http://127.0.0.1:1").env("ALL_PROXY", "http://127.0.0.1:1");
-    if let Some(password) = password {
-        command.env("OSSP_PASSWORD", password);
-    }
-    Said::new(command.output().unwrap())
-}
-
-fn ask(plug: &Plug, arguments: &[&str]) -> Said {
-    ossp(Some(PASSWORD), &[&["plug", &plug.address], arguments].concat())
-}
-
-fn text(path: &Path) -> String {
-    std::fs::read_to_string(path).unwrap()
-}
 
 #[test]
 fn a_plug_tells_how_it_is_and_is_switched() {
@@ -140,122 +91,6 @@ fn a_capture_is_a_recording() {
     ask(&plug, &["capture", "-o", "/nowhere/at/all"]).fails(1, "cannot be written");
 }
 
-impl Said {
-    /// The command line's own words.
-    #[track_caller]
-    fn fails_wrongly(self) {
-        assert_eq!(self.status, 2, "{self:?}");
-    }
-}
-
-#[test]
-fn a_backup_is_given_back() {
-    let folder = Folder::new("remote-backup");
-    let plug = Plug::start(&folder.0, &["--source", "sim:kettle"]);
-    plug.reading(|_| true);
-    let wanted = plug.set(
-        r#"{"device":{"name":"Kettle"},"time":{"source":"browser"},"protection":{"power_limit_w":2900},"wifi":{"ssid":"Home","password":"12345678"},
-        "schedule":{"enabled":true,"entries":[{"days":["mon"],"at":"06:30","on":true}]},
-        "emoncms":{"enabled":true,"url":"http://192.0.2.1/emoncms","write_key":"fa8e3b689295332c560bbea31afb61d0","transport":"plain"}}"#,
-    );
-    let file = folder.0.join("backup.json");
-    let name = file.to_str().unwrap();
-    let said = ask(&plug, &["backup", "-o", name]).done();
-    assert!(said.words.contains("emoncms.write_key") && said.words.contains("wifi.password"), "{said:?}");
-    #[cfg(unix)]
-    assert_eq!(std::os::unix::fs::MetadataExt::mode(&file.metadata().unwrap()) & 0o777, 0o600);
-    let backup = text(&file);
-    for secret in ["12345678", "fa8e3b", PASSWORD] {
-        assert!(!backup.contains(secret), "{secret}");
-    }
-    let parsed: Value = serde_json::from_str(&backup).unwrap();
-    assert_eq!((&parsed["format"], &parsed["settings"]), (&json!("ossp-backup"), &wanted));
-    assert!(parsed["energy"]["energy_import_wh"].is_number());
-
-    // Changed, and as before again: the secrets are still there.
-    plug.set(
-        r#"{"device":null,"protection":null,"schedule":null,"emoncms":{"enabled":false,"interval_s":60}}"#,
-    );
-    let said = ask(&plug, &["restore", name]).done();
-    assert!(said.out.contains("0 left out"), "{said:?}");
-    assert_eq!(plug.json("/api/v1/settings"), wanted);
-    assert!(ask(&plug, &["restore", name]).done().out.starts_with("0 settings restored"));
-
-    // A new plug has no secrets: what needs them is left out, and said.
-    let other = Folder::new("remote-restore");
-    let fresh = Plug::start(&other.0, &["--source", "sim:kettle"]);
-    let said = ask(&fresh, &["restore", name]).done();
-    for left in ["wifi.password", "wifi.ssid", "emoncms.write_key", "emoncms.enabled"] {
-        assert!(said.words.contains(&format!("not restored: {left} ")), "{left}: {said:?}");
-    }
-    let settings = fresh.json("/api/v1/settings");
-    assert_eq!((&settings["device"]["name"], &settings["wifi"]["ssid"]), (&json!("Kettle"), &json!("")));
-    assert_eq!(settings["schedule"], wanted["schedule"]);
-    assert_eq!(settings["emoncms"]["url"], wanted["emoncms"]["url"]);
-    assert_eq!(settings["emoncms"]["enabled"], false);
-
-    // What the plug does not take does not keep the rest away.
-    let mut odd = parsed;
-    odd["settings"]["protection"]["rated_current_a"] = json!(9_000);
-    odd["settings"]["device"]["name"] = json!("Lamp");
-    odd["settings"]["device"]["of_later"] = json!(1);
-    std::fs::write(&file, odd.to_string()).unwrap();
-    let said = ask(&plug, &["restore", name]);
-    assert!(said.words.contains("protection.rated_current_a"), "{said:?}");
-    said.fails(1, "device.of_later");
-    assert_eq!(plug.json("/api/v1/settings")["device"]["name"], "Lamp");
-}
-
-#[test]
-fn a_token_restores_all_but_whose_firmware_is_taken() {
-    let folder = Folder::new("remote-token");
-    let plug = Plug::start(&folder.0, &["--source", "sim:kettle"]);
-    let key = "07".repeat(32);
-    plug.set(&json!({"device": {"name": "Kettle"}, "update": {"accept": "any", "keys": [key], "retired": [key], "warn_above_a": 2}}).to_string());
-    let file = folder.0.join("backup.json");
-    let name = file.to_str().unwrap();
-    ask(&plug, &["backup", "-o", name]).done();
-    plug.set(r#"{"device":null,"update":null}"#);
-    let made = plug.ask("POST /api/v1/tokens", "", r#"{"name":"mine","scope":"admin"}"#).unwrap().json();
-    let token = made["token"].as_str().unwrap();
-    let said = ossp(None, &with(&plug.address, &["--token", token, "restore", name])).done();
-    assert!(said.out.starts_with("2 settings restored, 3 left out"), "{said:?}");
-    for left in ["accept", "keys", "retired"] {
-        let wanted = format!("not restored: update.{left} (needs the password");
-        assert!(said.words.contains(&wanted), "{left}: {said:?}");
-    }
-    let now = plug.json("/api/v1/settings");
-    assert_eq!((&now["device"]["name"], &now["update"]["accept"]), (&json!("Kettle"), &json!("default")));
-    assert_eq!((&now["update"]["warn_above_a"], &now["update"]["keys"]), (&json!(2), &json!([])));
-    // The password restores the rest.
-    let said = ask(&plug, &["restore", name]).done();
-    assert!(said.out.starts_with("3 settings restored, 0 left out"), "{said:?}");
-    assert_eq!(plug.json("/api/v1/settings")["update"]["keys"], json!([key]));
-    // What would shut out all firmware is named like another wrong field.
-    let mut odd: Value = serde_json::from_str(&text(&file)).unwrap();
-    odd["settings"]["update"] = json!({"accept": "signed", "keys": []});
-    odd["settings"]["device"]["name"] = json!("Lamp");
-    std::fs::write(&file, odd.to_string()).unwrap();
-    ask(&plug, &["restore", name]).fails(1, "update.keys must leave a key");
-}
-
-#[test]
-fn what_is_no_backup_is_refused() {
-    let folder = Folder::new("remote-no-backup");
-    let plug = Plug::start(&folder.0, &["--source", "sim:kettle"]);
-    let file = folder.0.join("b.json");
-    for (content, part) in [
-        ("", "no backup"),
-        ("{}", "no backup"),
-        (r#"{"format":"ossp-backup"}"#, "no backup"),
-        (r#"{"format":"ossp-backup","format_version":2,"settings":{}}"#, "newer ossp"),
-    ] {
-        std::fs::write(&file, content).unwrap();
-        ask(&plug, &["restore", file.to_str().unwrap()]).fails(1, part);
-    }
-    ask(&plug, &["restore", "/nowhere/at/all"]).fails(1, "cannot be read");
-}
-
 fn image(folder: &Folder, version: &str, more: &[&str]) -> String {
     let file = folder.0.join(format!("{version}.bin")).to_str().unwrap().to_owned();
     ossp(None, &[&["image", "--version", version, "-o", &file], more].concat()).done();
@@ -318,10 +153,6 @@ fn whoever_does_not_know_the_password_does_nothing() {
     ossp(None, &with(&address, &["--token", "ossp_0000000000000000000000", "off"]))
         .fails(1, "the token in OSSP_TOKEN");
     assert_eq!(plug.relay()["on"], true);
-}
-
-fn with<'a>(address: &'a str, more: &[&'a str]) -> Vec<&'a str> {
-    [&["plug", address], more].concat()
 }
 
 /// What was sent to it, request by request.
@@ -442,7 +273,9 @@ fn where_nobody_is_is_told() {
     // Somebody was there just now.
     let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
     ossp(None, &["plug", &address, "status"]).fails(1, "nobody listens there");
-    ossp(None, &["plug", "no-such-host.invalid", "status"]).fails(1, "cannot be reached");
+    ossp(None, &["plug", "no-such-host.invalid", "status"]).fails(1, "no host of that name is known here");
+    ossp(None, &["plug", "ossp-nobody.local", "status"])
+        .fails(1, "nobody on this machine's networks answers");
     ossp(None, &["plug", "https://127.0.0.1/", "status"]).fails(2, "not https");
     ossp(None, &["plug", "http://admin:words@127.0.0.1/", "status"]).fails(2, "OSSP_PASSWORD");
     ossp(None, &["plug", "127.0.0.1"]).fails_wrongly();

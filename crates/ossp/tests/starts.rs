@@ -4,8 +4,9 @@
 
 use futures_lite::future::block_on;
 use ossp::sim::flash::{SECTOR, SimFlash};
-use plug::limits::STARTS_REGION;
+use plug::limits::{SAFE_MODE_STARTS, STARTS_REGION};
 use plug::starts::{Fault, Starts, Trouble, count, settled};
+use proptest::prelude::*;
 
 const SECTORS: usize = 6;
 
@@ -71,7 +72,7 @@ fn a_power_cut_at_any_step_leaves_the_old_or_the_new_count() {
         let words = "x".repeat(number as usize % 160);
         let (reason, detail) = if number % 2 == 0 { ("panic", words.as_str()) } else { ("power_on", "") };
         let steps = steps(&flash, reason, detail);
-        let usual = if reason == "panic" { 15 + words.len().div_ceil(4) as u64 } else { 10 };
+        let usual = if reason == "panic" { 18 + words.len().div_ceil(4) as u64 } else { 13 };
         turns += u32::from(steps > usual);
         if steps > usual || number % 25 < 2 {
             let new = if reason == "panic" { fault(number, reason, detail) } else { last_fault.clone() };
@@ -120,6 +121,100 @@ fn bad_ends_in_a_row_are_counted_until_a_run_lasts() {
     assert_eq!(starts.bad_in_a_row, 2);
     block_on(settled(&mut flash, &starts)).unwrap();
     assert_eq!(start(&mut flash, "brownout", "").bad_in_a_row, 1);
+}
+
+const REASONS: [&str; 5] = ["panic", "watchdog", "brownout", "power_on", "software"];
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
+
+    /// Against a count by hand, over runs that end soon or last, and power cuts at any step of a start: safe mode is
+    /// called for by crashes alone, and never by a start that follows none.
+    #[test]
+    fn only_crashes_call_for_safe_mode(
+        runs in prop::collection::vec((0..REASONS.len(), any::<bool>(), prop::option::weighted(0.2, 0..40_u32)), 1..60)
+    ) {
+        let mut flash = SimFlash::new(SECTORS, 7);
+        // Crashes and bad ends: what a power cut left of them may be the old or the new number.
+        let (mut crashes, mut bad) = ((0, 0), (0, 0));
+        for (reason, lasts, cut_after) in runs {
+            let reason = REASONS[reason];
+            let crashed = ["panic", "watchdog"].contains(&reason);
+            let more = |(least, most): (u8, u8), new: bool| (least + u8::from(new), most + u8::from(new));
+            let after = match reason {
+                "panic" | "watchdog" | "brownout" => (more(crashes, crashed), more(bad, true)),
+                _ => ((0, 0), (0, 0)),
+            };
+            if let Some(steps) = cut_after {
+                flash.cut_power_after(steps);
+                let _ = start(&mut flash, reason, "words");
+                let was_cut = flash.is_off();
+                flash.restore_power();
+                let either = |old: (u8, u8), new: (u8, u8)| (old.0.min(new.0), old.1.max(new.1));
+                (crashes, bad) = if was_cut { (either(crashes, after.0), either(bad, after.1)) } else { after };
+                continue;
+            }
+            (crashes, bad) = after;
+            let starts = start(&mut flash, reason, "words");
+            prop_assert_eq!(starts.trouble, None);
+            prop_assert!((bad.0..=bad.1).contains(&starts.bad_in_a_row), "{:?} {:?}", bad, starts);
+            prop_assert!((crashes.0..=crashes.1).contains(&starts.crashes_in_a_row), "{:?} {:?}", crashes, starts);
+            prop_assert_eq!(
+                starts.call_for_safe_mode(),
+                crashed && starts.crashes_in_a_row >= SAFE_MODE_STARTS
+            );
+            (crashes, bad) = ((starts.crashes_in_a_row, starts.crashes_in_a_row), (starts.bad_in_a_row, starts.bad_in_a_row));
+            if lasts {
+                block_on(settled(&mut flash, &starts)).unwrap();
+                (crashes, bad) = ((0, 0), (0, 0));
+            }
+        }
+    }
+}
+
+#[test]
+fn brownouts_between_crashes_neither_call_for_safe_mode_nor_hold_it_up() {
+    let mut flash = SimFlash::new(SECTORS, 5);
+    let _ = start(&mut flash, "power_on", "");
+    for _ in 0..4 {
+        assert!(!start(&mut flash, "brownout", "").call_for_safe_mode());
+    }
+    let crash = start(&mut flash, "panic", "");
+    assert_eq!((crash.bad_in_a_row, crash.crashes_in_a_row, crash.call_for_safe_mode()), (5, 1, false));
+    for crashes in 2..SAFE_MODE_STARTS {
+        assert!(!start(&mut flash, "brownout", "").call_for_safe_mode());
+        let crash = start(&mut flash, "watchdog", "");
+        assert_eq!((crash.crashes_in_a_row, crash.call_for_safe_mode()), (crashes, false));
+    }
+    assert!(start(&mut flash, "panic", "").call_for_safe_mode());
+    assert!(!start(&mut flash, "brownout", "").call_for_safe_mode(), "that was the mains");
+    let crash = start(&mut flash, "panic", "");
+    assert!(crash.call_for_safe_mode());
+    // A run that lasts ends the row, also for a brownout after it.
+    block_on(settled(&mut flash, &crash)).unwrap();
+    assert_eq!(start(&mut flash, "brownout", "").crashes_in_a_row, 0);
+    assert_eq!(start(&mut flash, "panic", "").crashes_in_a_row, 1);
+}
+
+/// What a row that has ended leaves in the flash must not count in the next one, whenever the power goes.
+#[test]
+fn crashes_of_a_row_that_has_ended_do_not_come_back_with_a_power_cut() {
+    let mut flash = SimFlash::new(SECTORS, 5);
+    let mut starts = start(&mut flash, "power_on", "");
+    for _ in 0..4 {
+        starts = start(&mut flash, "panic", "");
+    }
+    block_on(settled(&mut flash, &starts)).unwrap();
+    for (reason, most) in [("brownout", 1), ("panic", 2)] {
+        for after in 0..steps(&flash, reason, "") as u32 {
+            let mut flash = flash.clone();
+            flash.cut_power_after(after);
+            let _ = start(&mut flash, reason, "");
+            flash.restore_power();
+            let next = start(&mut flash, "watchdog", "");
+            assert!((1..=most).contains(&next.crashes_in_a_row), "{reason}, {after} steps: {next:?}");
+        }
+    }
 }
 
 /// What another program left there is not understood, and must not end this one.

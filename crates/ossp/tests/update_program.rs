@@ -9,6 +9,7 @@ use plug::limits;
 use plug::storage::layout;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
+use virtual_plug::client::ask;
 use virtual_plug::{Folder, Plug, number};
 
 /// Simulated seconds in a real one: ten minutes are six seconds.
@@ -61,6 +62,12 @@ fn an_image_that_works_is_confirmed_and_stays() {
     let info = plug.await_json("/api/v1/info", |info| !info["image_sha256"].is_null());
     assert_eq!((&info["version"], &info["image_sha256"]), (&json!("0.8.0"), &json!(hex(&first))));
     assert_eq!((&info["reset_reason"], &info["safe_mode"]), (&json!("software"), &json!(false)));
+    // Whoever compares builds need not be the owner: nothing in this one is secret.
+    let told = ask(&plug.address, "GET /api/v1/info", "", "").unwrap().json();
+    for name in ["git", "rustc", "espflash", "image_sha256"] {
+        assert_eq!(told[name], info[name], "{name}");
+    }
+    assert_eq!(told.get("last_fault"), None, "{told}");
     // The next one goes to the slot that is free; the one before lies beside it.
     update(&plug, "", &made("0.9.0", &GOOD));
     let now = found(&plug, runs("0.9.0", "confirmed"));

@@ -147,6 +147,12 @@ impl Defaults {
         }
     }
 
+    /// Whether everybody may know all that the build brought: nothing but the public key, as in a release.
+    #[must_use]
+    pub fn are_public(&self) -> bool {
+        self.names().all(|name| name == "update_key")
+    }
+
     /// Names of what the build brought; never the values.
     pub fn names(&self) -> impl Iterator<Item = &'static str> {
         let password = self.wifi.as_ref().is_some_and(|wifi| wifi.password.is_some());
@@ -219,6 +225,15 @@ mod tests {
         assert_eq!(Defaults::from_build(None, None, None, None, None), ALL);
         assert_eq!(Defaults::from_build(Some(""), Some(""), Some(""), Some(""), Some("")), ALL);
         assert_eq!(Defaults::default().names().count(), 0);
+    }
+
+    #[test]
+    fn only_the_public_key_is_for_everybody() {
+        let (ssid, url, update) = (Some("Home"), Some("http://a"), Some(&*"0f".repeat(32).leak()));
+        let public =
+            |ssid, url, update| Defaults::from_build(ssid, None, url, None, update).unwrap().are_public();
+        assert!(public(None, None, None) && public(None, None, update));
+        assert!(!public(ssid, None, None) && !public(None, url, update) && !public(ssid, url, update));
     }
 
     #[test]

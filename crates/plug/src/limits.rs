@@ -165,8 +165,8 @@ pub const PROBATION_INTERVAL: Duration = Duration::from_secs(1);
 pub const IMAGE_PIECE: usize = 512;
 /// Pause between two pieces: the whole image takes a minute, and nobody else feels it.
 pub const IMAGE_PAUSE: Duration = Duration::from_millis(20);
-/// Bad ends in a row after which only what is needed to mend the plug is started. After three the relay stays open
-/// already; what crashes even so does not depend on the load.
+/// Crashes in a row after which only what is needed to mend the plug is started; brownouts among them neither count nor
+/// end the row. After three bad ends the relay stays open already; what crashes even so does not depend on the load.
 pub const SAFE_MODE_STARTS: u8 = 5;
 /// Errors of `accept()` in a row from which on nobody can be said to be served: two for each worker.
 pub const ACCEPT_ERRORS: u32 = 2 * WEB_WORKERS as u32;
@@ -178,7 +178,7 @@ pub const PIECE: usize = 256;
 /// How long a run must last so that a bad end counts as a new trouble, not as one more of a row: a brown-out that the
 /// load causes comes within seconds.
 pub const SETTLED: Duration = Duration::from_secs(60);
-/// Bad ends in a row after which the relay stays open until somebody switches it.
+/// Bad ends in a row, brownouts too, after which the relay stays open until somebody switches it.
 pub const BAD_STARTS: u8 = 3;
 /// How often the core is asked for more of a trip's waveform: half of what it keeps for sure after the trip.
 pub const TRIP_LOOK: Duration = Duration::from_millis(40);

@@ -39,26 +39,32 @@ pub struct Starts {
     pub last_fault: Option<Fault>,
     /// Bad ends in a row, each within [`limits::SETTLED`] of its start; the relay stays open after a few.
     pub bad_in_a_row: u8,
+    /// How many of these were crashes, and not the mains' doing.
+    pub crashes_in_a_row: u8,
     /// What went wrong with the counting; told in the plug's log.
     pub trouble: Option<Trouble>,
 }
 
 impl Starts {
-    /// Whether the plug has crashed so often in a row that only what is needed to mend it is to be started. A start after
-    /// a brownout does not count: that is the mains' doing, and a plug that measures is wanted back.
+    /// Whether the plug has crashed so often in a row that only what is needed to mend it is to be started. Brownouts are
+    /// not counted, and a start after one is never such: they are the mains' doing, and a plug that measures is wanted back.
     #[must_use]
     pub fn call_for_safe_mode(&self) -> bool {
-        let crashed = self.last_fault.as_ref().is_some_and(|fault| fault.reason != "brownout");
-        crashed && self.bad_in_a_row >= limits::SAFE_MODE_STARTS
+        let crashed = self.last_fault.as_ref().is_some_and(|fault| fault.reason != BROWNOUT);
+        crashed && self.crashes_in_a_row >= limits::SAFE_MODE_STARTS
     }
 }
 
+/// The bad end that is no crash.
+const BROWNOUT: &str = "brownout";
 /// Reset reasons that are bad ends.
-const FAULTS: [&str; 3] = ["panic", "watchdog", "brownout"];
+const FAULTS: [&str; 3] = ["panic", "watchdog", BROWNOUT];
 /// Keys of the map; never used for anything else.
 const COUNT: u8 = 1;
 const FAULT: u8 = 2;
 const BAD_IN_A_ROW: u8 = 3;
+/// Not there where an older version counted. Where a row began anew it is stale until the next bad end.
+const CRASHES_IN_A_ROW: u8 = 4;
 /// Bytes of a [`Fault`]: number, length of the reason, both texts.
 const RECORD: usize = 4 + 1 + limits::RESET_REASON + limits::RESET_DETAIL;
 /// Key and value, in whole words of any flash.
@@ -84,14 +90,17 @@ pub async fn count<F: NorFlash>(flash: F, reset_reason: &str, reset_detail: &str
         reason: cut(reset_reason),
         detail: cut(reset_detail),
     });
-    let number = before.number.saturating_add(1);
-    let bad_in_a_row = if new_fault.is_some() { before.bad_in_a_row.saturating_add(1) } else { 0 };
-    let after = Kept { number, fault: new_fault.or_else(|| before.fault.clone()), bad_in_a_row };
+    let after = before.and_then(new_fault);
     let written = trouble.is_none() && write(&mut map, &after, &before).await.is_ok();
-    if written || write_afresh(&mut map, &after).await.is_ok() {
-        Starts { number: after.number, last_fault: after.fault, bad_in_a_row, trouble }
-    } else {
-        failed
+    if !written && write_afresh(&mut map, &after).await.is_err() {
+        return failed;
+    }
+    Starts {
+        number: after.number,
+        last_fault: after.fault,
+        bad_in_a_row: after.bad_in_a_row,
+        crashes_in_a_row: after.crashes_in_a_row,
+        trouble,
     }
 }
 
@@ -114,6 +123,22 @@ struct Kept {
     number: u32,
     fault: Option<Fault>,
     bad_in_a_row: u8,
+    crashes_in_a_row: u8,
+}
+
+impl Kept {
+    /// What is kept after one more start, and the bad end before it, if it was one.
+    fn and_then(&self, new_fault: Option<Fault>) -> Self {
+        // Of a row that has ended, or that an older version began anew, no more can have been crashes than its length.
+        let crashes = self.crashes_in_a_row.min(self.bad_in_a_row);
+        let (bad_in_a_row, crashes_in_a_row) = match &new_fault {
+            None => (0, 0),
+            Some(fault) if fault.reason == BROWNOUT => (self.bad_in_a_row.saturating_add(1), crashes),
+            Some(_) => (self.bad_in_a_row.saturating_add(1), crashes.saturating_add(1)),
+        };
+        let fault = new_fault.or_else(|| self.fault.clone());
+        Self { number: self.number.saturating_add(1), fault, bad_in_a_row, crashes_in_a_row }
+    }
 }
 
 async fn read<F: NorFlash>(map: &mut Map<'_, Careful<F>>) -> Result<Kept, Error<F::Error>> {
@@ -121,11 +146,12 @@ async fn read<F: NorFlash>(map: &mut Map<'_, Careful<F>>) -> Result<Kept, Error<
     let number = map.fetch_item(&mut buffer, &COUNT).await?.unwrap_or(0);
     let fault = map.fetch_item::<&[u8]>(&mut buffer, &FAULT).await?.and_then(Fault::from_record);
     let bad_in_a_row = map.fetch_item(&mut buffer, &BAD_IN_A_ROW).await?.unwrap_or(0);
-    Ok(Kept { number, fault, bad_in_a_row })
+    let crashes_in_a_row = map.fetch_item(&mut buffer, &CRASHES_IN_A_ROW).await?.unwrap_or(0);
+    Ok(Kept { number, fault, bad_in_a_row, crashes_in_a_row })
 }
 
-/// Stores what changed, and looks whether it is there. The fault comes first: a cut between the two leaves it with
-/// the number it belongs to.
+/// Stores what changed, and looks whether it is there. The fault comes first: a cut after it leaves it with the number
+/// it belongs to. The crashes come before the row: a longer row would make stale ones count.
 async fn write<F: NorFlash>(
     map: &mut Map<'_, Careful<F>>,
     kept: &Kept,
@@ -134,6 +160,9 @@ async fn write<F: NorFlash>(
     let mut buffer = [0; BUFFER];
     if let Some(fault) = kept.fault.as_ref().filter(|_| kept.fault != before.fault) {
         map.store_item(&mut buffer, &FAULT, &fault.record().as_slice()).await?;
+    }
+    if kept.crashes_in_a_row != before.crashes_in_a_row {
+        map.store_item(&mut buffer, &CRASHES_IN_A_ROW, &kept.crashes_in_a_row).await?;
     }
     if kept.bad_in_a_row != before.bad_in_a_row {
         map.store_item(&mut buffer, &BAD_IN_A_ROW, &kept.bad_in_a_row).await?;
@@ -200,8 +229,9 @@ mod tests {
 
     #[test]
     fn five_crashes_in_a_row_call_for_safe_mode_and_brownouts_do_not() {
-        let starts = |bad_in_a_row, reason: &str| Starts {
-            bad_in_a_row,
+        let starts = |crashes_in_a_row, reason: &str| Starts {
+            bad_in_a_row: u8::MAX,
+            crashes_in_a_row,
             last_fault: Some(Fault { start: 1, reason: cut(reason), detail: String::new() }),
             ..Starts::default()
         };
@@ -214,6 +244,26 @@ mod tests {
         }
         assert!(!starts(u8::MAX, "brownout").call_for_safe_mode());
         assert!(!Starts::default().call_for_safe_mode());
+    }
+
+    #[test]
+    fn crashes_are_counted_among_the_bad_ends_and_end_with_their_row() {
+        let fault = |reason| Some(Fault { start: 1, reason: cut(reason), detail: String::new() });
+        let counts = |kept: &Kept| (kept.bad_in_a_row, kept.crashes_in_a_row);
+        let mut kept = Kept::default();
+        for (reason, wanted) in [("panic", (1, 1)), ("brownout", (2, 1)), ("watchdog", (3, 2))] {
+            kept = kept.and_then(fault(reason));
+            assert_eq!(counts(&kept), wanted, "{reason}");
+        }
+        // What `settled` leaves, and what an older version does to a row whose crashes it does not know.
+        for (bad, wanted) in [(0, 0), (1, 1), (2, 2), (9, 2)] {
+            let row = Kept { bad_in_a_row: bad, crashes_in_a_row: 2, ..Kept::default() };
+            assert_eq!(counts(&row.and_then(fault("brownout"))), (bad + 1, wanted));
+            assert_eq!(counts(&row.and_then(fault("panic"))), (bad + 1, wanted + 1));
+            assert_eq!(counts(&row.and_then(None)), (0, 0));
+        }
+        let full = Kept { bad_in_a_row: u8::MAX, crashes_in_a_row: u8::MAX, ..Kept::default() };
+        assert_eq!(counts(&full.and_then(fault("panic"))), (u8::MAX, u8::MAX));
     }
 
     #[test]

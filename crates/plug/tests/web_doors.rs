@@ -476,6 +476,9 @@ fn info_tells_strangers_no_more_than_that_it_is_there() {
         "reset_reason",
         "setup_complete",
         "reading",
+        "image_sha256",
+        "rustc",
+        "espflash",
     ];
     basics.sort_unstable();
     let mut told = names(&[]);
@@ -485,6 +488,35 @@ fn info_tells_strangers_no_more_than_that_it_is_there() {
     assert!(names(&[&plug.session()]).len() > basics.len());
     plug.open_reading(true);
     assert!(names(&[]).len() > basics.len());
+}
+
+/// Whoever can build the same image with another password in it could compare.
+#[test]
+fn the_hash_of_an_image_with_secrets_is_not_for_strangers() {
+    let hash_known = |plug: &Plug| {
+        plug.inside(|inside| inside.state.firmware.borrow_mut().image_sha256 = Some([0x5e; 32]))
+    };
+    let told = |plug: &Plug, headers: &[&str]| {
+        ["/api/v1/info", "/api/v1/update"].map(|path| {
+            let json = plug.ask_plainly("GET", path, headers, "").json();
+            let hash = json.pointer("/image_sha256").or(json.pointer("/running/image_sha256"));
+            hash.and_then(|hash| hash.as_str()).map(str::to_owned)
+        })
+    };
+    let (nothing, whole) = ([None, None], [Some("5e".repeat(32)), Some("5e".repeat(32))]);
+    let plug = Plug::start(1.0);
+    hash_known(&plug);
+    for is_open in [false, true] {
+        plug.open_reading(is_open);
+        assert_eq!(told(&plug, &[]), nothing);
+        assert_eq!(told(&plug, &[&bearer(READ)]), whole);
+        assert_eq!(told(&plug, &[&plug.session()]), whole);
+    }
+    // Before it has an owner everybody reads.
+    let plug = Plug::start_fresh();
+    hash_known(&plug);
+    assert_eq!(plug.ask_plainly("GET", "/api/v1/update", &[], "").status, 200);
+    assert_eq!(told(&plug, &[]), nothing);
 }
 
 /// Every line of the table of routes, as docs/security.md shows it.

@@ -8,12 +8,18 @@ import { h, setAttribute, setText } from "../lib/dom";
 import { type Field, Form } from "../lib/form";
 import { duration, sentence } from "../lib/format";
 import type { Lifetime } from "../lib/signal";
-import { aboutNetwork, STEPS, signal } from "../texts/network";
+import { aboutNetwork, STEPS, signal, silence, trialWarning } from "../texts/network";
 
 const EVERY_MS = 1500;
 
 const FIELDS: Field[] = [
   { path: "ssid", kind: "text", label: "Its name (SSID)", help: "As the network calls itself, capitals too." },
+  {
+    path: "hidden",
+    kind: "switch",
+    label: "It hides its name",
+    help: "The plug then calls it by name, for all to hear. Off if it was only not heard just now.",
+  },
   { path: "password", kind: "secret", label: "Its password", help: "Empty for an open network." },
 ];
 const ADDRESS: Field[] = [
@@ -143,22 +149,16 @@ function wish(form: Form, network: FoundNetwork | null): NetworkWish {
   };
   const password = form.at("password")?.take();
   const secret = password && "value" in password ? String(password.value ?? "") : "";
+  const hides = form.at("hidden")?.take();
   const ip = text("ip");
   return {
     ssid: network?.ssid ?? text("ssid"),
     password: network?.security === "open" ? null : secret || null,
-    hidden: network === null,
+    hidden: network === null && hides !== undefined && "value" in hides && hides.value === true,
     address: ip
       ? { ip, prefix: Number(text("prefix")), gateway: text("gateway") || null, dns: text("dns") || null }
       : null,
   };
-}
-
-/** What to expect while it tries. */
-function warningOf({ state, ssid, mdns, access_point: own }: Wifi): string {
-  if (state === "joined" && !own?.open)
-    return `While it tries, the plug leaves “${ssid}” and opens its access point${own ? ` “${own.ssid}”` : ""}: look there${mdns ? `, at ${mdns}` : ""} or here for how it went. It comes back if nobody keeps the new network.`;
-  return "While it tries, your phone may drop from its access point for some seconds, because that follows the network's channel: stay on it, or join it again. The result waits here.";
 }
 
 interface NetworkForm {
@@ -178,7 +178,7 @@ function networkForm(life: Lifetime, setHost: JoinOptions["setHost"], tried: (te
   const warning = h("p", { class: "hint" });
   const submit = h("button", { type: "submit" }, "Try it");
   const rest = h("div", { hidden: true }, inputs, more, warning, problem, h("p", { class: "tools" }, submit));
-  form.load({ ssid: "", password: "", ip: "", prefix: 24, gateway: "", dns: "", host: "" });
+  form.load({ ssid: "", hidden: true, password: "", ip: "", prefix: 24, gateway: "", dns: "", host: "" });
   const clear = (): void => {
     for (const control of form.controls) control.clear();
     setText(problem, "");
@@ -188,7 +188,7 @@ function networkForm(life: Lifetime, setHost: JoinOptions["setHost"], tried: (te
     network = found;
     clear();
     setAttribute(rest, "hidden", false);
-    setAttribute(form.at("ssid")?.node as Element, "hidden", found !== null);
+    for (const path of ["ssid", "hidden"]) setAttribute(form.at(path)?.node as Element, "hidden", found !== null);
     setAttribute(form.at("password")?.node as Element, "hidden", found?.security === "open");
   });
   const send = async (): Promise<void> => {
@@ -302,7 +302,7 @@ export function joinPart(life: Lifetime, options: JoinOptions): HTMLElement {
     const test = wifi === null && now.test?.state === "confirmed" ? null : now.test;
     wifi = now;
     plug.wifi.value = now;
-    form.warn(warningOf(now));
+    form.warn(trialWarning(now));
     watching = test?.state === "running" || test?.state === "succeeded";
     if (!test) {
       choose();
@@ -324,9 +324,8 @@ export function joinPart(life: Lifetime, options: JoinOptions): HTMLElement {
     count();
   };
   const explain = (error: unknown): void => {
-    const own = options.own ?? wifi?.access_point?.ssid;
-    const gone = `The plug does not answer just now. If your phone left its access point${own ? ` “${own}”` : ""}, join it again; this goes on by itself.`;
-    setText(note, error instanceof NoAnswer ? gone : (error as Error).message);
+    const gone = error instanceof NoAnswer;
+    setText(note, gone ? silence(wifi, options.own) : (error as Error).message);
     setAttribute(trial, "hidden", false);
   };
   let busy = false;

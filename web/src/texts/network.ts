@@ -29,6 +29,23 @@ export const STEPS: [WifiTest["step"], string][] = [
   ["address", "Getting an address"],
 ];
 
+const elsewhere = ({ mdns }: Wifi): string => `look in the new network${mdns ? `, at ${mdns}` : ""}`;
+
+/** What to expect while it tries a network. */
+export function trialWarning(wifi: Wifi): string {
+  return wifi.state === "joined" && !wifi.access_point?.open
+    ? `While it tries, the plug leaves “${wifi.ssid}”: ${elsewhere(wifi)}, or here once it is back. It comes back if nobody keeps the new network.`
+    : "While it tries, your phone may drop from its access point for some seconds, because that follows the network's channel: stay on it, or join it again. The result waits here.";
+}
+
+/** What to do while it does not answer; `own`: its access point, where that is about to get another name. */
+export function silence(wifi: Wifi | null, own = wifi?.access_point?.ssid): string {
+  const gone = "The plug does not answer just now.";
+  return wifi?.access_point?.open === false
+    ? `${gone} If it tries a network, ${elsewhere(wifi)}, or wait: this goes on by itself.`
+    : `${gone} If your phone left its access point${own ? ` “${own}”` : ""}, join it again; this goes on by itself.`;
+}
+
 /** How the plug is connected, in a sentence and a mood. */
 export function linkText(wifi: Wifi): [string, string] {
   const { state, ssid, retry_in_s: retry, last_error_message: why } = wifi;

@@ -156,6 +156,9 @@ fn describe(options: &SignOptions, image: &[u8]) -> Result<Manifest, Failure> {
     if options.add_key.len() > KEYS || options.retire_key.len() > KEYS {
         return Err(Failure::wrong_use(format!("{KEYS} keys at most can be added, and {KEYS} retired")));
     }
+    if let Some(key) = options.add_key.iter().find(|key| options.retire_key.contains(key)) {
+        return Err(Failure::wrong_use(format!("{key} is to be added and to be retired: which of the two?")));
+    }
     let draft = Draft {
         version: &app.version,
         project: &app.project,

@@ -8,7 +8,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::capture::write;
-use super::{Plug, at, note};
+use super::{Plug, SAFE_MODE, Trouble, at, note};
 use crate::failure::Failure;
 use crate::file::Readers;
 
@@ -25,7 +25,12 @@ pub(super) struct Options {
 
 pub(super) fn run(plug: &Plug, options: &Options) -> Result<(), Failure> {
     let settings = plug.get("/api/v1/settings")?;
-    let energy = plug.get("/api/v1/energy?days=62&months=62")?;
+    let energy = match plug.client.get("/api/v1/energy?days=62&months=62") {
+        Ok(energy) => energy,
+        Err(Trouble::Refused { code, .. }) if code == SAFE_MODE => Value::Null,
+        Err(trouble) => return Err(plug.explain(trouble)),
+    };
+    let has_energy = !energy.is_null();
     let mut secrets = Vec::new();
     find_secrets("", &settings, &mut secrets);
     let time = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
@@ -47,6 +52,9 @@ pub(super) fn run(plug: &Plug, options: &Options) -> Result<(), Failure> {
         some => note(&format!("not in it, since a plug does not tell them: {}", some.join(", "))),
     }
     note("nor are the owner's password, tokens, the history (GET /api/v1/history?format=csv) and the trips");
+    if !has_energy {
+        note("nor is the energy: the plug is in safe mode, and does not look at it");
+    }
     Ok(())
 }
 

@@ -292,7 +292,7 @@ impl Client {
                 self.run(request.body(SendBody::from_reader(file)), LONG)
             }
         };
-        answered.map_err(|why| Trouble::Unreachable(unreachable(&base, &why)))
+        answered.map_err(|why| Trouble::Unreachable(unreachable(&base, self.place.unknown(), &why)))
     }
 
     fn run(
@@ -333,12 +333,15 @@ fn no_plug(base: &str) -> Failure {
     Failure::failed(format!("{base} answers, but not as an OSSP plug does"))
 }
 
-fn unreachable(base: &str, error: &ureq::Error) -> Failure {
+/// `unknown` is said where the name leads nowhere.
+fn unreachable(base: &str, unknown: &str, error: &ureq::Error) -> Failure {
     let why = match error {
-        ureq::Error::HostNotFound => "there is no host of that name".to_owned(),
+        ureq::Error::HostNotFound => unknown.to_owned(),
         ureq::Error::Timeout(_) => "it does not answer in time".to_owned(),
         ureq::Error::Io(error) => match error.kind() {
             std::io::ErrorKind::ConnectionRefused => "nobody listens there".to_owned(),
+            // A name that the system does not know has no kind of its own in std, only these words.
+            _ if error.to_string().starts_with("failed to lookup address") => unknown.to_owned(),
             _ => error.to_string(),
         },
         ureq::Error::Protocol(_) | ureq::Error::Http(_) => return no_plug(base),

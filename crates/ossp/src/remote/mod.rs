@@ -21,6 +21,9 @@ use self::place::Place;
 use crate::failure::Failure;
 use crate::printable::printable;
 
+/// The word of a plug that crashed again and again for what it does not do any more.
+const SAFE_MODE: &str = "safe_mode";
+
 /// Options of `ossp plug`.
 #[derive(Args, Clone, Debug)]
 pub struct PlugOptions {

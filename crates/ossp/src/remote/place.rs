@@ -53,14 +53,26 @@ impl Place {
         Ok(Self { host, port })
     }
 
+    fn name(&self) -> &str {
+        self.host.strip_suffix('.').unwrap_or(&self.host)
+    }
+
+    fn is_local(&self) -> bool {
+        self.name().to_ascii_lowercase().ends_with(".local")
+    }
+
+    /// Why its name leads nowhere.
+    pub(super) fn unknown(&self) -> &'static str {
+        if self.is_local() {
+            "nobody on this machine's networks answers to that name"
+        } else {
+            "no host of that name is known here"
+        }
+    }
+
     /// Where that is now: names in `.local` are asked for on the network, since not every system knows them.
     pub(super) fn base(&self) -> String {
-        let name = self.host.strip_suffix('.').unwrap_or(&self.host);
-        let found = if name.to_ascii_lowercase().ends_with(".local") {
-            discover::place_of(name, PATIENCE)
-        } else {
-            None
-        };
+        let found = if self.is_local() { discover::place_of(self.name(), PATIENCE) } else { None };
         let host = found.map_or_else(|| self.host.clone(), |(address, _)| address.to_string());
         let told = found.and_then(|(_, port)| port).filter(|port| *port != 80);
         match self.port.or(told) {

@@ -18,6 +18,8 @@ const NETWORK: [&str; 4] = ["ssid", "hidden", "address", "more"];
 const PASSWORD_ONLY: [&str; 3] = ["accept", "keys", "retired"];
 /// Why something is left out.
 const NO_SECRET: &str = "of no use without the secret";
+const NO_NETWORK: &str = "the backup has no network, and the plug would leave its own";
+const NO_NAME: &str = "goes with wifi.ssid";
 const NO_TOKEN: &str = "needs the password: no token may change it";
 
 #[derive(Args, Clone, Debug)]
@@ -46,6 +48,7 @@ pub(super) fn run(plug: &Plug, options: &Options) -> Result<(), Failure> {
     let current = plug.get("/api/v1/settings")?;
     let (mut patch, mut left) = (difference(at(&backup, "/settings"), &current), Vec::new());
     leave_out_secrets(&mut patch, at(&backup, "/settings"), &current, &mut left);
+    settle_networks(&mut patch, at(&backup, "/settings"), &current, &mut left);
     if at(&backup, "/plug/id") != at(&plug.info, "/id")
         && !options.foreign_calibration
         && patch.remove("calibration").is_some()
@@ -98,24 +101,55 @@ fn leave_out_secrets(
 ) {
     let mut secrets = Vec::new();
     find_secrets("", backup, &mut secrets);
-    let another = at(backup, "/wifi/ssid") != at(current, "/wifi/ssid")
-        || at(backup, "/wifi/more") != at(current, "/wifi/more");
-    let of_networks = |path: &str| path == "wifi.password" || path.starts_with("wifi.more");
     for path in secrets {
-        if of_networks(&path) {
-            if another {
-                left.push(format!("{path} (a secret)"));
-                NETWORK.iter().for_each(|name| take_out(patch, "wifi", name, NO_SECRET, left));
-            }
-            continue;
-        }
         let Some((section, name)) = path.split_once('.') else { continue };
-        if field(current, section, name) != Some(&json!("set")) {
+        // Those of the networks go with their names.
+        let of_a_network = path == "wifi.password" || path.starts_with("wifi.more");
+        if !of_a_network && field(current, section, name) != Some(&json!("set")) {
             left.push(format!("{path} (a secret)"));
             if section == "emoncms" && at(backup, "/emoncms/enabled") == true {
                 take_out(patch, "emoncms", "enabled", NO_SECRET, left);
             }
         }
+    }
+}
+
+/// The networks, the first one and the others, with the paths of their passwords.
+fn networks(settings: &Value) -> Vec<(String, &Value)> {
+    let more = at(settings, "/wifi/more").as_array().into_iter().flatten().enumerate();
+    let more = more.map(|(index, network)| (format!("wifi.more[{index}].password"), network));
+    std::iter::once(("wifi.password".to_owned(), at(settings, "/wifi"))).chain(more).collect()
+}
+
+/// The networks are given together or not at all, and never so that the plug cannot join: a password goes with the name of
+/// its network.
+fn settle_networks(patch: &mut Map<String, Value>, backup: &Value, current: &Value, left: &mut Vec<String>) {
+    let known = networks(current);
+    let has_password = |network: &Value| at(network, "/password") == "set";
+    let is_known = |network: &Value| {
+        known.iter().any(|(_, known)| has_password(known) && at(known, "/ssid") == at(network, "/ssid"))
+    };
+    let missing: Vec<_> = networks(backup)
+        .into_iter()
+        .filter(|(_, network)| has_password(network) && !is_known(network))
+        .map(|(path, _)| format!("{path} (a secret)"))
+        .collect();
+    let given = |patch: &Map<String, Value>, name: &str| {
+        patch.get("wifi").is_some_and(|fields| fields.get(name).is_some())
+    };
+    let lost = given(patch, "ssid") && at(backup, "/wifi/ssid") == "";
+    let locked_out = !missing.is_empty() && (given(patch, "ssid") || given(patch, "more"));
+    left.extend(missing);
+    if lost || locked_out {
+        let why = if lost { NO_NETWORK } else { NO_SECRET };
+        NETWORK.iter().for_each(|name| take_out(patch, "wifi", name, why, left));
+    }
+    // Without a word of it the plug would keep the one that it has now, for a network that has another or none.
+    if given(patch, "ssid")
+        && (has_password(at(backup, "/wifi")) || has_password(at(current, "/wifi")))
+        && let Some(fields) = patch.get_mut("wifi").and_then(Value::as_object_mut)
+    {
+        fields.insert("password".to_owned(), at(backup, "/wifi/password").clone());
     }
 }
 
@@ -159,6 +193,11 @@ fn give(plug: &Plug, patch: &mut Map<String, Value>) -> Result<Vec<String>, Fail
                     "" => drop(patch.remove(section)),
                     rest => take_out(patch, section, &name(rest), "", &mut dropped),
                 }
+                if path == "wifi.ssid" {
+                    // Nor is what belongs to it given to the network that stays.
+                    take_out(patch, "wifi", "password", "", &mut dropped);
+                    NETWORK.iter().for_each(|name| take_out(patch, "wifi", name, NO_NAME, &mut refused));
+                }
             }
         }
         if refused.len() == before {
@@ -196,6 +235,7 @@ mod tests {
         fresh["emoncms"] = json!({ "enabled": false, "write_key": null, "url": "" });
         let (mut patch, mut left) = (difference(&settings(), &fresh), Vec::new());
         leave_out_secrets(&mut patch, &settings(), &fresh, &mut left);
+        settle_networks(&mut patch, &settings(), &fresh, &mut left);
         assert_eq!(
             Value::from(patch),
             json!({ "wifi": { "access_point": "button" }, "emoncms": { "url": "http://e/" } })
@@ -210,12 +250,62 @@ mod tests {
         same["wifi"]["hidden"] = json!(false);
         let (mut patch, mut left) = (difference(&settings(), &same), Vec::new());
         leave_out_secrets(&mut patch, &settings(), &same, &mut left);
+        settle_networks(&mut patch, &settings(), &same, &mut left);
         assert_eq!((Value::from(patch), left.len()), (json!({ "wifi": { "hidden": true } }), 0));
-        // An open one needs none.
-        let mut open = settings();
-        open["wifi"]["password"] = json!(null);
-        let (mut patch, mut left) = (difference(&open, &fresh), Vec::new());
-        leave_out_secrets(&mut patch, &open, &fresh, &mut left);
-        assert_eq!(patch["wifi"]["ssid"], json!("Home"));
+    }
+
+    /// What is given of `wifi`, and the first words of what is not.
+    fn of_networks(backup: &Value, current: &Value) -> (Value, Vec<String>) {
+        let settings = |wifi: &Value| json!({ "wifi": wifi });
+        let (backup, current) = (settings(backup), settings(current));
+        let (mut patch, mut left) = (difference(&backup, &current), Vec::new());
+        settle_networks(&mut patch, &backup, &current, &mut left);
+        let first = |left: String| left.split(' ').next().unwrap_or_default().to_owned();
+        (patch.remove("wifi").unwrap_or_default(), left.into_iter().map(first).collect())
+    }
+
+    #[test]
+    fn a_password_goes_with_the_name_of_its_network() {
+        let one = |ssid: &str, password: Option<&str>| json!({ "ssid": ssid, "password": password });
+        let with = |mut first: Value, more: &[Value]| {
+            first["more"] = json!(more);
+            first
+        };
+        let set = Some("set");
+        for (backup, current, given, left) in [
+            // An open one needs none, and keeps none.
+            (one("Cafe", None), one("", None), json!({ "ssid": "Cafe" }), &[][..]),
+            (one("Cafe", None), one("Home", set), json!({ "ssid": "Cafe", "password": null }), &[]),
+            // Without a network nobody would reach it any more.
+            (one("", None), one("Home", set), json!(null), &["wifi.ssid"]),
+            (one("", None), one("Cafe", None), json!(null), &["wifi.ssid"]),
+            (one("Home", set), one("Home", None), json!(null), &["wifi.password"]),
+            (one("Home", set), one("Office", set), json!(null), &["wifi.password", "wifi.ssid"]),
+            // The plug knows both, in another order.
+            (
+                with(one("Home", set), &[one("Office", set)]),
+                with(one("Office", set), &[one("Home", set)]),
+                json!({ "ssid": "Home", "password": "set", "more": [one("Office", set)] }),
+                &[],
+            ),
+            (
+                with(one("Home", set), &[one("Cafe", None)]),
+                with(one("Home", set), &[one("Cafe", set)]),
+                json!({ "more": [one("Cafe", None)] }),
+                &[],
+            ),
+            (
+                with(one("Cafe", None), &[one("Home", set), one("Office", set)]),
+                with(one("Home", set), &[]),
+                json!(null),
+                &["wifi.more[1].password", "wifi.ssid", "wifi.more"],
+            ),
+        ] {
+            assert_eq!(
+                of_networks(&backup, &current),
+                (given, left.iter().map(|left| (*left).to_owned()).collect()),
+                "{backup} over {current}"
+            );
+        }
     }
 }

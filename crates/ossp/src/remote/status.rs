@@ -1,17 +1,20 @@
 //! `ossp plug URL status`.
 
 use serde_json::{Value, json};
+use ureq::http::StatusCode;
 
-use super::{Plug, at, printable, say};
+use super::{Plug, SAFE_MODE, Trouble, at, printable, say};
 use crate::failure::Failure;
 use crate::printable::printable_json;
 
 pub(super) fn run(plug: &Plug, as_json: bool) -> Result<(), Failure> {
-    let relay = plug.get("/api/v1/relay")?;
-    // Whoever could ask for the relay is known by now: this has all fields.
+    // Asked first: a plug in safe mode answers it too. Older ones do not know it.
+    let update = optional(plug, "/api/v1/update", |_| true)?;
+    let relay = optional(plug, "/api/v1/relay", |code| code == SAFE_MODE)?;
+    // Whoever could ask for these is known by now: this has all fields.
     let info = plug.get("/api/v1/info")?;
-    // Before the first window there is no reading; older plugs have no firmware page.
-    let [reading, energy, wifi, update] = ["reading", "energy", "wifi", "update"]
+    // Before the first window there is no reading.
+    let [reading, energy, wifi] = ["reading", "energy", "wifi"]
         .map(|name| plug.client.get(&format!("/api/v1/{name}")).unwrap_or_default());
     if as_json {
         let all = json!({
@@ -21,14 +24,27 @@ pub(super) fn run(plug: &Plug, as_json: bool) -> Result<(), Failure> {
     }
     let lines = [
         ("plug", who(plug, &info)),
-        ("relay", switched(&relay)),
-        ("now", measured(&reading)),
+        ("relay", if relay.is_null() { "open: safe mode".to_owned() } else { switched(&relay) }),
+        ("now", if relay.is_null() { "nothing is measured".to_owned() } else { measured(&reading) }),
         ("energy", counted(&energy)),
         ("network", network(&wifi)),
         ("firmware", firmware(&info, &update)),
         ("up", up(&info)),
     ];
     say(&lines.map(|(name, text)| format!("{name:<9} {text}\n")).concat())
+}
+
+/// What a plug may have reasons not to tell: null where it refuses with one that is `expected`.
+fn optional(plug: &Plug, path: &str, expected: fn(&str) -> bool) -> Result<Value, Failure> {
+    match plug.client.get(path) {
+        Ok(value) => Ok(value),
+        Err(Trouble::Refused { status, code, .. })
+            if status != StatusCode::UNAUTHORIZED && expected(&code) =>
+        {
+            Ok(Value::Null)
+        }
+        Err(trouble) => Err(plug.explain(trouble)),
+    }
 }
 
 fn text<'a>(value: &'a Value, name: &str) -> Option<&'a str> {

@@ -11,6 +11,7 @@
 pub mod client;
 #[path = "../../../plug/tests/web_support/digest.rs"]
 pub mod digest;
+pub mod said;
 
 use std::io::{self, BufRead, BufReader};
 use std::path::{Path, PathBuf};

@@ -31,6 +31,7 @@ use super::sector::{Crc, Words};
 use crate::access::{AccessStore, Ha1, Kept};
 use crate::defaults::Defaults;
 use crate::json;
+use crate::limits;
 use crate::settings::{self, Basis, Refusal, Wrong};
 use crate::update::keys::AcceptedKeys;
 
@@ -47,6 +48,10 @@ pub const OWN: &str = "{id}";
 /// The fields in which it stands for them: what a plug is called. Everywhere else it is what it is: a password may have it.
 pub const NAMES: [(&str, &str); 4] =
     [("device", "name"), ("device", "host"), ("wifi", "access_point_ssid"), ("emoncms", "node")];
+
+/// Bytes of a line of the log, and lines that a reason gets of it at most: others want to be read, too.
+const LINE: usize = 96;
+const LINES: usize = limits::LOG_LINES - 3;
 
 /// The record with this text, in whole words; `None` if it is too long.
 #[must_use]
@@ -129,10 +134,31 @@ pub async fn take<F: NorFlash>(
     match done {
         Ok(()) => say("this plug was provisioned: it has settings and an owner"),
         Err(Not::Owned) => say("this plug has an owner: what was to provision it is erased"),
-        Err(Not::Wrong(words)) => say(&words),
+        Err(Not::Wrong(words)) => {
+            say("this plug was not provisioned and has no owner; what came for it is erased, since");
+            in_lines(&words, say);
+        }
         Err(Not::Kept) => return say("the flash does not take what is to provision this plug"),
     }
     erase(&mut area, say).await;
+}
+
+/// Says a reason to its end: a line of the log has room for less than many a field's.
+fn in_lines(words: &str, say: &mut dyn FnMut(&str)) {
+    let mut rest = words;
+    for _ in 0..LINES {
+        let whole = rest.len() <= LINE;
+        let end = rest.get(..rest.floor_char_boundary(LINE)).and_then(|head| head.rfind(' '));
+        let (line, behind) = match end {
+            Some(end) if !whole => rest.split_at(end),
+            _ => (rest, ""),
+        };
+        say(line);
+        rest = behind.trim_start();
+        if rest.is_empty() {
+            return;
+        }
+    }
 }
 
 /// Why a plug was not provisioned.
@@ -164,18 +190,15 @@ async fn provision<F: NorFlash>(
     }
     let claimed = settings::import(&before, text, basis).map_err(|refusal| {
         Not::Wrong(match refusal {
-            Refusal::NotJson => String::from("what was to provision this plug is no JSON; it is erased"),
-            Refusal::Wrong(wrong) => format!("this plug was not provisioned: {wrong}"),
+            Refusal::NotJson => String::from("it is no JSON"),
+            Refusal::Wrong(wrong) => format!("{wrong}"),
         })
     })?;
     // As in a change of the settings: nobody shuts out all firmware.
     let keys = AcceptedKeys::of(defaults.update_key, &claimed.settings.update);
-    keys.check()
-        .map_err(|_| Not::Wrong(format!("this plug was not provisioned: {}", Wrong::keys_do_not_fit())))?;
+    keys.check().map_err(|_| Not::Wrong(format!("{}", Wrong::keys_do_not_fit())))?;
     let not = |error| match error {
-        SaveError::TooLarge => {
-            Not::Wrong(String::from("what was to provision this plug is too long; it is erased"))
-        }
+        SaveError::TooLarge => Not::Wrong(String::from("it is too long")),
         SaveError::Flash | SaveError::Memory => Not::Kept,
     };
     store.save(&claimed.settings).await.map_err(not)?;
@@ -237,6 +260,26 @@ mod tests {
         }
         assert_eq!(record(&"x".repeat(IMPORT_MOST + 1)), None);
         assert_eq!(text_of(&[0xff; 64]), None);
+    }
+
+    #[test]
+    fn a_reason_is_said_to_its_end_in_whole_words() {
+        let said = |words: &str| {
+            let mut lines: Vec<String> = Vec::new();
+            in_lines(words, &mut |line| lines.push(String::from(line)));
+            lines
+        };
+        assert_eq!(said("it is no JSON"), ["it is no JSON"]);
+        let exact = "x".repeat(LINE);
+        assert_eq!(said(&exact), [exact.as_str()]);
+        let long = "eins zwei drei fünf ".repeat(12);
+        let long = long.trim_end();
+        let lines = said(long);
+        assert!(lines.len() > 2 && lines.iter().all(|line| line.len() <= LINE));
+        assert_eq!(lines.join(" "), long);
+        assert_eq!(said(&"word ".repeat(1000)).len(), LINES);
+        // The log cuts what has no place to be cut at.
+        assert_eq!(said(&"x".repeat(200)).len(), 1);
     }
 
     #[test]

@@ -30,7 +30,7 @@ const OPENAPI: Packed = Packed::new(include_bytes!("assets/openapi.packed"));
 /// A reading with every number at its longest and every flag.
 pub(super) const READING_JSON: usize = 2304;
 /// With a name whose characters are all escaped.
-const BASICS_JSON: usize = 768;
+const BASICS_JSON: usize = 1024;
 /// With last words of control characters only, each written with six.
 const INFO_JSON: usize = 4608;
 /// All claims at once with the longest causes that each can have.
@@ -54,6 +54,10 @@ struct Basics<'a> {
     setup_complete: bool,
     reading: &'static str,
     uptime_s: f64,
+    #[serde(serialize_with = "digest")]
+    image_sha256: Option<[u8; 32]>,
+    rustc: &'a str,
+    espflash: Option<&'a str>,
 }
 
 /// `GET /api/v1/info` for whoever may read.
@@ -144,7 +148,7 @@ pub(super) fn info<'a, C: Clock, N: Clock, M: RawMutex>(
     site: &Site<'a, C, N, M>,
     caller: &Caller,
 ) -> Result<Reply<'a>, Problem> {
-    let basics = basics(site);
+    let basics = basics(site, caller);
     if caller.sees_measurements {
         full_info(site, basics)
     } else {
@@ -152,9 +156,11 @@ pub(super) fn info<'a, C: Clock, N: Clock, M: RawMutex>(
     }
 }
 
-fn basics<'a, C: Clock, N: Clock, M: RawMutex>(site: &Site<'a, C, N, M>) -> Basics<'a> {
-    let Plug { state, identity, clock, .. } = site.plug;
+fn basics<'a, C: Clock, N: Clock, M: RawMutex>(site: &Site<'a, C, N, M>, caller: &Caller) -> Basics<'a> {
+    let Plug { state, identity, clock, defaults, .. } = site.plug;
     let settings = state.settings.borrow();
+    // Builds can be repeated: against the hash of one that has a password in it, guesses could be tried.
+    let may_know_hash = caller.known.is_some() || defaults.are_public();
     Basics {
         id: &identity.id,
         name: name(&settings.device.name, &identity.id),
@@ -170,6 +176,9 @@ fn basics<'a, C: Clock, N: Clock, M: RawMutex>(site: &Site<'a, C, N, M>) -> Basi
             Reading::Open => "open",
         },
         uptime_s: clock.now().since_start().as_secs_f64(),
+        image_sha256: state.firmware.borrow().image_sha256.filter(|_| may_know_hash),
+        rustc: identity.rustc,
+        espflash: identity.espflash,
     }
 }
 
@@ -204,9 +213,9 @@ fn full_info<'a, C: Clock, N: Clock, M: RawMutex>(
         bad_starts_in_a_row: starts.bad_in_a_row,
         last_fault: starts.last_fault.as_ref(),
         image: state.image.get(),
-        image_sha256: state.firmware.borrow().image_sha256,
-        rustc: identity.rustc,
-        espflash: identity.espflash,
+        image_sha256: basics.image_sha256,
+        rustc: basics.rustc,
+        espflash: basics.espflash,
         safe_mode: state.safe_mode.get(),
         build_defaults: defaults,
         meter_id: state.meter_id.get(),

@@ -25,13 +25,15 @@ pub(super) fn show<'a, C: Clock, N: Clock, M: RawMutex>(
     let settings = state.settings.borrow();
     let key = site.plug.defaults.update_key;
     let keys = AcceptedKeys::of(key, &settings.update);
+    // Whoever reads this has credentials, unless nobody owns the plug yet: then the same holds as for `info`.
+    let hash = firmware.image_sha256.filter(|_| state.access.has_owner() || site.plug.defaults.are_public());
     made(site, &|out| {
         let (progress, size, received) = state.update.progress();
         write!(out, "{{\"state\":\"{}\",\"running\":", progress.word())?;
         match state.image.get() {
             None => out.write_str("null")?,
             Some(image) => {
-                write_running(image, &firmware, &identity.version, out)?;
+                write_running(image, &firmware, hash.as_ref(), &identity.version, out)?;
                 write!(
                     out,
                     ",\"git\":{},\"project\":\"{PROJECT}\",\"chip\":{},\"board\":{},\"rustc\":{},\"espflash\":{}}}",
@@ -63,7 +65,13 @@ pub(super) fn show<'a, C: Clock, N: Clock, M: RawMutex>(
 }
 
 /// `version` is that of the build, where nobody could read the image's.
-fn write_running(image: Image, firmware: &Firmware, version: &str, out: &mut dyn Write) -> Written {
+fn write_running(
+    image: Image,
+    firmware: &Firmware,
+    hash: Option<&[u8; 32]>,
+    version: &str,
+    out: &mut dyn Write,
+) -> Written {
     let version = if firmware.version.is_empty() { version } else { firmware.version.as_str() };
     let state = match image.state {
         ImageState::Confirmed => "confirmed",
@@ -71,7 +79,7 @@ fn write_running(image: Image, firmware: &Firmware, version: &str, out: &mut dyn
         ImageState::Unrecorded => "unrecorded",
     };
     write!(out, "{{\"slot\":{},\"version\":{}", image.slot, Quoted(version))?;
-    match &firmware.image_sha256 {
+    match hash {
         None => out.write_str(",\"image_sha256\":null")?,
         Some(hash) => write!(out, ",\"image_sha256\":\"{}\"", Hex(hash))?,
     }

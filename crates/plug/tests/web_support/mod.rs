@@ -789,6 +789,7 @@ fn starts() -> Starts {
     Starts {
         number: 1234,
         bad_in_a_row: 0,
+        crashes_in_a_row: 0,
         last_fault: Some(Fault {
             start: 1232,
             reason: "panic".try_into().unwrap(),
