@@ -56,9 +56,8 @@ async fn main(spawner: Spawner) {
     machine::start_watchdog(&mut rtc);
     memory::set_up();
     let flash = flash::take(chip.FLASH);
-    let data = flash::find(flash, "data");
     let slots = slots::begin(flash, start.reason, || {
-        count(flash, data, &start);
+        count(flash, flash::find(flash, "data"), &start);
     });
     println!(
         "\nOSSP {} on {}; started: {} {}",
@@ -67,6 +66,7 @@ async fn main(spawner: Spawner) {
         start.reason,
         start.detail
     );
+    let data = flash::find(flash, "data");
     let log = flash::find(flash, "log");
     let starts = count(flash, data, &start);
     // A plug that crashes again and again measures and switches nothing until somebody has mended it.
