@@ -74,7 +74,7 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             // The one place where errors are printed.
-            let _ = writeln!(std::io::stderr(), "ossp: {}", failure.message);
+            let _ = writeln!(std::io::stderr(), "ossp: {failure}");
             ExitCode::from(failure.status)
         }
     }

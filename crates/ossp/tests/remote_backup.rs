@@ -78,7 +78,7 @@ fn a_backup_is_given_back() {
 }
 
 #[test]
-fn a_token_restores_all_but_whose_firmware_is_taken() {
+fn whose_firmware_is_taken_is_restored_only_where_asked_and_never_by_a_token() {
     let folder = Folder::new("remote-token");
     let plug = Plug::start(&folder.0, &["--source", "sim:kettle"]);
     let key = "07".repeat(32);
@@ -89,17 +89,25 @@ fn a_token_restores_all_but_whose_firmware_is_taken() {
     plug.set(r#"{"device":null,"update":null}"#);
     let made = plug.ask("POST /api/v1/tokens", "", r#"{"name":"mine","scope":"admin"}"#).unwrap().json();
     let token = made["token"].as_str().unwrap();
-    let said = ossp(None, &with(&plug.address, &["--token", token, "restore", name])).done();
-    assert!(said.out.starts_with("2 settings restored, 3 left out"), "{said:?}");
-    for left in ["accept", "keys", "retired"] {
-        let wanted = format!("not restored: update.{left} (needs the password");
-        assert!(said.words.contains(&wanted), "{left}: {said:?}");
+    let with_token = |more: &[&str]| ossp(None, &with(&plug.address, &[&["--token", token], more].concat()));
+    for (more, given, why) in [
+        (&["restore", name][..], 2, "whose firmware is taken stays as it is; see --update-keys"),
+        (&["restore", name, "--update-keys"], 0, "needs the password"),
+    ] {
+        let said = with_token(more).done();
+        assert!(said.out.starts_with(&format!("{given} settings restored, 3 left out")), "{said:?}");
+        for left in ["accept", "keys", "retired"] {
+            let wanted = format!("not restored: update.{left} ({why}");
+            assert!(said.words.contains(&wanted), "{left}: {said:?}");
+        }
     }
     let now = plug.json("/api/v1/settings");
     assert_eq!((&now["device"]["name"], &now["update"]["accept"]), (&json!("Kettle"), &json!("default")));
     assert_eq!((&now["update"]["warn_above_a"], &now["update"]["keys"]), (&json!(2), &json!([])));
-    // The password restores the rest.
+    // The password restores the rest, where it is asked to.
     let said = ask(&plug, &["restore", name]).done();
+    assert!(said.out.starts_with("0 settings restored, 3 left out"), "{said:?}");
+    let said = ask(&plug, &["restore", name, "--update-keys"]).done();
     assert!(said.out.starts_with("3 settings restored, 0 left out"), "{said:?}");
     assert_eq!(plug.json("/api/v1/settings")["update"]["keys"], json!([key]));
     // What would shut out all firmware is named like another wrong field.
@@ -107,7 +115,7 @@ fn a_token_restores_all_but_whose_firmware_is_taken() {
     odd["settings"]["update"] = json!({"accept": "signed", "keys": []});
     odd["settings"]["device"]["name"] = json!("Lamp");
     std::fs::write(&file, odd.to_string()).unwrap();
-    ask(&plug, &["restore", name]).fails(1, "update.keys must leave a key");
+    ask(&plug, &["restore", name, "--update-keys"]).fails(1, "update.keys must leave a key");
 }
 
 #[test]

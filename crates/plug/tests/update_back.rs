@@ -131,11 +131,12 @@ fn its_signature_is_asked_for_as_if_it_were_uploaded_now() {
         bench.flash.record.borrow_mut().iter_mut().for_each(|sector| sector.fill(0xff));
         let before = bench.state.settings.borrow().update.clone();
         let result = go_back(&bench, false).unwrap().map(|activated| activated.version);
+        let is_taken = refused_as.is_none();
         match refused_as {
             None => assert_eq!(result.unwrap(), "0.2.0"),
             Some(ref why) => assert_eq!(result, Err(Fault::Refused(why.clone()))),
         }
-        assert_eq!(bench.flash.next_start(), u8::from(refused_as.is_none()));
+        assert_eq!(bench.flash.next_start(), u8::from(is_taken));
         assert_eq!(bench.state.settings.borrow().update, before);
     }
 }

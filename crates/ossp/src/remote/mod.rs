@@ -163,5 +163,5 @@ fn say(text: &str) -> Result<(), Failure> {
 /// A line for people.
 fn note(text: &str) {
     // Nobody may be listening.
-    let _ = writeln!(std::io::stderr(), "ossp: {text}");
+    let _ = writeln!(std::io::stderr(), "ossp: {}", printable(text));
 }

@@ -7,20 +7,21 @@ use serde_json::{Map, Value, json};
 use ureq::http::Method;
 
 use super::backup::{FORMAT, VERSION, find_secrets, is_secret};
-use super::{Plug, Sent, Trouble, at, note, printable, say};
+use super::{Plug, Sent, Trouble, at, note, say};
 use crate::failure::Failure;
 
 /// How often the plug may refuse fields before it is given up: it names 16 at once.
 const ATTEMPTS: usize = 8;
 /// What belongs to a network that is joined.
 const NETWORK: [&str; 4] = ["ssid", "hidden", "address", "more"];
-/// What no token changes: whose firmware is taken.
-const PASSWORD_ONLY: [&str; 3] = ["accept", "keys", "retired"];
+/// Whose firmware is taken: no token changes that, and no old or foreign file by the way.
+const FIRMWARE: [&str; 3] = ["accept", "keys", "retired"];
 /// Why something is left out.
 const NO_SECRET: &str = "of no use without the secret";
 const NO_NETWORK: &str = "the backup has no network, and the plug would leave its own";
 const NO_NAME: &str = "goes with wifi.ssid";
 const NO_TOKEN: &str = "needs the password: no token may change it";
+const NOT_ASKED: &str = "whose firmware is taken stays as it is; see --update-keys";
 
 #[derive(Args, Clone, Debug)]
 pub(super) struct Options {
@@ -30,6 +31,9 @@ pub(super) struct Options {
     /// Give a plug the calibration of another one, too: its hardware is another's, and it measures wrongly then
     #[arg(long)]
     foreign_calibration: bool,
+    /// Give it, too, whose firmware it takes (update.accept, keys, retired): only from a file that you trust
+    #[arg(long)]
+    update_keys: bool,
 }
 
 pub(super) fn run(plug: &Plug, options: &Options) -> Result<(), Failure> {
@@ -55,14 +59,15 @@ pub(super) fn run(plug: &Plug, options: &Options) -> Result<(), Failure> {
     {
         left.push("calibration (of another plug's hardware; see --foreign-calibration)".to_owned());
     }
-    if plug.client.has_token() {
-        PASSWORD_ONLY.iter().for_each(|name| take_out(&mut patch, "update", name, NO_TOKEN, &mut left));
+    if !options.update_keys || plug.client.has_token() {
+        let why = if options.update_keys { NO_TOKEN } else { NOT_ASKED };
+        FIRMWARE.iter().for_each(|name| take_out(&mut patch, "update", name, why, &mut left));
     }
     let refused = give(plug, &mut patch)?;
     let given: usize = patch.values().map(|section| section.as_object().map_or(1, Map::len)).sum();
     say(&format!("{} settings restored, {} left out\n", given, left.len() + refused.len()))?;
     for what in left.iter().chain(&refused) {
-        note(&format!("not restored: {}", printable(what)));
+        note(&format!("not restored: {what}"));
     }
     note("what the meter counted stays as it is: a meter cannot be set");
     if refused.is_empty() {

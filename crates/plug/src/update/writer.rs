@@ -124,12 +124,11 @@ pub async fn serve<S: UpdateSlots, C: Clock>(
         };
         if let Some((outcome, version)) = ended {
             writer = None;
-            let is_activated = outcome == Outcome::Activated;
             let uptime_s = Some(clock.now().since_start().as_secs_f64());
-            desk.set_last(Last { outcome, version, time: clock.time_of_day(), uptime_s });
-            if is_activated {
+            if outcome == Outcome::Activated {
                 state.restart.signal(Restarting::OtherImage);
             }
+            desk.set_last(Last { outcome, version, time: clock.time_of_day(), uptime_s });
         }
         desk.answer(result.unwrap_or_else(Done::Refused));
         state.touch();
