@@ -122,7 +122,11 @@ fn an_image_becomes_a_package_that_says_everything() {
     let (_, length) = Header::parse(&package).unwrap().unwrap();
     assert_eq!(package[length..], image);
     // Somebody else signs it too.
-    bench.good(&["sign", "@one.ossp", "--key", "@b.pem", "-o", "@two.ossp"]);
+    let said = |words: &[&str]| String::from_utf8(bench.ossp(words).stderr).unwrap();
+    let alone = said(&["sign", "@one.ossp", "--key", "@a.pem", "-o", "@alone.ossp"]);
+    assert!(alone.contains("retires every key that signed it"), "{alone}");
+    let with_new = said(&["sign", "@one.ossp", "--key", "@b.pem", "-o", "@two.ossp"]);
+    assert!(!with_new.contains("every key"), "{with_new}");
     let table = bench.good(&["verify", "@two.ossp", "--key", &second]);
     assert!(
         table.contains(&format!("{first}  good\n")) && table.contains(&format!("{second}  good, trusted")),

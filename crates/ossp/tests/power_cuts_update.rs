@@ -70,6 +70,12 @@ impl Plug {
         assert!(record.chosen().is_none_or(|chosen| chosen == plain), "after {what} we think otherwise");
         (plain, record.standing(plain))
     }
+
+    /// Whether the image that is chosen was started since.
+    fn started(&self) -> bool {
+        let mut slots = self.start(BootLoader::Plain).unwrap();
+        block_on(beside::stretches(&mut slots)).unwrap() > 0
+    }
 }
 
 /// How an image stands that was activated.
@@ -101,8 +107,9 @@ impl Deed {
         }
     }
 
-    /// What may be chosen afterwards if it is not cut off: one of these, the last one as a rule.
-    fn after(self, (slot, standing): Choice) -> Vec<Choice> {
+    /// What may be chosen afterwards if it is not cut off: one of these, the last one as a rule. What leads to the first start
+    /// of a new image says nothing about it.
+    fn after(self, (slot, standing): Choice, was_started: bool) -> Vec<Choice> {
         let other = 1 - slot;
         match (self, standing) {
             (Self::Activate(before, asked_back), _) => vec![(other, trial(before, asked_back))],
@@ -111,7 +118,9 @@ impl Deed {
             }
             (Self::Confirm, _) => vec![(slot, Standing::Confirmed)],
             (Self::GoBack, _) => vec![(other, Standing::Returned(Why::NotConfirmed))],
-            (Self::Start("panic" | "watchdog"), Standing::OnTrial { before, crashes, asked_back }) => {
+            (Self::Start("panic" | "watchdog"), Standing::OnTrial { before, crashes, asked_back })
+                if was_started =>
+            {
                 let marked = (slot, Standing::OnTrial { before, crashes: crashes + 1, asked_back });
                 let back = (other, Standing::Returned(Why::Crashed));
                 if crashes >= 2 { vec![marked, back] } else { vec![marked] }
@@ -192,12 +201,18 @@ fn each_step_of_each_change_leaves_the_old_choice_or_the_new_one() {
             Deed::Start("panic"),
             Deed::Start("watchdog"),
             Deed::Start("panic"),
+            // One whose first start is due to a crash of the one before.
+            Deed::Activate(Reached::Network, false),
+            Deed::Start("panic"),
+            Deed::Start("watchdog"),
+            Deed::GoBack,
             Deed::Activate(Reached::AccessPoint, false),
             Deed::GoBack,
             Deed::Activate(Reached::Nothing, false),
             Deed::Confirm,
             // Back to the one before, which crashes; and once more, to stay.
             Deed::Activate(Reached::Network, true),
+            Deed::Start("software"),
             Deed::Start("panic"),
             Deed::Start("panic"),
             Deed::Start("panic"),
@@ -207,7 +222,7 @@ fn each_step_of_each_change_leaves_the_old_choice_or_the_new_one() {
         ] {
             let loader = LOADERS[seed as usize % 2];
             let before = plug.choice("what was before");
-            let after = deed.after(before);
+            let after = deed.after(before, plug.started());
             for steps in 0.. {
                 let (left, was_cut) = cut(&plug, deed, loader, steps);
                 let what = format!("{deed:?} cut after {steps} steps");
@@ -223,6 +238,7 @@ fn each_step_of_each_change_leaves_the_old_choice_or_the_new_one() {
                 if found == before {
                     let (whole, was_cut) = cut(&left, deed, loader, u32::MAX);
                     assert!(!was_cut);
+                    let after = deed.after(before, left.started());
                     assert_eq!(whole.choice(&what), *after.last().unwrap(), "{what}, then whole");
                 }
             }
@@ -241,7 +257,7 @@ fn lives_full_of_cuts_never_leave_nothing_to_start() {
         let mut now = plug.choice("the beginning");
         for _ in 0..30 {
             let deed = Deed::any(&mut dice, now.1);
-            let after = deed.after(now);
+            let after = deed.after(now, plug.started());
             let (left, was_cut) = cut(&plug, deed, loader, dice.below(20) as u32);
             plug = left;
             let found = plug.choice("a cut");
@@ -362,8 +378,8 @@ fn planned_restarts_use_up_the_time_of_a_trial_and_nothing_else_does() {
         }
     };
     assert_eq!(begun, (0, Standing::Returned(Why::NotConfirmed)));
-    // Ten minutes in stretches of twenty seconds, and the restart that it began with.
-    assert_eq!(planned, 32);
+    // Ten minutes in stretches of twenty seconds, and the last straw.
+    assert_eq!(planned, 31);
     // The one before restarts as it likes.
     for _ in 0..40 {
         let mut slots = plug.start(BootLoader::Plain).unwrap();
@@ -406,6 +422,25 @@ fn the_record_knows_when_where_somebody_did() {
         block_on(record::choose(&mut slots, 1, trial(Reached::Network, false), Some(time))).unwrap();
         assert_eq!(when(&mut slots), None, "{time}");
     }
+}
+
+#[test]
+fn a_crash_of_the_image_before_does_not_count() {
+    let mut slots = Plug::new(6).start(BootLoader::Plain).unwrap();
+    let new = trial(Reached::Network, false);
+    block_on(record::choose(&mut slots, 1, new, None)).unwrap();
+    let mut plug = Plug::off(slots);
+    assert!(!plug.started());
+    // It crashes before it restarts; the new one does so after its first start.
+    for crashes in 0..3 {
+        let mut slots = plug.start(BootLoader::Plain).unwrap();
+        assert_eq!(block_on(trial::begin(&mut slots, "panic")), Begin::Runs(ImageState::OnProbation));
+        plug = Plug::off(slots);
+        let expected = Standing::OnTrial { before: Reached::Network, crashes, asked_back: false };
+        assert_eq!((plug.choice("a crash"), plug.started()), ((1, expected), true));
+    }
+    let mut slots = plug.start(BootLoader::Plain).unwrap();
+    assert_eq!(block_on(trial::begin(&mut slots, "panic")), Begin::WentBack);
 }
 
 #[test]

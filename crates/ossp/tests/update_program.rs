@@ -192,6 +192,47 @@ fn a_network_that_was_joined_must_be_joined_again() {
     found(&plug, runs("0.9.1", "confirmed"));
 }
 
+/// An owner who has the networks forgotten does not want the image thrown away for not joining any.
+#[test]
+fn networks_that_were_forgotten_need_not_be_joined() {
+    let (reset, remove) = (
+        r#"POST /api/v1/reset {"confirm":"factory reset"}"#,
+        r#"PATCH /api/v1/settings {"wifi":{"ssid":"","password":null}}"#,
+    );
+    for (number, forget) in [reset, remove].into_iter().enumerate() {
+        let folder = Folder::new(&format!("update-forget-{number}"));
+        let plug = Plug::start(&folder.0, &["--scenario", "first-start", SPEED[0], SPEED[1]]);
+        plug.set(r#"{"wifi":{"ssid":"home","password":"by-the-window"}}"#);
+        plug.await_json("/api/v1/wifi", |wifi| wifi["state"] == "joined");
+        update(&plug, "", &made("0.9.0", &Flags { never_joins: true, ..GOOD }));
+        found(&plug, |update| {
+            runs("0.9.0", "on_probation")(update) && update["running"]["probation"]["windows"] == 20
+        });
+        let (head, body) = forget.split_once(" {").unwrap();
+        let (status, answer) = plug.request(head, &format!("{{{body}"));
+        assert!(matches!(status, 200 | 202), "{status} {answer}");
+        let now = found(&plug, |update| update["running"]["state"] == "confirmed");
+        assert_eq!(
+            (&now["last"]["result"], &now["running"]["version"]),
+            (&json!("confirmed"), &json!("0.9.0"))
+        );
+    }
+}
+
+/// The restart forgets it.
+#[test]
+fn a_network_under_test_need_not_be_joined_again() {
+    let folder = Folder::new("update-test");
+    let plug = Plug::start(&folder.0, &["--scenario", "first-start", SPEED[0], SPEED[1]]);
+    let (status, answer) =
+        plug.request("POST /api/v1/wifi/test", r#"{"ssid":"home","password":"by-the-window"}"#);
+    assert_eq!(status, 202, "{answer}");
+    plug.await_json("/api/v1/wifi", |wifi| wifi["test"]["state"] == "succeeded");
+    update(&plug, "", &made("0.9.0", &GOOD));
+    let now = found(&plug, |update| !update["last"].is_null() && update["last"]["result"] != "activated");
+    assert_eq!((&now["last"]["result"], &now["running"]["version"]), (&json!("confirmed"), &json!("0.9.0")));
+}
+
 /// Updated by its own access point, which opens for whoever holds the button: after the restart nobody does.
 #[test]
 fn an_access_point_that_waits_for_the_button_need_not_be_open() {

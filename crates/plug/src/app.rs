@@ -163,7 +163,7 @@ where
     let network = apart(|| reach::reach(reachable, web));
     let probation = apart(|| async {
         match slots {
-            Some(slots) => update::task::run(slots, web, measures).await,
+            Some(slots) => update::task::run(slots, web, update::task::Found { measures, was_reset }).await,
             None => pending().await,
         }
     });

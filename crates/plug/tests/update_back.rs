@@ -134,7 +134,7 @@ fn its_signature_is_asked_for_as_if_it_were_uploaded_now() {
         let is_taken = refused_as.is_none();
         match refused_as {
             None => assert_eq!(result.unwrap(), "0.2.0"),
-            Some(why) => assert_eq!(result, Err(Fault::Refused(why))),
+            Some(ref why) => assert_eq!(result, Err(Fault::Refused(why.clone()))),
         }
         assert_eq!(bench.flash.next_start(), u8::from(is_taken));
         assert_eq!(bench.state.settings.borrow().update, before);

@@ -32,11 +32,20 @@ fn anything() -> AcceptedKeys {
 
 /// The verdict on an image with this head.
 fn verdict(head: &[u8], image: &[u8], keys: &AcceptedKeys) -> Result<Judged, Refused> {
+    meant(head, image, keys, false)
+}
+
+fn meant(head: &[u8], image: &[u8], keys: &AcceptedKeys, allow_downgrade: bool) -> Result<Judged, Refused> {
     let (header, length) = Header::parse(head)?.ok_or(Refused::PackageDamaged)?;
     assert_eq!(length, head.len());
     let app = AppImage::parse(image)?.ok_or(Refused::NotAnImage)?;
     let candidate = Candidate { header: Some(&header), image: &app, size: image.len() as u32 };
-    judge(&RUNNING, &candidate, keys, false)
+    judge(&RUNNING, &candidate, keys, allow_downgrade)
+}
+
+/// Signed by that key, and the keys stay as they are.
+fn by(number: Option<u8>) -> Judged {
+    Judged { signed_by: number.map(key), settings: None }
 }
 
 fn bare(image: &[u8], keys: &AcceptedKeys, allow_downgrade: bool) -> Result<Judged, Refused> {
@@ -158,7 +167,7 @@ fn a_head_with_a_turned_bit_is_refused_or_says_the_same() {
     let text = draft("0.2.1", &image).to_string();
     let head = head(&text, &[1, 2]);
     let keys = accepting(&[1]);
-    assert_eq!(verdict(&head, &image, &keys), Ok(Judged { signed_by: Some(key(1)) }));
+    assert_eq!(verdict(&head, &image, &keys), Ok(by(Some(1))));
     let (mut same, mut refused) = (0, 0);
     for at in 0..head.len() {
         for bit in 0..8 {
@@ -190,8 +199,8 @@ fn a_head_with_a_turned_bit_is_refused_or_says_the_same() {
 fn who_may_install_what() {
     let newer = image("0.2.1");
     let text = draft("0.2.1", &newer).to_string();
-    let known = || Ok(Judged { signed_by: Some(key(1)) });
-    let nobody = || Ok(Judged { signed_by: None });
+    let known = || Ok(by(Some(1)));
+    let nobody = || Ok(by(None));
     for (signers, keys, expected) in [
         (&[1][..], accepting(&[1]), known()),
         (&[2, 1], accepting(&[1, 3]), known()),
@@ -212,7 +221,7 @@ fn who_may_install_what() {
         wrong
     };
     assert_eq!(verdict(&wrong, &newer, &accepting(&[1, 2])), Err(Refused::SignatureWrong));
-    assert_eq!(verdict(&wrong, &newer, &accepting(&[2])), Ok(Judged { signed_by: Some(key(2)) }));
+    assert_eq!(verdict(&wrong, &newer, &accepting(&[2])), Ok(by(Some(2))));
     let mine = UpdateSettings { accept: AcceptWhat::Any, keys: vec![key(1)], ..UpdateSettings::default() };
     assert_eq!(verdict(&wrong, &newer, &AcceptedKeys::of(None, &mine)), Err(Refused::SignatureWrong));
     assert_eq!(bare(&newer, &anything(), false), nobody());
@@ -264,9 +273,9 @@ fn an_older_version_must_be_wanted() {
         ("next", true),
     ] {
         let image = image(version);
-        let expected = if older { Err(Refused::OlderVersion) } else { Ok(Judged { signed_by: None }) };
+        let expected = if older { Err(Refused::OlderVersion) } else { Ok(by(None)) };
         assert_eq!(bare(&image, &anything(), false), expected, "{version}");
-        assert_eq!(bare(&image, &anything(), true), Ok(Judged { signed_by: None }), "{version}");
+        assert_eq!(bare(&image, &anything(), true), Ok(by(None)), "{version}");
     }
 }
 
@@ -286,6 +295,7 @@ fn every_refusal_has_a_code_and_a_sentence() {
         Refused::OlderVersion,
         Refused::VersionTooOldToInstall(Box::new(TooOld::new("0.2.0", "0.2.1-rc.1"))),
         Refused::KeysDoNotFit,
+        Refused::SignersRetired,
     ];
     let mut codes = Vec::new();
     for refused in &all {
@@ -322,14 +332,16 @@ fn keys_come_and_go_with_packages() {
     // Nothing to do.
     assert_eq!(after(&of(Some(1), Default, &[2], &[]), &[], &[]), Ok(None));
     assert_eq!(after(&of(Some(1), Default, &[2], &[]), &[1, 2], &[]), Ok(None));
+    assert_eq!(after(&of(Some(1), Default, &[2], &[1, 3]), &[1, 3], &[]), Ok(None));
     for (built, accept, keys, retired, add, retire, expected) in [
         // The project's key is followed by another.
         (Some(1), Default, &[][..], &[][..], &[2][..], &[1][..], Some((&[2][..], &[1][..]))),
         (Some(1), Default, &[3], &[], &[2], &[1], Some((&[3, 2], &[1]))),
         // What is the owner's is only taken out of the list.
         (Some(1), Default, &[3, 2], &[], &[], &[2], Some((&[3], &[]))),
-        // And comes back.
-        (Some(1), Default, &[2], &[1], &[1], &[2], Some((&[], &[]))),
+        // What is retired stays so, whoever adds it.
+        (Some(1), Default, &[2], &[1], &[1], &[2], None),
+        (None, Signed, &[2], &[3], &[3, 4], &[], Some((&[2, 4], &[3]))),
         // The last one stays while only signed packages are taken.
         (Some(1), Default, &[], &[], &[], &[1], None),
         (None, Signed, &[1], &[], &[], &[1], None),
@@ -378,9 +390,48 @@ fn a_package_that_leaves_no_key_is_refused_before_anything_is_written() {
     let retire = [key(1)];
     let text = Draft { retire: &retire, ..draft("0.2.1", &newer) }.to_string();
     assert_eq!(verdict(&head(&text, &[1]), &newer, &accepting(&[1])), Err(Refused::KeysDoNotFit));
-    assert!(verdict(&head(&text, &[1]), &newer, &accepting(&[1, 2])).is_ok());
+    assert!(verdict(&head(&text, &[1, 2]), &newer, &accepting(&[1, 2])).is_ok());
     // Whose signature is not accepted retires nothing.
     assert!(verdict(&head(&text, &[2]), &newer, &anything()).is_ok());
+}
+
+/// The plug may come back from it, or lose its power before it is activated: then it is installed once more.
+#[test]
+fn a_package_that_changes_keys_can_be_installed_twice() {
+    let newer = image("0.2.1");
+    let (add, retire) = ([key(2)], [key(1)]);
+    let text = Draft { add: &add, retire: &retire, ..draft("0.2.1", &newer) }.to_string();
+    let built = |settings: &UpdateSettings| AcceptedKeys::of(Some(key(1)), settings);
+    for keys in [accepting(&[1]), built(&UpdateSettings::default())] {
+        assert_eq!(verdict(&head(&text, &[1]), &newer, &keys), Err(Refused::SignersRetired));
+        assert_eq!(verdict(&head(&text, &[1, 3]), &newer, &keys), Err(Refused::SignersRetired));
+        let both = head(&text, &[1, 2]);
+        let first = verdict(&both, &newer, &keys).unwrap();
+        let after = keys.with(&first.settings.unwrap());
+        assert!(after.has(&key(2)) && !after.has(&key(1)));
+        assert_eq!(verdict(&both, &newer, &after), Ok(by(Some(2))));
+    }
+    // The new key's signature is looked at, too.
+    let mut wrong = head(&text, &[1, 2]);
+    let last = wrong.len() - 3;
+    wrong[last] = if wrong[last] == b'0' { b'1' } else { b'0' };
+    assert_eq!(verdict(&wrong, &newer, &accepting(&[1])), Err(Refused::SignatureWrong));
+    // Where anything is taken it needs none.
+    let any = UpdateSettings { accept: AcceptWhat::Any, keys: vec![key(1)], ..UpdateSettings::default() };
+    assert!(verdict(&head(&text, &[1]), &newer, &AcceptedKeys::of(None, &any)).unwrap().settings.is_some());
+}
+
+/// Whoever has a package that was overtaken can send it again: that undoes nothing.
+#[test]
+fn only_a_newer_package_changes_keys() {
+    for (version, changes) in [("0.2.1", true), ("0.2.0", false), ("0.2.0+again", false), ("0.1.9", false)] {
+        let image = image(version);
+        let (add, retire) = ([key(3)], [key(2)]);
+        let text = Draft { add: &add, retire: &retire, ..draft(version, &image) }.to_string();
+        let judged = meant(&head(&text, &[1]), &image, &accepting(&[1, 2]), true).unwrap();
+        assert_eq!(judged.settings.is_some(), changes, "{version}");
+        assert_eq!(judged.signed_by, Some(key(1)));
+    }
 }
 
 #[test]

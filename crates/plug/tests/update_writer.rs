@@ -118,8 +118,17 @@ fn the_largest_image_fits_and_one_byte_more_does_not() {
     let bench = Bench::new();
     let order = Order { length: CAPACITY + 2, exact: false, allow_downgrade: false };
     assert!(bench.run(bench.upload(&whole, 4096, order)).unwrap().is_ok());
+    // Nor what else stands in it: an MD5 behind the file, say.
     let bench = Bench::new();
-    assert_eq!(bench.send(&image("0.2.0", CAPACITY as usize - frame + 16)), refused(Refused::ImageTooLarge));
+    let order = Order { length: CAPACITY + 200, exact: false, allow_downgrade: false };
+    assert!(bench.run(bench.upload(&whole, 4096, order)).unwrap().is_ok());
+    let longer = image("0.2.0", CAPACITY as usize - frame + 16);
+    let bench = Bench::new();
+    assert_eq!(bench.run(bench.upload(&longer, 4096, order)), refused(Refused::ImageTooLarge));
+    assert!(!bench.flash.other_can_start());
+    bench.is_unharmed("too long in a form");
+    let bench = Bench::new();
+    assert_eq!(bench.send(&longer), refused(Refused::ImageTooLarge));
 }
 
 #[test]
@@ -281,6 +290,10 @@ fn one_at_a_time_and_a_place_that_is_kept() {
         desk.hold(PEER, [3; 16], begun).unwrap();
         let nearly = begun.after(limits::UPDATE_HOLD - std::time::Duration::from_millis(1));
         assert_eq!(desk.held_md5(PEER, nearly), Some([3; 16]));
+        // Whoever knows the password does not wait.
+        desk.release();
+        assert_eq!((desk.held_md5(PEER, begun), desk.closed(OTHER, begun)), (None, None));
+        desk.hold(PEER, [3; 16], begun).unwrap();
         let over = begun.after(limits::UPDATE_HOLD);
         assert_eq!(desk.held_md5(PEER, over), None);
         assert!(desk.begin(exactly(&file), OTHER, over).await.is_ok());

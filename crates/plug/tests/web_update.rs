@@ -10,92 +10,19 @@
 
 mod upload_support;
 mod web_support;
+mod web_update_bench;
 
-use std::cell::RefCell;
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::rc::Rc;
 use std::time::Duration;
 
 use plug::limits;
-use plug::update::judge::{PROJECT, Running};
-use plug::update::writer::{Standard, serve};
+use plug::update::judge::PROJECT;
 use serde_json::{Value, json};
 use socket2::{Domain, Socket, Type};
-use upload_support::{
-    CAPACITY, FakeSlots, Flash, Package, Trouble, announcement, form, image, image_of, key, md5, public,
-};
-use web_support::{ADMIN, CONTROL, PASSWORD, Plug, READ, Response, bearer, defaults, digest, read_response};
-
-thread_local! {
-    /// Of the plug whose thread this is.
-    static FLASH: RefCell<Option<Rc<Flash>>> = const { RefCell::new(None) };
-}
-
-fn flash() -> Rc<Flash> {
-    FLASH.with(|flash| flash.borrow().clone().unwrap())
-}
-
-/// A plug that runs 0.1.0, with slots.
-fn start() -> Plug {
-    start_as(1.0, false)
-}
-
-fn start_as(speed: f64, fresh: bool) -> Plug {
-    let plug = Plug::start_beside(speed, fresh, |inside| {
-        Box::pin(async move {
-            let flash = Flash::new();
-            FLASH.with(|place| place.borrow_mut().replace(flash.clone()));
-            let running =
-                Running { version: "0.1.0", project: PROJECT, chip: "pc", board: "virtual", capacity: 0 };
-            serve(
-                &mut FakeSlots(flash),
-                &inside.clock,
-                &inside.state,
-                Standard { running, key: defaults().update_key },
-            )
-            .await;
-        })
-    });
-    while plug.inside(|inside| inside.state.update.capacity().is_none()) {}
-    if !fresh {
-        // The bench's build brought a key, and so takes signed packages only.
-        assert_eq!(owner_patches(&plug, "{\"update\":{\"accept\":\"any\"}}").status, 200);
-    }
-    plug
-}
-
-/// A change of the settings by somebody who knows the password.
-fn owner_patches(plug: &Plug, body: &str) -> Response {
-    let line = plug.challenge().header("PATCH", "/api/v1/settings");
-    plug.patch_settings(&[&line], body)
-}
-
-fn send(stream: &mut TcpStream, head: &str, body: &[u8]) {
-    stream.write_all(head.as_bytes()).unwrap();
-    // Whoever is refused may not read on.
-    let _ = stream.write_all(body);
-}
-
-/// The head of an upload of `length` bytes.
-fn head(plug: &Plug, path: &str, headers: &[&str], length: usize) -> String {
-    let headers: String = headers.iter().map(|header| format!("{header}\r\n")).collect();
-    format!("POST {path} HTTP/1.1\r\nHost: {}\r\n{headers}Content-Length: {length}\r\n\r\n", plug.address)
-}
-
-fn post(plug: &Plug, path: &str, headers: &[&str], body: &[u8]) -> Response {
-    let mut stream = plug.connect();
-    send(&mut stream, &head(plug, path, headers, body.len()), body);
-    read_response(&mut stream, false).expect("an answer")
-}
-
-fn upload(plug: &Plug, query: &str, body: &[u8]) -> Response {
-    post(plug, &format!("/api/v1/update{query}"), &[&bearer(ADMIN)], body)
-}
-
-fn next_start(plug: &Plug) -> u8 {
-    plug.inside(|_| flash().next_start())
-}
+use upload_support::{CAPACITY, Package, Trouble, announcement, form, image, image_of, key, md5, public};
+use web_support::{ADMIN, CONTROL, PASSWORD, Plug, READ, Response, bearer, digest, read_response};
+use web_update_bench::{flash, head, next_start, owner_patches, post, send, start, start_as, upload};
 
 /// Nothing changed that the next start could see, and the next upload goes through.
 fn is_unharmed(plug: &Plug, context: &str) {
@@ -169,7 +96,12 @@ fn each_refusal_has_its_code_and_comes_before_any_erase() {
     }
     assert_eq!(upload(&plug, "?allow_downgrade=1", &good).code(), "bad_parameter");
     assert_eq!(upload(&plug, "", b"").status, 411);
+    // A token must not bring a known hole back.
     let older = upload(&plug, "?allow_downgrade=true", &image("0.0.9", 5000));
+    assert_eq!((older.status, older.code().as_str()), (403, "forbidden"));
+    assert_eq!(plug.inside(|_| flash().changes.get()), 0);
+    let path = "/api/v1/update?allow_downgrade=true";
+    let older = post(&plug, path, &[&plug.challenge().header("POST", path)], &image("0.0.9", 5000));
     assert_eq!(older.json()["version"], "0.0.9");
 }
 
@@ -338,12 +270,15 @@ fn signatures_and_the_keys_that_a_package_brings() {
     }
     assert_eq!(plug.inside(|_| flash().changes.get()), 0);
     let changes = Package { add: vec![public(&new)], retire: vec![public(&old)], ..package() };
+    assert_eq!(upload(&plug, "", &changes.signed_by(&[&old])).code(), "signers_retired");
+    assert_eq!(plug.inside(|_| flash().changes.get()), 0);
+    let changes = changes.signed_by(&[&old, &new]);
     // Keys that cannot be stored: nothing is activated.
     plug.inside(|inside| inside.flash.broken.set(true));
-    assert_eq!(upload(&plug, "", &changes.signed_by(&[&old])).code(), "keys_not_stored");
+    assert_eq!(upload(&plug, "", &changes).code(), "keys_not_stored");
     assert_eq!(next_start(&plug), 0);
     plug.inside(|inside| inside.flash.broken.set(false));
-    assert_eq!(upload(&plug, "", &changes.signed_by(&[&old])).status, 200);
+    assert_eq!(upload(&plug, "", &changes).status, 200);
     let keys = &status(&plug)["keys"];
     assert_eq!((&keys[1]["key"], &keys[2]), (&json!(public(&new)), &Value::Null));
     assert_eq!(next_start(&plug), 1);

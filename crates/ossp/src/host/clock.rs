@@ -1,11 +1,15 @@
 //! Two clocks: the one that clients on the network live by, and the plug's own, which the samples drive.
 
 use std::cell::Cell;
+use std::future::pending;
 use std::rc::Rc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use async_io::Timer;
 use plug::platform::{Clock, Instant};
+
+/// What is waited for at once: some moments are so far that their distance cannot be calculated with.
+const LONGEST: Duration = Duration::from_secs(24 * 3600);
 
 fn unix_seconds() -> Option<f64> {
     SystemTime::now().duration_since(UNIX_EPOCH).ok().map(|since| since.as_secs_f64())
@@ -31,7 +35,10 @@ impl Clock for RealClock {
     }
 
     async fn sleep_until(&self, moment: Instant) {
-        Timer::at(self.start + moment.since_start()).await;
+        match self.start.checked_add(moment.since_start()) {
+            Some(moment) => drop(Timer::at(moment).await),
+            None => pending().await,
+        }
     }
 
     fn time_of_day(&self) -> Option<f64> {
@@ -86,12 +93,29 @@ impl Clock for SimulatedClock {
                 return;
             }
             // The samples decide when it is time; this only decides when to look again.
-            let real = left.div_f64(self.speed.max(1e-3));
+            let real = left.min(LONGEST).div_f64(self.speed.max(1e-3));
             Timer::after(real.clamp(Duration::from_millis(1), Duration::from_secs(1))).await;
         }
     }
 
     fn time_of_day(&self) -> Option<f64> {
         self.started_at.map(|start| start + self.elapsed.get().as_secs_f64())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures_lite::future::{block_on, poll_once};
+
+    /// An image says when it crashes, and may say anything.
+    #[test]
+    fn a_moment_that_never_comes_can_be_waited_for() {
+        let never = Instant::from_start(Duration::MAX);
+        for speed in [0.0, 0.5, 1.0, 1e6] {
+            let clock = SimulatedClock::start(speed);
+            assert!(block_on(poll_once(clock.sleep_until(never))).is_none(), "{speed}");
+        }
+        assert!(block_on(poll_once(RealClock::start().sleep_until(never))).is_none());
     }
 }

@@ -106,6 +106,12 @@ pub fn sign(options: &SignOptions) -> Result<(), Failure> {
     if signatures.len() > SIGNATURES {
         return Err(Failure::wrong_use(format!("a package has {SIGNATURES} signatures at most")));
     }
+    if signatures.iter().all(|signature| manifest.retire.contains(&signature.key)) {
+        let _ = writeln!(
+            out,
+            "ossp: it retires every key that signed it: plugs refuse it until it is signed with its new key, too"
+        );
+    }
     file::write(&options.output, &package(&manifest, &signatures, image), Readers::Usual, options.force)
 }
 

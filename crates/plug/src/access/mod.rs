@@ -100,6 +100,14 @@ pub enum By {
     Token(u16),
 }
 
+/// What somebody was let in with, at that time.
+#[derive(Clone, Copy)]
+pub struct Pass {
+    credential: Credential,
+    ha1: Option<Ha1>,
+    epoch: u32,
+}
+
 /// Who sends a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Credential {
@@ -213,6 +221,24 @@ impl Access {
     /// Somebody may have lost a right. Wake those whom it concerns with [`State::touch`](crate::state::State::touch).
     pub fn judge_anew(&self) {
         self.epoch.set(self.epoch.get().wrapping_add(1));
+    }
+
+    /// What somebody was let in with, to be looked at again later: see [`Access::still_lets_in`].
+    pub fn pass(&self, credential: Credential) -> Pass {
+        Pass { credential, ha1: self.kept.borrow().ha1, epoch: self.epoch() }
+    }
+
+    /// Whether what somebody was let in with counts as it did then: the token was not revoked, the password is the same.
+    pub fn still_lets_in(&self, pass: &Pass) -> bool {
+        if pass.epoch == self.epoch() {
+            return true;
+        }
+        let (kept, Credential { right, by }) = (self.kept.borrow(), pass.credential);
+        match by {
+            By::Digest => kept.ha1 == pass.ha1,
+            By::Token(id) => kept.tokens.iter().any(|token| token.id == id && token.scope >= right),
+            By::Session => false,
+        }
     }
 
     /// What a request's credentials are worth. In set-up mode there are none. `say` takes a line for the plug's log.

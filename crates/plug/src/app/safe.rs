@@ -39,7 +39,7 @@ where
     state.safe_mode.set(true);
     say("safe mode after many crashes: relay open, nothing measured until a restart or an update");
     let (flash, log): (Shared<P::Flash>, Shared<P::Flash>) = (Mutex::new(rest.flash), Mutex::new(rest.log));
-    let (mut settling, _) =
+    let (mut settling, was_reset) =
         apart(|| open_settings(&flash, &log, state, basis, web.defaults, &web.identity.id, say)).await;
     let mut owning = apart(|| open_access(&flash, state, &mut random, &web.identity.id, say)).await;
     let seeds = reach::seeds(&mut random);
@@ -47,7 +47,9 @@ where
     let network = apart(|| reach::reach(reachable, web));
     let updates = apart(|| async {
         match slots {
-            Some(slots) => update::task::run(slots, web, false).await,
+            Some(slots) => {
+                update::task::run(slots, web, update::task::Found { measures: false, was_reset }).await
+            }
             None => pending().await,
         }
     });

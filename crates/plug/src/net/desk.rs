@@ -17,7 +17,8 @@ use crate::state::keep;
 pub(super) enum Wish {
     Try(Box<Known>),
     TakeBack,
-    Confirmed,
+    /// This network is stored.
+    Confirmed(Box<Known>),
 }
 
 /// What a scan found, as long as somebody reads it or it is told again.
@@ -54,9 +55,9 @@ impl RadioDesk {
         self.want(Wish::TakeBack);
     }
 
-    /// Says that the tested network is stored.
-    pub fn confirmed(&self) {
-        self.want(Wish::Confirmed);
+    /// Says that this network, which was tested, is stored.
+    pub fn confirmed(&self, network: Box<Known>) {
+        self.want(Wish::Confirmed(network));
     }
 
     /// The network under test.

@@ -129,7 +129,11 @@ impl Station {
             (_, Event::Planned(plan)) => self.planned(now, plan, false),
             (_, Event::Try(network)) => self.begin_trial(now, network),
             (_, Event::TakenBack) => self.end_trial(now, TrialState::Reverted, limits::TEST_DELAY),
-            (_, Event::Confirmed(plan)) => self.planned(now, plan, true),
+            (_, Event::Confirmed(network, plan)) => {
+                // It took a while to store it, and another test may be under way: that one was not meant.
+                let is_ours = self.report().is_some_and(|report| report.ssid == network.credentials.ssid);
+                self.planned(now, plan, is_ours);
+            }
             (_, Event::AccessPoint(open, result)) => self.access_point_done(now, open, result),
             _ => {}
         }

@@ -95,7 +95,7 @@ fn wished(
     match state.radio.take_wish() {
         Some(Wish::Try(network)) => return Some(Event::Try(network)),
         Some(Wish::TakeBack) => return Some(Event::TakenBack),
-        Some(Wish::Confirmed) => return Some(Event::Confirmed(birth.plan(state))),
+        Some(Wish::Confirmed(network)) => return Some(Event::Confirmed(network, birth.plan(state))),
         None => {}
     }
     // Changes of the settings wait for the end of a test: they are what it goes back to.

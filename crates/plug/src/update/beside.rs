@@ -47,7 +47,7 @@ pub async fn when<S: UpdateSlots>(slots: &mut S) -> Result<Option<f64>, S::Error
     Ok((seconds == !check).then_some(f64::from(seconds)))
 }
 
-/// Stretches of its trial that the image used up.
+/// Stretches of its trial that the image used up; 0: it was never started.
 ///
 /// # Errors
 /// If the flash fails.

@@ -230,6 +230,11 @@ impl Desk {
         }
     }
 
+    /// No place is kept any more: whoever knows the password does not wait for somebody who only said that he will come.
+    pub fn release(&self) {
+        self.hold.set(None);
+    }
+
     /// The MD5 that `peer` said, if its place is still kept.
     #[must_use]
     pub fn held_md5(&self, peer: IpAddr, now: Instant) -> Option<[u8; 16]> {

@@ -37,6 +37,8 @@ pub enum Fault {
     Flash,
     /// The keys of its manifest could not be stored.
     KeysNotStored,
+    /// What it was let in with does not count any more.
+    RightLost,
 }
 
 impl Fault {
@@ -59,6 +61,7 @@ impl Fault {
             Self::WrongMd5 => (422, "md5_wrong"),
             Self::Flash => (500, "flash_failed"),
             Self::KeysNotStored => (500, "keys_not_stored"),
+            Self::RightLost => (403, "right_lost"),
         }
     }
 }
@@ -85,6 +88,9 @@ impl Display for Fault {
             Self::WrongMd5 => "The file's MD5 is not the one that was given; nothing was changed, send it again.",
             Self::Flash => "The flash did not take the image as it was sent; the running one stays, try again.",
             Self::KeysNotStored => "The package's keys could not be stored; the running image stays, try again.",
+            Self::RightLost => {
+                "The token or the password that this upload was let in with counts no more; the running firmware stays."
+            }
         })
     }
 }
@@ -107,7 +113,8 @@ impl Fault {
                 Self::Stalled => Self::WrongMd5,
                 Self::WrongMd5 => Self::Flash,
                 Self::Flash => Self::KeysNotStored,
-                Self::KeysNotStored => Self::Refused(Refused::ImageTooLarge),
+                Self::KeysNotStored => Self::RightLost,
+                Self::RightLost => Self::Refused(Refused::ImageTooLarge),
                 Self::Refused(why) => Self::Refused(match why {
                     Refused::ImageTooLarge => Refused::NotAnImage,
                     Refused::NotAnImage => Refused::ImageDamaged,
@@ -123,7 +130,8 @@ impl Fault {
                         TooOld::new(&"9".repeat(99), &"1".repeat(99)),
                     )),
                     Refused::VersionTooOldToInstall(_) => Refused::KeysDoNotFit,
-                    Refused::KeysDoNotFit => return None,
+                    Refused::KeysDoNotFit => Refused::SignersRetired,
+                    Refused::SignersRetired => return None,
                 }),
             })
         })

@@ -1,12 +1,13 @@
 //! Whether an image may be installed: everything that is known before the first byte is erased.
 
 use alloc::boxed::Box;
+use core::cmp::Ordering;
 use core::fmt;
 
 use heapless::String;
 
 use super::image::{AppImage, ChipId, ImageError};
-use super::keys::{Accept, AcceptedKeys, Key};
+use super::keys::{Accept, AcceptedKeys, Key, UpdateSettings};
 use super::package::{Header, PackageError};
 use super::version::{VERSION_MOST, Version};
 
@@ -86,6 +87,8 @@ pub enum Refused {
     VersionTooOldToInstall(Box<TooOld>),
     /// It retires the last key while only signed packages are taken, or there is no room for its keys.
     KeysDoNotFit,
+    /// It retires every key that signed it: it could not be installed a second time.
+    SignersRetired,
 }
 
 impl Refused {
@@ -106,6 +109,7 @@ impl Refused {
             Self::OlderVersion => "older_version",
             Self::VersionTooOldToInstall(_) => "version_too_old_to_install",
             Self::KeysDoNotFit => "keys_do_not_fit",
+            Self::SignersRetired => "signers_retired",
         }
     }
 }
@@ -164,6 +168,9 @@ impl fmt::Display for Refused {
             Self::KeysDoNotFit => {
                 "This leaves no key that is accepted, or too many: look at update.keys and update.retired."
             }
+            Self::SignersRetired => {
+                "This package retires every key that signed it: it must be signed with its new key, too."
+            }
         })
     }
 }
@@ -171,10 +178,13 @@ impl fmt::Display for Refused {
 impl core::error::Error for Refused {}
 
 /// What was found out of somebody who may be installed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Judged {
     /// The accepted key that signed it; `None`: unsigned, or by somebody unknown, where anything is taken.
     pub signed_by: Option<Key>,
+    /// What the keys that it brings and retires make of the settings; `None` where they stay. To be stored once the image was
+    /// verified, before it is activated.
+    pub settings: Option<UpdateSettings>,
 }
 
 /// Judges what came. Verifying a signature takes a tenth of a second on the chip.
@@ -219,12 +229,29 @@ pub fn judge(
         let versions = TooOld::new(running.version, manifest.oldest.as_str());
         return Err(Refused::VersionTooOldToInstall(Box::new(versions)));
     }
-    if let Some(manifest) = manifest.filter(|_| signed_by.is_some()) {
-        keys.after(manifest)?;
+    let order = Version::parse(&image.version).zip(now).map(|(then, now)| then.cmp(&now));
+    let settings = match header.filter(|_| signed_by.is_some() && order == Some(Ordering::Greater)) {
+        Some(header) => settings_after(header, keys)?,
+        None => None,
+    };
+    if order.is_some_and(Ordering::is_ge) || allow_downgrade {
+        Ok(Judged { signed_by, settings })
+    } else {
+        Err(Refused::OlderVersion)
     }
-    let then = Version::parse(&image.version);
-    let newer = then.zip(now).is_some_and(|(then, now)| then >= now);
-    if newer || allow_downgrade { Ok(Judged { signed_by }) } else { Err(Refused::OlderVersion) }
+}
+
+/// What a package makes of the settings. It must be good by them, too: the plug may come back from it, or lose its power before
+/// it is activated, and it is to be installed again then.
+fn settings_after(header: &Header, keys: &AcceptedKeys) -> Result<Option<UpdateSettings>, Refused> {
+    let after = keys.after(&header.manifest)?;
+    if let Some(settings) = &after {
+        signed_by(Some(header), &keys.with(settings)).map_err(|why| match why {
+            Refused::SignatureUnknown => Refused::SignersRetired,
+            why => why,
+        })?;
+    }
+    Ok(after)
 }
 
 /// The accepted key that signed it. Every signature by an accepted key must be good.

@@ -76,6 +76,12 @@ impl AcceptedKeys {
         Self { built, settings: settings.clone() }
     }
 
+    /// What would hold with other settings.
+    #[must_use]
+    pub fn with(&self, settings: &UpdateSettings) -> Self {
+        Self::of(self.built, settings)
+    }
+
     /// Whether anything else than their packages is taken in.
     #[must_use]
     pub const fn accept(&self) -> Accept {
@@ -96,9 +102,9 @@ impl AcceptedKeys {
         self.iter().any(|(known, _)| known == *key)
     }
 
-    /// The settings after a package that was signed by an accepted key ([`super::Judged::signed_by`]): with the keys that it
-    /// adds and without those that it retires; `None` where they stay. To be stored once the image was verified, before it
-    /// is activated.
+    /// The settings after a package that was signed by an accepted key and is newer than what runs: with the keys that it
+    /// adds and without those that it retires; `None` where they stay. What is retired comes back by the owner's hand alone:
+    /// a package that was overtaken, sent again by whoever has it, must not undo that.
     ///
     /// # Errors
     /// [`Refused::KeysDoNotFit`], which [`super::judge()`] has looked for too.
@@ -108,9 +114,8 @@ impl AcceptedKeys {
         }
         let mut settings = self.settings.clone();
         settings.keys.retain(|key| !manifest.retire.contains(key));
-        settings.retired.retain(|key| !manifest.add.contains(key));
         for key in manifest.add.iter().filter(|key| self.built != Some(**key)) {
-            if !settings.keys.contains(key) {
+            if !settings.keys.contains(key) && !settings.retired.contains(key) {
                 settings.keys.push(*key);
             }
         }

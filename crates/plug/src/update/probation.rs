@@ -60,14 +60,16 @@ fn is_still(wifi: &WifiStatus) -> bool {
 }
 
 impl Reached {
-    /// What there is now.
+    /// What there is now. A restart forgets a network under test, and goes back to what was before it.
     #[must_use]
     pub fn of(state: &State) -> Self {
-        match &*state.wifi.borrow() {
-            None => Self::Nothing,
-            Some(wifi) if wifi.link == LinkState::Joined => Self::Network,
-            Some(_) => Self::AccessPoint,
-        }
+        let wifi = state.wifi.borrow();
+        let Some(wifi) = &*wifi else { return Self::Nothing };
+        let joined = match wifi.test.as_ref().filter(|test| test.state.is_active()) {
+            Some(test) => test.before.is_some(),
+            None => wifi.link == LinkState::Joined,
+        };
+        if joined { Self::Network } else { Self::AccessPoint }
     }
 }
 
@@ -176,7 +178,14 @@ impl Probation {
 
 #[cfg(test)]
 mod tests {
+    use alloc::format;
+
+    use metering::calibration::Calibration;
+
     use super::*;
+    use crate::core::{Core, Moment};
+    use crate::net::trial_join::{Report, TrialState};
+    use crate::settings::Hardware;
     use Network::{AccessPoint, Joined, OffTheAir, Waiting};
 
     const GOOD: Look = Look { windows: 20, stores_open: true, network: Joined };
@@ -277,6 +286,28 @@ mod tests {
         assert_eq!(still(LinkState::Waiting, Some(LinkError::NotFound)), AccessPoint);
         assert_eq!(still(LinkState::Joining, None), Waiting);
         assert_eq!(still(LinkState::Waiting, Some(LinkError::Radio)), Waiting);
+    }
+
+    #[test]
+    fn of_a_network_under_test_a_restart_knows_nothing() {
+        let relay = Core::new(Hardware::BARE).relay_status(Moment::default(), None);
+        let state = State::new(relay, Calibration::ideal(1.0, 0.0, 1.0, 0.0));
+        assert_eq!(Reached::of(&state), Reached::Nothing);
+        let before = Some(limits::ACCESS_POINT_ADDRESS);
+        let test = |state, before| Some(Report { state, ..Report::new("b".try_into().unwrap(), before) });
+        for (link, test, expected) in [
+            (LinkState::Joined, None, Reached::Network),
+            (LinkState::Waiting, None, Reached::AccessPoint),
+            (LinkState::Joined, test(TrialState::Succeeded, None), Reached::AccessPoint),
+            (LinkState::Joined, test(TrialState::Succeeded, before), Reached::Network),
+            (LinkState::Joining, test(TrialState::Running, before), Reached::Network),
+            (LinkState::Joined, test(TrialState::Confirmed, None), Reached::Network),
+            (LinkState::Waiting, test(TrialState::Failed, before), Reached::AccessPoint),
+        ] {
+            let what = format!("{link:?} {test:?}");
+            state.wifi.replace(Some(WifiStatus { link, test, ..WifiStatus::default() }));
+            assert_eq!(Reached::of(&state), expected, "{what}");
+        }
     }
 
     #[test]

@@ -35,6 +35,8 @@ const CHECKSUM: usize = 28;
 /// `ESP_OTA_IMG_INVALID` and `ESP_OTA_IMG_ABORTED` of ESP-IDF's `esp_flash_partitions.h`.
 const INVALID: u32 = 3;
 const ABORTED: u32 = 4;
+/// The bits that [`mark_forgotten`] leaves of a detail: capitals become `@`, small letters a grave accent.
+const FORGOTTEN: u8 = 0x60;
 const BLANK: u32 = u32::MAX;
 
 /// How it stood with the network when an image was activated: what the new one has to reach again.
@@ -197,6 +199,8 @@ impl Entry {
             b"OSNA" => trial(Reached::AccessPoint, false),
             b"OSNn" => trial(Reached::Network, true),
             b"OSNa" => trial(Reached::AccessPoint, true),
+            b"OSN@" => trial(Reached::AccessPoint, false),
+            b"OSN`" => trial(Reached::AccessPoint, true),
             b"OSNx" => trial(Reached::Nothing, true),
             // Of a later version, and unknown here: a trial all the same.
             [b'O', b'S', b'N', _] => trial(Reached::Nothing, false),
@@ -327,6 +331,18 @@ pub(super) async fn mark<S: UpdateSlots>(slots: &mut S, at: u32) -> Result<(), R
     let mut there = [0xff; 4];
     slots.read_record(sector, at, &mut there).await?;
     if there == [0; 4] { Ok(()) } else { Err(RecordError::NotKept) }
+}
+
+/// Writes down that the new image has no network to reach any more, but the access point: its owner had the networks
+/// forgotten.
+///
+/// # Errors
+/// If the flash does not take it.
+pub(super) async fn mark_forgotten<S: UpdateSlots>(slots: &mut S) -> Result<(), RecordError<S::Error>> {
+    let record = Record::read(slots).await?;
+    let (sector, entry) = record.active().ok_or(RecordError::NoEntry)?;
+    let [o, s, kind, detail] = entry.bytes(MARKS);
+    Ok(slots.write_record(sector, MARKS as u32, &[o, s, kind, detail & FORGOTTEN]).await?)
 }
 
 /// Writes down that the new image crashed once more, after `crashes` of them.
@@ -462,6 +478,9 @@ mod tests {
         let nothing = trial(Reached::Nothing, false);
         for (mark, standing) in [
             (*b"OSNz", nothing),
+            // Of a network that was forgotten.
+            (*b"OSN@", trial(Reached::AccessPoint, false)),
+            (*b"OSN`", trial(Reached::AccessPoint, true)),
             (*b"OSBz", Standing::Returned(Why::NotConfirmed)),
             (*b"OSzN", Standing::Unrecorded),
         ] {

@@ -24,12 +24,20 @@ use crate::web::Plug;
 /// What a version is kept in.
 type Version = heapless::String<VERSION_MOST>;
 
-/// Runs for ever. `measures`: whether windows are to be expected at all. Dropping the future leaves a new image on trial;
-/// an upload that is under way is broken off.
+/// What the plug's start says of it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Found {
+    /// Windows are to be expected.
+    pub measures: bool,
+    /// A factory reset has just made it forget its networks.
+    pub was_reset: bool,
+}
+
+/// Runs for ever. Dropping the future leaves a new image on trial; an upload that is under way is broken off.
 pub async fn run<S: UpdateSlots, C: Clock, N, M: RawMutex>(
     slots: &mut S,
     web: &Plug<'_, C, N, M>,
-    measures: bool,
+    found: Found,
 ) -> ! {
     let Plug { clock, state, identity, .. } = *web;
     let standard = Standard::of(identity, web.defaults.update_key);
@@ -48,7 +56,7 @@ pub async fn run<S: UpdateSlots, C: Clock, N, M: RawMutex>(
         if let Standing::OnTrial { before, asked_back, .. } = standing {
             // The other image is the way back.
             state.update.close(Fault::OnProbation, slots_hold);
-            apart(|| plug.prove(&mut written, before, measures)).await;
+            apart(|| plug.prove(&mut written, before, found)).await;
             plug.confirmed(asked_back);
         }
         writer::serve(&mut written, clock, state, standard).await
@@ -132,13 +140,20 @@ impl<C: Clock> Around<'_, C> {
     }
 
     /// Returns when the image is confirmed; has the plug restart into the other one if it will not be.
-    async fn prove<S: UpdateSlots>(&self, slots: &mut S, before: Reached, measures: bool) {
+    async fn prove<S: UpdateSlots>(&self, slots: &mut S, mut before: Reached, found: Found) {
         let mut marked = beside::stretches(slots).await.unwrap_or(0);
         // The first one is that of the restart that it began with.
         let used = limits::PROBATION_STRETCH * marked.saturating_sub(1);
-        let mut probation = Probation::new(measures, used);
+        let mut probation = Probation::new(found.measures, used);
         let mut first = None;
+        let mut networks = Networks { known: false, forgotten: found.was_reset };
         loop {
+            networks.look(self.state);
+            if networks.forgotten && before == Reached::Network {
+                before = Reached::AccessPoint;
+                // If the flash does not take it, that holds until the next start at least.
+                let _ = record::mark_forgotten(slots).await;
+            }
             let verdict = probation.look(self.clock.now(), &self.look(before, &mut first));
             let gone = probation.used().as_secs() / limits::PROBATION_STRETCH.as_secs();
             // One that the flash does not take is not counted after a restart, and that is all.
@@ -167,6 +182,10 @@ impl<C: Clock> Around<'_, C> {
             if self.state.update.take_back() {
                 self.go_back(slots, Why::Asked).await;
             }
+        }
+        // Somebody may have asked while that was written, and was told that it will be done.
+        while self.state.update.take_back() {
+            self.go_back(slots, Why::Asked).await;
         }
     }
 
@@ -221,6 +240,22 @@ impl<C: Clock> Around<'_, C> {
     }
 }
 
+/// What becomes of the networks that the plug knows while its image is on trial.
+struct Networks {
+    /// This image knew some.
+    known: bool,
+    /// It does not any more, by somebody's will: no image can join one then.
+    forgotten: bool,
+}
+
+impl Networks {
+    fn look(&mut self, state: &State) {
+        let Some(knows) = state.wifi.borrow().as_ref().map(|wifi| !wifi.networks.is_empty()) else { return };
+        self.forgotten |= self.known && !knows;
+        self.known |= knows;
+    }
+}
+
 /// The version of the image in the other slot; `None` if there is none.
 async fn other<S: UpdateSlots>(slots: &mut S) -> Option<Version> {
     let mut head = [0; IMAGE_HEAD];
@@ -231,8 +266,10 @@ async fn other<S: UpdateSlots>(slots: &mut S) -> Option<Version> {
 
 #[cfg(test)]
 mod tests {
-    use core::cell::Cell;
+    use core::cell::{Cell, RefCell};
     use core::time::Duration;
+
+    use alloc::format;
 
     use futures_lite::future::{block_on, poll_once};
 
@@ -240,6 +277,7 @@ mod tests {
 
     use super::*;
     use crate::core::{Core, Moment};
+    use crate::net::{LinkState, WifiStatus};
     use crate::platform::Instant;
     use crate::settings::Hardware;
     use crate::state::Stores;
@@ -250,6 +288,14 @@ mod tests {
         asks_at: Instant,
         state: &'a State,
         works: &'a Cell<bool>,
+        /// What becomes of the radio with the first wait.
+        then: RefCell<Option<WifiStatus>>,
+    }
+
+    impl<'a> Story<'a> {
+        fn new(state: &'a State, works: &'a Cell<bool>, asks_at: Instant) -> Self {
+            Self { now: Cell::default(), asks_at, state, works, then: RefCell::new(None) }
+        }
     }
 
     impl Clock for Story<'_> {
@@ -258,6 +304,9 @@ mod tests {
         }
 
         async fn sleep_until(&self, moment: Instant) {
+            if let Some(radio) = self.then.take() {
+                self.state.wifi.replace(Some(radio));
+            }
             if moment > self.asks_at.after(Duration::from_secs(60)) {
                 pending::<()>().await;
             }
@@ -273,10 +322,11 @@ mod tests {
         }
     }
 
-    /// A record that nobody wrote.
+    /// A record that nobody wrote; somebody asks to go back while the confirmation is written, if that is wanted.
     struct Slots<'a> {
         works: &'a Cell<bool>,
         record: [[u8; 256]; 2],
+        asks: Option<&'a State>,
     }
 
     impl UpdateSlots for Slots<'_> {
@@ -320,7 +370,82 @@ mod tests {
         async fn write_record(&mut self, sector: u8, offset: u32, bytes: &[u8]) -> Result<(), ()> {
             let entry = self.record.get_mut(usize::from(sector)).filter(|_| self.works.get()).ok_or(())?;
             entry.iter_mut().skip(offset as usize).zip(bytes).for_each(|(cell, byte)| *cell &= byte);
+            if let Some(state) = self.asks.take() {
+                state.update.ask_back();
+            }
             Ok(())
+        }
+    }
+
+    fn state() -> State {
+        let relay = Core::new(Hardware::BARE).relay_status(Moment::default(), None);
+        State::new(relay, Calibration::ideal(1.0, 0.0, 1.0, 0.0))
+    }
+
+    /// Slot 1 runs and is on trial.
+    fn on_trial<'a>(works: &'a Cell<bool>, before: Reached, asked_back: bool) -> Slots<'a> {
+        let mut slots = Slots { works, record: [[0xff; 256]; 2], asks: None };
+        let trial = Standing::OnTrial { before, crashes: 0, asked_back };
+        block_on(record::choose(&mut slots, 1, trial, None)).unwrap();
+        slots
+    }
+
+    fn standing(slots: &Slots<'_>, slot: u8) -> Standing {
+        Record(slots.record.map(|sector| record::Entry(*sector.first_chunk().unwrap()))).standing(slot)
+    }
+
+    /// Nobody asks.
+    const NEVER: Instant = Instant::from_start(Duration::from_secs(1_000_000));
+
+    #[test]
+    fn whoever_asks_in_the_instant_of_the_confirmation_is_heard() {
+        let (state, works) = (state(), Cell::new(true));
+        state.stores.set(Stores { settings: true, journal: true });
+        let clock = Story::new(&state, &works, NEVER);
+        let mut slots = Slots { asks: Some(&state), ..on_trial(&works, Reached::Nothing, false) };
+        let plug = Around { clock: &clock, state: &state, slot: 1, version: "0.2.0" };
+        let proved = block_on(poll_once(plug.prove(&mut slots, Reached::Nothing, Found::default())));
+        assert!(proved.is_none() && state.restart.signaled());
+        assert_eq!(standing(&slots, 0), Standing::Returned(Why::Asked));
+    }
+
+    /// With a network that cannot be joined, or none.
+    fn radio(knows: bool) -> WifiStatus {
+        let networks = if knows { vec![(Default::default(), None)] } else { vec![] };
+        WifiStatus { link: LinkState::Waiting, access_point_open: true, networks, ..WifiStatus::default() }
+    }
+
+    /// An owner who has the networks forgotten, or all, does not want the image thrown away for not joining any.
+    #[test]
+    fn a_network_that_was_forgotten_need_not_be_reached() {
+        for (was_reset, knew, knows, good) in [
+            (true, false, false, true),
+            (false, true, false, true),
+            // It never knew any: that may be the image's fault.
+            (false, false, false, false),
+            (false, true, true, false),
+        ] {
+            for asked_back in [false, true] {
+                let context = format!("{was_reset} {knew} {knows} {asked_back}");
+                let (state, works) = (state(), Cell::new(true));
+                state.stores.set(Stores { settings: true, journal: true });
+                state.wifi.replace(Some(radio(knew)));
+                let clock = Story::new(&state, &works, NEVER);
+                clock.then.replace(Some(radio(knows)));
+                let mut slots = on_trial(&works, Reached::Network, asked_back);
+                let plug = Around { clock: &clock, state: &state, slot: 1, version: "0.2.0" };
+                let found = Found { measures: false, was_reset };
+                let proved = block_on(poll_once(plug.prove(&mut slots, Reached::Network, found)));
+                assert_eq!((proved.is_some(), state.restart.signaled()), (good, !good), "{context}");
+                if good {
+                    // A restart before the confirmation would have known it, and whether somebody went back to it.
+                    slots.record[0][20..24].fill(0xff);
+                    let expected = Standing::OnTrial { before: Reached::AccessPoint, crashes: 0, asked_back };
+                    assert_eq!(standing(&slots, 1), expected, "{context}");
+                } else {
+                    assert_eq!(standing(&slots, 0), Standing::Returned(Why::NotConfirmed), "{context}");
+                }
+            }
         }
     }
 
@@ -328,20 +453,17 @@ mod tests {
     #[test]
     fn whoever_asks_to_go_back_is_heard_while_the_flash_does_not_take_the_record() {
         for (works_well, asks_at) in [(true, 30), (false, 630)] {
-            let hardware = Hardware::BARE;
-            let relay = Core::new(hardware).relay_status(Moment::default(), None);
-            let state = State::new(relay, Calibration::ideal(1.0, 0.0, 1.0, 0.0));
+            let state = state();
             state.stores.set(Stores { settings: works_well, journal: works_well });
             let asks_at = Instant::from_start(Duration::from_secs(asks_at));
             let works = Cell::new(false);
-            let clock = Story { now: Cell::default(), asks_at, state: &state, works: &works };
-            let mut slots = Slots { works: &works, record: [[0xff; 256]; 2] };
+            let clock = Story::new(&state, &works, asks_at);
+            let mut slots = Slots { works: &works, record: [[0xff; 256]; 2], asks: None };
             let plug = Around { clock: &clock, state: &state, slot: 1, version: "0.2.0" };
-            let proved = block_on(poll_once(plug.prove(&mut slots, Reached::Nothing, false)));
+            let proved = block_on(poll_once(plug.prove(&mut slots, Reached::Nothing, Found::default())));
             assert!(proved.is_none() && state.restart.signaled(), "{works_well}");
             assert!(clock.now() <= asks_at.after(limits::PROBATION_INTERVAL), "{works_well}");
-            let record = Record(slots.record.map(|sector| record::Entry(*sector.first_chunk().unwrap())));
-            assert_eq!(record.standing(0), Standing::Returned(Why::Asked), "{works_well}");
+            assert_eq!(standing(&slots, 0), Standing::Returned(Why::Asked), "{works_well}");
         }
     }
 }

@@ -12,8 +12,9 @@
 //! ```
 //!
 //! A crash is a panic or the watchdog's reset. Power that goes, a brownout and a planned restart say nothing about the
-//! image and do not count. But a planned restart uses up a stretch of the ten minutes, which are counted over restarts:
-//! else an image that restarts itself again and again would stay for ever.
+//! image and do not count; nor does what led to the image's first start, since the one before it ran then. But a planned
+//! restart uses up a stretch of the ten minutes, which are counted over restarts: else an image that restarts itself again
+//! and again would stay for ever.
 
 use super::beside;
 use super::record::{self, CRASHES, Record, Standing, Why};
@@ -41,19 +42,22 @@ pub async fn begin<S: UpdateSlots>(slots: &mut S, reset_reason: &str) -> Begin {
     let Ok(record) = Record::read(slots).await else { return Begin::Runs(ImageState::Unrecorded) };
     let standing = record.standing(running);
     match standing {
-        Standing::OnTrial { crashes, .. } if crashes >= CRASHES || CRASH.contains(&reset_reason) => {
-            // A crash that cannot be marked could happen for ever; after one too many the power may have gone.
-            let counted = crashes < CRASHES && record::mark_crash(slots, crashes).await.is_ok();
-            if (crashes + 1 >= CRASHES || !counted) && go_back(slots, Why::Crashed, None).await {
-                return Begin::WentBack;
-            }
-        }
-        Standing::OnTrial { .. } if reset_reason == PLANNED => {
-            let used = beside::stretches(slots).await.unwrap_or(0);
-            // If it is not marked the image has some more time.
-            let _ = beside::mark_stretch(slots, used).await;
-            if used >= limits::PROBATION_STRETCHES && go_back(slots, Why::NotConfirmed, None).await {
-                return Begin::WentBack;
+        Standing::OnTrial { crashes, .. } => {
+            let used = beside::stretches(slots).await;
+            let is_first = matches!(used, Ok(0)) && beside::mark_stretch(slots, 0).await.is_ok();
+            if crashes >= CRASHES || CRASH.contains(&reset_reason) && !is_first {
+                // A crash that cannot be marked could happen for ever; after one too many the power may have gone.
+                let counted = crashes < CRASHES && record::mark_crash(slots, crashes).await.is_ok();
+                if (crashes + 1 >= CRASHES || !counted) && go_back(slots, Why::Crashed, None).await {
+                    return Begin::WentBack;
+                }
+            } else if reset_reason == PLANNED && !is_first {
+                let used = used.unwrap_or(0);
+                // If it is not marked the image has some more time.
+                let _ = beside::mark_stretch(slots, used).await;
+                if used >= limits::PROBATION_STRETCHES && go_back(slots, Why::NotConfirmed, None).await {
+                    return Begin::WentBack;
+                }
             }
         }
         _ if record.chosen().unwrap_or(0) != running => {

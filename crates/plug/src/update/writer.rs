@@ -21,7 +21,7 @@ use super::desk::{Activated, Done, Last, Order, Outcome, Work};
 use super::fault::Fault;
 use super::image::{AppImage, Walk};
 use super::judge::{Candidate, Judged, PROJECT, Refused, Running, judge};
-use super::keys::{AcceptedKeys, Key, UpdateSettings};
+use super::keys::{AcceptedKeys, Key};
 use super::package::{HEAD_MOST, Header, PackageError};
 use crate::limits;
 use crate::platform::{Clock, Identity, Instant, UpdateSlots};
@@ -96,14 +96,15 @@ pub async fn serve<S: UpdateSlots, C: Clock>(
                 writer.finish(slots, clock, state, &standard, memory).await.map(Done::All)
             }
             (Work::Back { allow_downgrade, memory }, _) => {
-                let result =
-                    back::start(slots, state, &standard, allow_downgrade, memory, clock.time_of_day()).await;
-                if let Err(why) = result {
-                    // Nothing was done: what the last update came to stays told.
-                    desk.answer(Done::Refused(why));
-                    continue;
+                let time = clock.time_of_day();
+                match back::start(slots, state, &standard, allow_downgrade, memory, time).await {
+                    Ok(activated) => Ok(Done::All(activated)),
+                    Err(why) => {
+                        // Nothing was done: what the last update came to stays told.
+                        desk.answer(Done::Refused(why));
+                        continue;
+                    }
                 }
-                result.map(Done::All)
             }
             (Work::Gone, _) => {
                 writer = None;
@@ -247,11 +248,11 @@ impl Writer {
         let image = AppImage::parse(bytes.get(head..).unwrap_or(&[])).map_err(refused)?;
         let image = image.ok_or(Fault::Refused(Refused::NotAnImage))?;
         let announced = self.order.length.saturating_sub(u32::try_from(head).unwrap_or(u32::MAX));
-        // What else stands in the body of a form is not known before its end, at which there may be a line end.
+        // What else stands in the body of a form, behind the file too, is not known before its end.
         let size = match &header {
             _ if self.order.exact => announced,
             Some(header) => header.manifest.size,
-            None => announced.saturating_sub(2),
+            None => announced.min(capacity),
         };
         if size > announced {
             return Err(Fault::Refused(Refused::PackageDamaged));
@@ -405,6 +406,9 @@ impl Writer {
         taken: &Taken,
     ) -> Result<(), Fault> {
         let end = clock.now().after(limits::SETTINGS_TIMEOUT);
+        let Taken { header, image } = taken;
+        let candidate = Candidate { header: header.as_ref(), image, size: self.image };
+        let judge = || standard.judge(state, capacity, &candidate, self.order.allow_downgrade);
         let mut ticket = None;
         loop {
             match ticket.map(|ticket| state.settings_desk.outcome(ticket)) {
@@ -412,7 +416,7 @@ impl Writer {
                 Some(Some(Err(_))) => return Err(Fault::KeysNotStored),
                 // Another change came right behind it.
                 Some(None) if state.settings_desk.is_free() => {
-                    let stored = keys_after(state, standard, taken)?.is_none();
+                    let stored = judge()?.settings.is_none();
                     return if stored { Ok(()) } else { Err(Fault::KeysNotStored) };
                 }
                 _ if clock.now() >= end => return Err(Fault::KeysNotStored),
@@ -420,14 +424,7 @@ impl Writer {
             }
             if ticket.is_none() {
                 // Again each time: somebody else may be changing the settings.
-                let Taken { header, image } = taken;
-                let candidate = Candidate { header: header.as_ref(), image, size: self.image };
-                let judged = standard.judge(state, capacity, &candidate, self.order.allow_downgrade)?;
-                let after = match judged.signed_by {
-                    Some(_) => keys_after(state, standard, taken)?,
-                    None => None,
-                };
-                let Some(update) = after else { return Ok(()) };
+                let Some(update) = judge()?.settings else { return Ok(()) };
                 let mut next = Box::new(state.settings.borrow().clone());
                 next.update = update;
                 ticket = state.settings_desk.put(next);
@@ -435,17 +432,6 @@ impl Writer {
             clock.sleep_until(clock.now().after(limits::UPDATE_KEYS_LOOK)).await;
         }
     }
-}
-
-/// What the keys of the manifest make of the settings; `None` where they stay as they are.
-fn keys_after(
-    state: &State,
-    standard: &Standard<'_>,
-    taken: &Taken,
-) -> Result<Option<UpdateSettings>, Fault> {
-    let Some(header) = &taken.header else { return Ok(None) };
-    let keys = AcceptedKeys::of(standard.key, &state.settings.borrow().update);
-    keys.after(&header.manifest).map_err(refused)
 }
 
 pub(super) fn refused(why: impl Into<Refused>) -> Fault {

@@ -196,7 +196,7 @@ impl<'a, C: Clock, N: Clock, M: RawMutex> Site<'a, C, N, M> {
             Handler::Uplink => uplink::show(self),
             Handler::UplinkTest => Box::pin(uplink::test(self)).await,
             Handler::Update | Handler::Elegant(_) => {
-                Box::pin(self.firmware(route.handler, parts, body)).await
+                Box::pin(self.firmware(route.handler, caller, parts, body)).await
             }
             Handler::OpenApi => Ok(api::openapi()),
             Handler::Metrics => metrics::metrics(self),
@@ -243,16 +243,17 @@ impl<'a, C: Clock, N: Clock, M: RawMutex> Site<'a, C, N, M> {
     async fn firmware<R: Read>(
         &self,
         handler: Handler,
+        caller: &Caller,
         parts: &RequestParts<'_>,
         body: &mut RequestBodyConnection<'_, R>,
     ) -> Result<Reply<'a>, Problem> {
         match (handler, parts.method()) {
-            (Handler::Elegant(Wire::Start), _) => upload::start(self, parts),
-            (Handler::Elegant(Wire::Page), "POST") => upload::elegant(self, false, parts, body).await,
+            (Handler::Elegant(Wire::Start), _) => upload::start(self, caller, parts),
+            (Handler::Elegant(Wire::Page), "POST") => upload::elegant(self, caller, false, parts, body).await,
             (Handler::Elegant(Wire::Page), _) => Ok(assets::page(self.tags, Asset::Index, parts)),
-            (Handler::Elegant(Wire::Upload), _) => upload::elegant(self, true, parts, body).await,
-            (_, "POST") => upload::upload(self, parts, body).await,
-            (_, "DELETE") => upload::go_back(self, parts).await,
+            (Handler::Elegant(Wire::Upload), _) => upload::elegant(self, caller, true, parts, body).await,
+            (_, "POST") => upload::upload(self, caller, parts, body).await,
+            (_, "DELETE") => upload::go_back(self, caller, parts).await,
             _ => update::show(self),
         }
     }

@@ -14,6 +14,7 @@ use picoserve::io::Read;
 use picoserve::request::{RequestBodyConnection, RequestParts};
 use picoserve::response::StatusCode;
 
+use super::doors::Caller;
 use super::multipart::Form;
 use super::problem::Problem;
 use super::query;
@@ -22,7 +23,7 @@ use super::site::Site;
 use super::socket::within;
 use super::update;
 use super::uplink::made;
-use crate::access::{Hex, read_hex};
+use crate::access::{By, Hex, Pass, read_hex};
 use crate::json::{Number, Quoted};
 use crate::limits;
 use crate::platform::{Clock, ImageState, Instant};
@@ -38,14 +39,15 @@ const FORM_PIECE: usize = 512;
 /// `POST /api/v1/update`.
 pub(super) async fn upload<'a, C: Clock, N: Clock, M: RawMutex, R: Read>(
     site: &Site<'a, C, N, M>,
+    caller: &Caller,
     parts: &RequestParts<'_>,
     body: &mut RequestBodyConnection<'_, R>,
 ) -> Result<Reply<'a>, Problem> {
-    let allow_downgrade = allows_downgrade(parts)?;
+    let allow_downgrade = allows_downgrade(caller, parts)?;
     if body.content_length() == 0 {
         return Err(Problem::LengthRequired);
     }
-    let intake = Intake { site, form: None, md5: [None; 2], hash: Md5::new(), allow_downgrade };
+    let intake = Intake { allow_downgrade, ..Intake::new(site, caller)? };
     let activated = intake.run(parts, body).await.map_err(Problem::Update)?;
     let restart_in = limits::FLUSH_PATIENCE + limits::RESTART_DELAY;
     made(site, &|out| {
@@ -59,21 +61,27 @@ pub(super) async fn upload<'a, C: Clock, N: Clock, M: RawMutex, R: Read>(
     })
 }
 
-/// Whether an older version is meant.
-fn allows_downgrade(parts: &RequestParts<'_>) -> Result<bool, Problem> {
+/// Whether an older version is meant. A token that was overheard once must not bring a known hole back.
+fn allows_downgrade(caller: &Caller, parts: &RequestParts<'_>) -> Result<bool, Problem> {
     match query::text(parts.query().map_or("", |query| query.0), "allow_downgrade") {
         None | Some("false") => Ok(false),
-        Some("true") => Ok(true),
+        Some("true") if knows_password(caller) => Ok(true),
+        Some("true") => Err(Problem::PasswordOnly),
         Some(_) => Err(Problem::BadParameter { name: "allow_downgrade", wanted: "true or false" }),
     }
+}
+
+fn knows_password(caller: &Caller) -> bool {
+    caller.known.is_some_and(|known| known.by == By::Digest)
 }
 
 /// `DELETE /api/v1/update`: back to the firmware before, at once from one on probation.
 pub(super) async fn go_back<'a, C: Clock, N: Clock, M: RawMutex>(
     site: &Site<'a, C, N, M>,
+    caller: &Caller,
     parts: &RequestParts<'_>,
 ) -> Result<Reply<'a>, Problem> {
-    let allow_downgrade = allows_downgrade(parts)?;
+    let allow_downgrade = allows_downgrade(caller, parts)?;
     let (state, clock, exchange) = (site.plug.state, site.plug.network_clock, site.exchange);
     let mut reply = if state.image.get().is_some_and(|image| image.state == ImageState::OnProbation) {
         // Without room for an answer nothing happens: whoever asked will ask again.
@@ -82,6 +90,9 @@ pub(super) async fn go_back<'a, C: Clock, N: Clock, M: RawMutex>(
         reply
     } else {
         let memory = memory(limits::UPDATE_PIECE).map_err(Problem::Update)?;
+        if knows_password(caller) {
+            state.update.release();
+        }
         // All of an image is read first.
         exchange.set_patient(true);
         let started = state.update.go_back(allow_downgrade, memory, site.peer.address, clock.now()).await;
@@ -97,6 +108,7 @@ pub(super) async fn go_back<'a, C: Clock, N: Clock, M: RawMutex>(
 /// `GET /ota/start`: somebody uploads soon. Nothing is erased.
 pub(super) fn start<'a, C: Clock, N: Clock, M: RawMutex>(
     site: &Site<'a, C, N, M>,
+    caller: &Caller,
     parts: &RequestParts<'_>,
 ) -> Result<Reply<'a>, Problem> {
     let state = site.plug.state;
@@ -111,6 +123,9 @@ pub(super) fn start<'a, C: Clock, N: Clock, M: RawMutex>(
     let Some(md5) = given("hash").and_then(read_md5) else {
         return text(site, 400, &"MD5 parameter invalid");
     };
+    if knows_password(caller) {
+        state.update.release();
+    }
     match state.update.hold(site.peer.address, md5, site.plug.network_clock.now()) {
         Ok(()) => text(site, 200, &"OK"),
         Err(why) => text(site, 400, &why),
@@ -120,6 +135,7 @@ pub(super) fn start<'a, C: Clock, N: Clock, M: RawMutex>(
 /// `POST /ota/upload`, which must have been announced, and `POST /update`, where the form may bring the MD5.
 pub(super) async fn elegant<'a, C: Clock, N: Clock, M: RawMutex, R: Read>(
     site: &Site<'a, C, N, M>,
+    caller: &Caller,
     must_be_announced: bool,
     parts: &RequestParts<'_>,
     body: &mut RequestBodyConnection<'_, R>,
@@ -134,13 +150,7 @@ pub(super) async fn elegant<'a, C: Clock, N: Clock, M: RawMutex, R: Read>(
         site.exchange.end();
         return text(site, 400, &Fault::NotAnnounced);
     }
-    let intake = Intake {
-        site,
-        form: Some(Box::new(form)),
-        md5: [md5, None],
-        hash: Md5::new(),
-        allow_downgrade: false,
-    };
+    let intake = Intake { form: Some(Box::new(form)), md5: [md5, None], ..Intake::new(site, caller)? };
     match intake.run(parts, body).await {
         Ok(_) => text(site, 200, &"OK"),
         Err(why) => text(site, 400, &why),
@@ -181,9 +191,29 @@ struct Intake<'s, 'a, C, N, M: RawMutex> {
     /// Over the file.
     hash: Md5,
     allow_downgrade: bool,
+    /// The owner sends it, by the password.
+    by_password: bool,
+    /// What it was let in with: that may be taken away in the minutes that it lasts.
+    pass: Pass,
 }
 
-impl<'a, C: Clock, N: Clock, M: RawMutex> Intake<'_, 'a, C, N, M> {
+impl<'s, 'a, C: Clock, N: Clock, M: RawMutex> Intake<'s, 'a, C, N, M> {
+    /// Of a file that is the whole body, and no older version.
+    fn new(site: &'s Site<'a, C, N, M>, caller: &Caller) -> Result<Self, Problem> {
+        // Nobody comes here unknown.
+        let pass = site.plug.state.access.pass(caller.known.ok_or(Problem::Forbidden)?);
+        let by_password = knows_password(caller);
+        Ok(Self {
+            site,
+            form: None,
+            md5: [None; 2],
+            hash: Md5::new(),
+            allow_downgrade: false,
+            by_password,
+            pass,
+        })
+    }
+
     /// Takes the whole body, whatever becomes of it: clients that are answered in the middle of what they send do not
     /// see the answer.
     async fn run<R: Read>(
@@ -215,7 +245,10 @@ impl<'a, C: Clock, N: Clock, M: RawMutex> Intake<'_, 'a, C, N, M> {
     /// Remembers what the desk's other side does not see.
     fn note(&self, why: &Fault) {
         let (clock, state) = (self.site.plug.clock, self.site.plug.state);
-        if matches!(why, Fault::Stalled | Fault::WrongMd5 | Fault::NotAForm | Fault::Incomplete) {
+        if matches!(
+            why,
+            Fault::Stalled | Fault::WrongMd5 | Fault::NotAForm | Fault::Incomplete | Fault::RightLost
+        ) {
             state.update.set_last(Last {
                 outcome: Outcome::Refused(why.clone()),
                 version: heapless::String::new(),
@@ -237,6 +270,7 @@ impl<'a, C: Clock, N: Clock, M: RawMutex> Intake<'_, 'a, C, N, M> {
         if self.md5.iter().flatten().any(|md5| sent != *md5) {
             return Err(Fault::WrongMd5);
         }
+        self.still_may()?;
         upload.finish(piece).await
     }
 
@@ -244,12 +278,20 @@ impl<'a, C: Clock, N: Clock, M: RawMutex> Intake<'_, 'a, C, N, M> {
         let site = self.site;
         let length = u32::try_from(length).unwrap_or(u32::MAX);
         let order = Order { length, exact, allow_downgrade: self.allow_downgrade };
+        if self.by_password {
+            site.plug.state.update.release();
+        }
         site.plug.state.update.begin(order, site.peer.address, site.plug.network_clock.now()).await
     }
 
     async fn put(&mut self, upload: &Upload<'_>, piece: Vec<u8>) -> Result<Vec<u8>, Fault> {
+        self.still_may()?;
         self.hash.update(&piece);
         upload.put(piece).await
+    }
+
+    fn still_may(&self) -> Result<(), Fault> {
+        if self.site.plug.state.access.still_lets_in(&self.pass) { Ok(()) } else { Err(Fault::RightLost) }
     }
 
     /// The body as it is; its last piece comes back.

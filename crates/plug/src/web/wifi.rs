@@ -238,7 +238,7 @@ pub(super) async fn confirm<'a, C: Clock, N: Clock, M: RawMutex>(
     let ticket = desk.put(next).ok_or(Problem::SettingsBusy)?;
     let outcome = wait(clock, state, || desk.outcome(ticket)).await;
     outcome.ok_or(Problem::SettingsBusy)?.map_err(not_saved)?;
-    state.radio.confirmed();
+    state.radio.confirmed(network);
     let taken = || (test_state(site).ok()? == Some(TrialState::Confirmed)).then_some(());
     // It is stored whatever comes.
     let _ = wait(clock, state, taken).await;

@@ -58,8 +58,8 @@ pub enum Event<'a> {
     Try(Box<Known>),
     /// Somebody does not want the tested network.
     TakenBack,
-    /// Somebody wants the tested network, and it is stored: the plan with it.
-    Confirmed(Box<Plan>),
+    /// Somebody wants this network, which was tested, and it is stored: the plan with it.
+    Confirmed(Box<Known>, Box<Plan>),
     /// Nothing but time went by (see [`Station::poll_at`](super::Station::poll_at)).
     Tick,
 }

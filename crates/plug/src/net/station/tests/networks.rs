@@ -245,13 +245,38 @@ fn a_test_that_succeeds_waits_for_its_confirmation() {
     assert_eq!(station.handle(at(150), 0, Event::Try(Box::new(named("c")))), Actions::default());
     assert_eq!(station.ssid(), "b");
     let stored = plan_of(&[named("b"), named("a")], Policy::Fallback);
-    assert_eq!(station.handle(at(200), 0, Event::Confirmed(stored)), Actions::default());
+    assert_eq!(
+        station.handle(at(200), 0, Event::Confirmed(Box::new(named("b")), stored)),
+        Actions::default()
+    );
     assert_eq!((station.ssid(), station.link()), ("b", LinkState::Joined));
     assert_eq!(station.report().unwrap().state, TrialState::Confirmed);
     assert_eq!(station.handle(at(300), 0, Event::Tick), Actions::default());
     assert_eq!(station.poll_at(), None);
     // It is a network as any other.
     assert_eq!(station.handle(at(400), 0, Event::Lost(LinkError::Lost)).errand, Some(Errand::Scan));
+}
+
+#[test]
+fn a_confirmation_that_was_stored_late_is_not_that_of_the_next_test() {
+    let mut station = on_first(&[named("a")], Policy::Fallback);
+    try_at(&mut station, 100, named("b"));
+    let _ = scanned(&mut station, 104, &["b"]);
+    let _ = accepted(&mut station, 106);
+    // Confirmed, and taken back by somebody else before it was stored.
+    let _ = station.handle(at(150), 0, Event::TakenBack);
+    try_at(&mut station, 152, named("c"));
+    let stored = plan_of(&[named("b"), named("a")], Policy::Fallback);
+    let _ = station.handle(at(154), 0, Event::Confirmed(Box::new(named("b")), stored));
+    let report = station.report().unwrap();
+    assert_eq!((report.ssid.as_str(), report.state), ("c", TrialState::Running));
+    assert!(station.is_testing());
+    // It is what the end of that one goes back to.
+    let _ = scanned(&mut station, 156, &["a", "b"]);
+    assert_eq!(station.report().unwrap().state, TrialState::Failed);
+    let _ = station.handle(at(156), 0, Event::Left);
+    let _ = scanned(&mut station, 160, &["a", "b"]);
+    assert_eq!(station.ssid(), "b");
 }
 
 #[test]
@@ -324,7 +349,7 @@ fn the_access_point_stays_as_it_is_during_a_test() {
     assert_eq!(station.handle(at(100), 0, Event::Tick), Actions::default());
     assert_eq!(station.handle(at(205), 0, Event::Tick), Actions::default());
     let stored = plan_of(&[named("b"), named("a")], Policy::Fallback);
-    let _ = station.handle(at(205), 0, Event::Confirmed(stored));
+    let _ = station.handle(at(205), 0, Event::Confirmed(Box::new(named("b")), stored));
     assert_eq!(station.handle(at(205), 0, Event::Tick).access_point, None, "it was asked for");
     assert_eq!(station.handle(at(ASKED), 0, Event::Tick), CLOSE);
     // One that is closed stays closed, but for whoever asks.

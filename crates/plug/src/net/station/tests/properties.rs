@@ -197,7 +197,7 @@ impl World {
             Happening::Used => self.in_use_until = Some(self.now + limits::PAGE_IN_USE.as_secs()),
             Happening::NobodyThere => self.in_use_until = None,
             Happening::Asked => self.handle(Event::Asked),
-            Happening::Plan(known, policy, anew) => self.planned(plan_of(known, policy, anew), false),
+            Happening::Plan(known, policy, anew) => self.planned(plan_of(known, policy, anew), None),
             Happening::Try(index) => {
                 self.excused = true;
                 self.handle(Event::Try(Box::new(named(index.into()))));
@@ -209,20 +209,24 @@ impl World {
                 let mut plan = self.plan.clone();
                 plan.known.retain(|known| known.credentials.ssid != ssid);
                 plan.known.insert(0, named(NAMES.iter().position(|name| ssid == *name).unwrap()));
-                self.planned(plan, true);
+                let network = plan.known[0].clone();
+                self.planned(plan, Some(Box::new(network)));
                 assert_eq!((self.station.link(), self.station.ssid()), (LinkState::Joined, ssid.as_str()));
             }
         }
         self.settle();
     }
 
-    fn planned(&mut self, plan: Box<Plan>, confirmed: bool) {
+    fn planned(&mut self, plan: Box<Plan>, confirmed: Option<Box<Known>>) {
         self.anew = plan.own != self.plan.own;
         self.excused |= plan.known != self.plan.known;
         // Whoever changes what the access point is for begins anew.
         self.alone_since = None;
         self.plan.clone_from(&plan);
-        self.handle(if confirmed { Event::Confirmed(plan) } else { Event::Planned(plan) });
+        self.handle(match confirmed {
+            Some(network) => Event::Confirmed(network, plan),
+            None => Event::Planned(plan),
+        });
     }
 }
 
