@@ -1,6 +1,8 @@
 //! The platform's radio: `esp-radio` as `plug::net` wants it. Power save is off: it would delay every answer by up to
 //! a beacon, and the converter shares the supply.
 
+use alloc::vec::Vec;
+
 use embassy_net::{ConfigV4, DhcpConfig, Ipv4Cidr, Stack, StaticConfigV4};
 use embassy_time::{Duration, with_timeout};
 use esp_hal::peripherals::WIFI;
@@ -19,7 +21,6 @@ use esp_wifi_sys_esp32c3::include as driver;
 use esp_wifi_sys_esp32c6::include as driver;
 #[cfg(feature = "esp32s3")]
 use esp_wifi_sys_esp32s3::include as driver;
-use heapless::Vec;
 use ossp_embassy::{Listener, NamedTimeServer};
 use plug::limits;
 use plug::platform::{Address, Credentials, Known, LinkError, Network, Security, Ssid, Wifi};
@@ -138,10 +139,10 @@ impl EspWifi {
 }
 
 impl Wifi for EspWifi {
-    async fn scan(&mut self) -> Result<Vec<Network, { limits::NETWORKS }>, LinkError> {
+    async fn scan(&mut self) -> Result<Vec<Network>, LinkError> {
         let config = ScanConfig::default().with_max(limits::NETWORKS).with_show_hidden(true);
         let found = self.controller.scan_async(&config).await.map_err(|_| LinkError::Radio)?;
-        let mut networks: Vec<Network, { limits::NETWORKS }> = found.iter().map(network).collect();
+        let mut networks: Vec<Network> = found.iter().map(network).collect();
         networks.sort_unstable_by_key(|network| core::cmp::Reverse(network.signal_dbm));
         Ok(networks)
     }
