@@ -154,7 +154,11 @@ impl Wifi for EspWifi {
         self.known = Some(station(&network.credentials)?);
         self.address(network, host);
         self.configure()?;
-        self.connect().await
+        match self.connect().await {
+            // Nobody refuses a password where there is none: there was no answer.
+            Err(LinkError::WrongPassword) if network.credentials.password.is_none() => Err(LinkError::Lost),
+            joined => joined,
+        }
     }
 
     async fn leave(&mut self) {
