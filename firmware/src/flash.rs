@@ -6,7 +6,7 @@
 
 use alloc::vec;
 use alloc::vec::Vec;
-use core::sync::atomic::{AtomicU32, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use embassy_futures::yield_now;
 use embassy_sync::blocking_mutex::raw::NoopRawMutex;
@@ -18,7 +18,7 @@ use esp_bootloader_esp_idf::partitions::{PARTITION_TABLE_MAX_LEN, read_partition
 use esp_hal::interrupt::{ElevatedRunLevel, Priority, RunLevel};
 use esp_hal::peripherals::FLASH;
 use esp_hal::time::Instant;
-use esp_storage::{FlashStorage, FlashStorageError};
+use esp_storage::{FlashStorage, FlashStorageError, ll};
 use plug::platform::FlashUse;
 use static_cell::StaticCell;
 
@@ -33,6 +33,7 @@ const BELOW_HIGHEST: Priority = Priority::Priority14;
 #[cfg(not(target_arch = "riscv32"))]
 const BELOW_HIGHEST: Priority = Priority::Priority2;
 
+static UNLOCKED: AtomicBool = AtomicBool::new(false);
 static ERASES: AtomicU32 = AtomicU32::new(0);
 static LONGEST_MICROSECONDS: AtomicU32 = AtomicU32::new(0);
 
@@ -72,9 +73,43 @@ pub type Shared = Mutex<NoopRawMutex, FlashStorage<'static>>;
 /// Bytes of [`Words`].
 const WORDS: usize = 64;
 
-/// What does not lie on a word's border goes through this: the driver would take 4 KB of the stack for it.
+/// What does not lie on a word's border goes through this.
 #[repr(align(4))]
 struct Words([u8; WORDS]);
+
+// Not by the driver's `read_nor` and `write_nor`: for what does not lie on a word's border they have a sector ready on the
+// stack, and take these 4 KB in each call.
+
+fn said(result: Result<(), i32>) -> Result<(), FlashError> {
+    result.map_err(|code| FlashError(FlashStorageError::Other(code)))
+}
+
+/// Reads whole words to a word's border.
+fn read_words(at: u32, bytes: &mut [u8]) -> Result<(), FlashError> {
+    check(at, bytes)?;
+    // SAFETY: both ends lie on words' borders, as was looked at, and the ROM refuses what lies beyond the chip's end.
+    said(alone(|| unsafe { ll::spiflash_read(at, bytes.as_mut_ptr().cast(), bytes.len() as u32) }))
+}
+
+/// Writes whole words from a word's border.
+fn write_words(at: u32, bytes: &[u8]) -> Result<(), FlashError> {
+    check(at, bytes)?;
+    alone(|| {
+        // Once: it writes a register of the flash that outlasts the power.
+        if !UNLOCKED.load(Ordering::Relaxed) {
+            // SAFETY: takes nothing; it clears the chip's protection against writing.
+            said(unsafe { ll::spiflash_unlock() })?;
+            UNLOCKED.store(true, Ordering::Relaxed);
+        }
+        // SAFETY: as in `read_words`.
+        said(unsafe { ll::spiflash_write(at, bytes.as_ptr().cast(), bytes.len() as u32) })
+    })
+}
+
+fn check(at: u32, bytes: &[u8]) -> Result<(), FlashError> {
+    let fits = at.is_multiple_of(4) && bytes.len().is_multiple_of(4) && is_aligned(bytes);
+    if fits { Ok(()) } else { Err(FlashError(FlashStorageError::NotAligned)) }
+}
 
 fn is_aligned(bytes: &[u8]) -> bool {
     bytes.as_ptr().addr().is_multiple_of(4)
@@ -124,14 +159,14 @@ impl Part {
     /// Reads whole words.
     pub async fn read(self, flash: &Shared, offset: u32, bytes: &mut [u8]) -> Result<(), FlashError> {
         let at = self.place(offset, bytes.len())?;
-        let mut flash = flash.lock().await;
+        let _turn = flash.lock().await;
         if is_aligned(bytes) {
-            return alone(|| flash.read_nor(at, bytes)).map_err(FlashError);
+            return read_words(at, bytes);
         }
         for (piece, at) in bytes.chunks_mut(WORDS).zip((at..).step_by(WORDS)) {
             let mut words = Words([0; WORDS]);
             let part = words.0.get_mut(..piece.len()).unwrap_or(&mut []);
-            alone(|| flash.read_nor(at, part)).map_err(FlashError)?;
+            read_words(at, part)?;
             piece.copy_from_slice(part);
         }
         Ok(())
@@ -144,7 +179,7 @@ impl Part {
         let at = self.place(offset, bytes.len())?;
         let page_size = if is_aligned(bytes) { PAGE } else { WORDS };
         for (page, offset) in bytes.chunks(page_size).zip((at..).step_by(page_size)) {
-            let mut flash = flash.lock().await;
+            let turn = flash.lock().await;
             let mut words = Words([0; WORDS]);
             let page = match words.0.get_mut(..page.len()).filter(|_| !is_aligned(page)) {
                 Some(part) => {
@@ -153,8 +188,8 @@ impl Part {
                 }
                 None => page,
             };
-            alone(|| flash.write_nor(offset, page)).map_err(FlashError)?;
-            drop(flash);
+            write_words(offset, page)?;
+            drop(turn);
             yield_now().await;
         }
         Ok(())

@@ -14,7 +14,7 @@ use plug::platform::Memory;
 /// Memory that the second-stage bootloader leaves behind.
 const RECLAIMED: usize = 64 * 1024;
 /// The rest of the heap.
-const ARENA: usize = 136 * 1024;
+const ARENA: usize = 130 * 1024;
 /// What the stack is painted with, to see how far down it was ever used.
 const PAINT: u32 = 0xc0de_57ac;
 /// Words at the stack's end that belong to the guard of `esp-hal`.

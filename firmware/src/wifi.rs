@@ -1,6 +1,9 @@
 //! The platform's radio: `esp-radio` as `plug::net` wants it. Power save is off: it would delay every answer by up to
 //! a beacon, and the converter shares the supply.
 
+use alloc::vec::Vec;
+use core::ffi::c_int;
+
 use embassy_net::{ConfigV4, DhcpConfig, Ipv4Cidr, Stack, StaticConfigV4};
 use embassy_time::{Duration, with_timeout};
 use esp_hal::peripherals::WIFI;
@@ -19,7 +22,6 @@ use esp_wifi_sys_esp32c3::include as driver;
 use esp_wifi_sys_esp32c6::include as driver;
 #[cfg(feature = "esp32s3")]
 use esp_wifi_sys_esp32s3::include as driver;
-use heapless::Vec;
 use ossp_embassy::{Listener, NamedTimeServer};
 use plug::limits;
 use plug::platform::{Address, Credentials, Known, LinkError, Network, Security, Ssid, Wifi};
@@ -138,10 +140,10 @@ impl EspWifi {
 }
 
 impl Wifi for EspWifi {
-    async fn scan(&mut self) -> Result<Vec<Network, { limits::NETWORKS }>, LinkError> {
+    async fn scan(&mut self) -> Result<Vec<Network>, LinkError> {
         let config = ScanConfig::default().with_max(limits::NETWORKS).with_show_hidden(true);
         let found = self.controller.scan_async(&config).await.map_err(|_| LinkError::Radio)?;
-        let mut networks: Vec<Network, { limits::NETWORKS }> = found.iter().map(network).collect();
+        let mut networks: Vec<Network> = found.iter().map(network).collect();
         networks.sort_unstable_by_key(|network| core::cmp::Reverse(network.signal_dbm));
         Ok(networks)
     }
@@ -152,7 +154,11 @@ impl Wifi for EspWifi {
         self.known = Some(station(&network.credentials)?);
         self.address(network, host);
         self.configure()?;
-        self.connect().await
+        match self.connect().await {
+            // Nobody refuses a password where there is none: there was no answer.
+            Err(LinkError::WrongPassword) if network.credentials.password.is_none() => Err(LinkError::Lost),
+            joined => joined,
+        }
     }
 
     async fn leave(&mut self) {
@@ -202,15 +208,29 @@ impl Wifi for EspWifi {
     }
 }
 
+/// Stations in the list that the driver fills.
+const LISTED: usize = 15;
+
+/// The list as the driver's library has it: for fifteen on every chip. The bindings (0.3.0) have ten on the C3 and the C6, and
+/// the driver clears all of its own: 60 bytes too many, whatever stands there on the stack.
+#[repr(C)]
+struct Guests {
+    stations: [driver::wifi_sta_info_t; LISTED],
+    number: c_int,
+}
+
+// What the library of each chip clears: `wifi_get_sta_list_process` in libnet80211.a.
+const _: () = assert!(size_of::<Guests>() == 184 && size_of::<driver::wifi_sta_list_t>() <= 184);
+
 /// How many stations the driver serves: `esp-radio` does not say.
 #[inline(never)]
 fn guests() -> u8 {
     // SAFETY: numbers and bytes, of which all zeros are some.
-    let mut list: driver::wifi_sta_list_t = unsafe { core::mem::zeroed() };
-    // SAFETY: it fills the list that it is given, which is of its own type, and keeps no pointer to it. It may be called
+    let mut list: Guests = unsafe { core::mem::zeroed() };
+    // SAFETY: it fills the list that it is given, which has the size of its own, and keeps no pointer to it. It may be called
     // while the driver runs, and says so if it does not.
-    let error = unsafe { driver::esp_wifi_ap_get_sta_list(&mut list) };
-    if error == 0 { u8::try_from(list.num).unwrap_or(0) } else { 0 }
+    let error = unsafe { driver::esp_wifi_ap_get_sta_list((&raw mut list).cast()) };
+    if error == 0 { u8::try_from(list.number).unwrap_or(0) } else { 0 }
 }
 
 fn station(network: &Credentials) -> Result<StationConfig, LinkError> {

@@ -3,11 +3,12 @@
 //! Sockets and flash are not here: the traits of `edge-nal` (`TcpAccept`, `UdpBind`, `TcpConnect`, `Dns`) and of
 //! `embedded-storage-async` (`NorFlash`) are used as they are.
 
+use alloc::vec::Vec;
 use core::net::Ipv4Addr;
 use core::time::Duration;
 
 use edge_nal::{Dns, NoopNet, TcpAccept, TcpConnect, UdpBind, UdpReceive, UdpSend};
-use heapless::{String, Vec};
+use heapless::String;
 use metering::front_end::{FrontEnd, Pair};
 use serde::Serialize;
 
@@ -453,12 +454,13 @@ pub struct Address {
 /// The radio. One task owns it (see [`crate::net`]); each call takes as long as it takes, and the caller bounds it.
 /// Dropping a future leaves the radio in a state in which the next call works.
 pub trait Wifi {
-    /// Looks for networks; the strongest first where there is no room for all. One that hides its name is found too,
-    /// without it.
+    /// Looks for networks: at most [`limits::NETWORKS`], the strongest first where there are more. One that hides its
+    /// name is found too, without it. On the heap: a kilobyte that is handed on by value stands on the stack once for
+    /// each hand.
     ///
     /// # Errors
     /// If the radio does not let it.
-    async fn scan(&mut self) -> Result<Vec<Network, { limits::NETWORKS }>, LinkError>;
+    async fn scan(&mut self) -> Result<Vec<Network>, LinkError>;
     /// Joins a network and waits for an address of it, unless one is set; `host` is the name by which the plug asks for
     /// it. The access point, if it is open, stays open. A hidden network is called by its name: it answers, or it is
     /// [`LinkError::NotFound`].

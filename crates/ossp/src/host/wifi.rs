@@ -107,7 +107,7 @@ impl<C> Drop for SimWifi<C> {
 }
 
 impl<C: Clock> Wifi for SimWifi<C> {
-    async fn scan(&mut self) -> Result<heapless::Vec<Network, { limits::NETWORKS }>, LinkError> {
+    async fn scan(&mut self) -> Result<Vec<Network>, LinkError> {
         let (time, found) = self.air.scan(self.time_s());
         self.takes(time).await;
         Ok(found.into_iter().take(limits::NETWORKS).collect())

@@ -14,15 +14,15 @@ pub mod trial_join;
 mod words;
 
 use alloc::boxed::Box;
+use alloc::vec::Vec;
 use core::time::Duration;
 
-use heapless::{String, Vec};
+use heapless::String;
 use serde::Serialize;
 
 pub use task::run;
 pub use words::{error_word, security_word, sentence};
 
-use crate::limits;
 use crate::platform::{Address, Credentials, Instant, Known, LinkError, Network, Ssid, Wifi};
 use crate::settings::Settings;
 use crate::settings::schema::AccessPointWhen;
@@ -177,7 +177,7 @@ pub fn proposed_ssid(id: &str) -> Ssid {
 pub enum NoWifi {}
 
 impl Wifi for NoWifi {
-    async fn scan(&mut self) -> Result<Vec<Network, { limits::NETWORKS }>, LinkError> {
+    async fn scan(&mut self) -> Result<Vec<Network>, LinkError> {
         match *self {}
     }
 

@@ -1,6 +1,7 @@
 //! The task around the station: carries out what the machine wants, and tells the world.
 
 use alloc::boxed::Box;
+use alloc::vec::Vec;
 use core::future::pending;
 use core::time::Duration;
 
@@ -12,7 +13,7 @@ use super::station::{Errand, Event, Plan, Policy, Station};
 use super::{Birth, WifiStatus, host_name};
 use crate::apart::apart;
 use crate::limits;
-use crate::platform::{Address, Clock, Credentials, Instant, LinkError, Wifi};
+use crate::platform::{Address, Clock, Credentials, Instant, LinkError, Network, Wifi};
 use crate::state::State;
 
 /// Keeps the plug on its network, and opens its access point where that fails (see [`super::station`]); both are as the
@@ -123,8 +124,6 @@ impl Changing {
     }
 }
 
-type Networks = heapless::Vec<crate::platform::Network, { limits::NETWORKS }>;
-
 /// The radio with what it needs for the machine's errands; each call is bounded.
 struct Radio<'a, W, C> {
     wifi: &'a mut W,
@@ -144,7 +143,7 @@ impl<W: Wifi, C: Clock> Radio<'_, W, C> {
     }
 
     /// `None`: somebody wants something else.
-    async fn scan(&mut self) -> Option<Result<Networks, LinkError>> {
+    async fn scan(&mut self) -> Option<Result<Vec<Network>, LinkError>> {
         let Self { wifi, clock, desk, hears } = self;
         let found =
             bounded(*clock, limits::SCAN_TIMEOUT, LinkError::Radio, wifi.scan(), desk.wished()).await?;

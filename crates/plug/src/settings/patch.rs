@@ -40,6 +40,19 @@ pub fn patch(
     patch.finish().map_err(Refusal::Wrong)
 }
 
+// Settings are made on the stack before they come onto the heap: each in a function of its own, so that they never stand
+// there together.
+
+#[inline(never)]
+fn copied(settings: &Settings) -> Box<Settings> {
+    Box::new(settings.clone())
+}
+
+#[inline(never)]
+fn new() -> Box<Settings> {
+    Box::default()
+}
+
 /// A patch that is being read.
 pub(super) struct Patch<'a> {
     pub(super) settings: Box<Settings>,
@@ -58,8 +71,8 @@ pub(super) struct Patch<'a> {
 impl<'a> Patch<'a> {
     pub(super) fn new(settings: &'a Settings, basis: &'a Basis, time: Option<f64>) -> Self {
         Self {
-            settings: Box::new(settings.clone()),
-            default: Box::default(),
+            settings: copied(settings),
+            default: new(),
             basis,
             time: time.map(|time| time as u64),
             sections: 0,

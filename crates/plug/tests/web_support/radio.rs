@@ -4,7 +4,6 @@ use std::cell::{Cell, RefCell};
 use std::future::pending;
 use std::time::Duration;
 
-use plug::limits;
 use plug::platform::{Address, Credentials, Known, LinkError, Network, Security, Wifi};
 
 /// What the test sees and steers of the radio.
@@ -48,7 +47,7 @@ impl Air<'_> {
 }
 
 impl Wifi for Air<'_> {
-    async fn scan(&mut self) -> Result<heapless::Vec<Network, { limits::NETWORKS }>, LinkError> {
+    async fn scan(&mut self) -> Result<Vec<Network>, LinkError> {
         self.call("scan".into());
         self.lives().await;
         let network =
@@ -58,8 +57,7 @@ impl Wifi for Air<'_> {
                 security: *security,
                 channel: 6,
             };
-        let mut found: heapless::Vec<_, { limits::NETWORKS }> =
-            NETWORKS.iter().enumerate().map(network).collect();
+        let mut found: Vec<_> = NETWORKS.iter().enumerate().map(network).collect();
         // A second access point of the same network, and an open one of the same name.
         let twin = |signal_dbm, security| Network { signal_dbm, security, ..found[0].clone() };
         let twins = [twin(-80, Security::Wpa2), twin(-45, Security::Open)];
