@@ -87,7 +87,7 @@ fn said(result: Result<(), i32>) -> Result<(), FlashError> {
 /// Reads whole words to a word's border.
 fn read_words(at: u32, bytes: &mut [u8]) -> Result<(), FlashError> {
     check(at, bytes)?;
-    // SAFETY: both ends lie on words' borders, as was looked at, and the ROM refuses what lies beyond the chip's end.
+    // SAFETY: both ends lie on words' borders, as was looked at, and `find` gives no part beyond the chip's end.
     said(alone(|| unsafe { ll::spiflash_read(at, bytes.as_mut_ptr().cast(), bytes.len() as u32) }))
 }
 
@@ -95,7 +95,7 @@ fn read_words(at: u32, bytes: &mut [u8]) -> Result<(), FlashError> {
 fn write_words(at: u32, bytes: &[u8]) -> Result<(), FlashError> {
     check(at, bytes)?;
     alone(|| {
-        // Once: it writes a register of the flash that outlasts the power.
+        // Once here, and once by the driver's first erase: it writes a register of the flash that outlasts the power.
         if !UNLOCKED.load(Ordering::Relaxed) {
             // SAFETY: takes nothing; it clears the chip's protection against writing.
             said(unsafe { ll::spiflash_unlock() })?;
@@ -137,11 +137,13 @@ pub fn table_buffer() -> Vec<u8> {
 pub fn find(flash: &Shared, label: &str) -> Option<Part> {
     let mut flash = flash.try_lock().ok()?;
     let mut buffer = table_buffer();
+    let capacity = flash.capacity();
     let table = alone(|| read_partition_table(&mut flash, &mut buffer)).ok()?;
     table
         .iter()
         .find(|entry| entry.label_as_str() == label)
         .map(|entry| Part { offset: entry.offset(), length: entry.len() })
+        .filter(|part| part.offset.checked_add(part.length).is_some_and(|end| end as usize <= capacity))
 }
 
 impl Part {

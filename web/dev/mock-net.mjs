@@ -188,7 +188,7 @@ export class Slots {
     this.restart();
     if (leaves) {
       this.#other.state = "went_back";
-      const message = "Somebody asked to go back from the new firmware; the one before it runs again.";
+      const message = "Somebody asked to go back; the firmware before runs again.";
       this.#last = { result: "went_back", version: leaves, code: "asked", message, time: null, uptime_s: 0 };
     }
     setTimeout(() => {

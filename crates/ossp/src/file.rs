@@ -2,7 +2,7 @@
 
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
-use std::path::Path;
+use std::path::{Path, absolute};
 
 use crate::failure::Failure;
 
@@ -57,7 +57,7 @@ pub(crate) fn write(path: &Path, bytes: &[u8], readers: Readers, force: bool) ->
 /// Writes files for their owner alone, one after the other: all of them, or none of those that are new.
 pub(crate) fn write_all(files: &[(&Path, &[u8])], force: bool) -> Result<(), Failure> {
     for (index, (path, _)) in files.iter().enumerate() {
-        if files.iter().take(index).any(|(other, _)| other == path) {
+        if files.iter().take(index).any(|(other, _)| absolute(other).ok() == absolute(path).ok()) {
             return Err(Failure::wrong_use(format!("{} would be written twice", path.display())));
         }
         // Looked at before anything is written, also where a link leads nowhere.
@@ -85,7 +85,7 @@ pub(crate) fn replace(path: &Path, bytes: &[u8], readers: Readers) -> io::Result
     open(OpenOptions::new().write(true).create(true).truncate(true), path, readers)?.write_all(bytes)
 }
 
-/// Opens a file; nobody else ever reads what is written to one for its owner, whether it was there or not.
+/// Opens a file; one for its owner nobody else can open from then on, whether it was there or not.
 pub(crate) fn open(options: &mut OpenOptions, path: &Path, readers: Readers) -> io::Result<File> {
     #[cfg(unix)]
     if readers == Readers::Owner {

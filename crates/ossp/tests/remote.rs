@@ -117,7 +117,7 @@ fn an_update_is_followed_to_its_end() {
     assert_eq!(plug.json("/api/v1/info")["version"], "7.1.0");
     // The same once more: what the plug tells of it is the same.
     let last = plug.json("/api/v1/update")["last"].clone();
-    ask(&plug, &["update", &bad]).fails(1, "7.1.0 runs again: The new firmware crashed three times");
+    ask(&plug, &["update", &bad]).fails(1, "7.1.0 runs again: The firmware on trial crashed three times");
     assert_eq!(plug.json("/api/v1/update")["last"], last);
     // What it went back from can be tried again, and the one before be had back: nobody sends a file.
     ask(&plug, &["update", "--back"]).fails(1, "7.3.0 did not prove itself, 7.1.0 runs again");

@@ -159,6 +159,9 @@ pub const PROBATION_STRETCH: Duration = Duration::from_secs(20);
 pub const PROBATION_STRETCHES: u32 = 1 + (PROBATION.as_secs() / PROBATION_STRETCH.as_secs()) as u32;
 /// Windows that a new image must measure: four seconds.
 pub const PROBATION_WINDOWS: u32 = 20;
+/// What of these windows' time may be lost, as a part of it: an erase (0.4 s) among them is forgiven; with more the count
+/// begins anew. A board that loses much is none that measures.
+pub const PROBATION_LOST: f64 = 0.1;
 /// How often the new image is looked at meanwhile.
 pub const PROBATION_INTERVAL: Duration = Duration::from_secs(1);
 /// Bytes of the running image that are hashed at once: a millisecond and a half on the chip.

@@ -227,3 +227,23 @@ fn one_at_a_time_and_whoever_goes_away_undoes_nothing() {
     assert_eq!(bench.flash.next_start(), 1);
     assert!(bench.state.restart.signaled());
 }
+
+/// A package of a smaller image, whose head comes to lie within the former image.
+#[test]
+fn a_broken_upload_leaves_the_image_before_whole_or_gone() {
+    let (former, next) = (image("0.0.9", PAYLOAD), image("0.2.0", 3000));
+    let file = Package::new(&next, "0.2.0").signed_by(&[&key(1)]);
+    for trouble in [Trouble::Error, Trouble::Cut] {
+        for at in 0.. {
+            let bench = with(&former);
+            bench.flash.trouble.set(Some((at, trouble)));
+            if bench.send(&file).is_some_and(|result| result.is_ok()) {
+                assert!(at > 4, "some operations were spoilt");
+                break;
+            }
+            let slot = bench.flash.other.borrow();
+            let is_whole = slot.starts_with(&former) || slot.starts_with(&next);
+            assert!(is_whole || !bench.flash.other_can_start(), "{trouble:?} at {at}");
+        }
+    }
+}

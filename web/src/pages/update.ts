@@ -1,5 +1,5 @@
 // Updates: what runs and whether it has proved itself, installing another version, and whose packages are taken.
-import { NoAnswer } from "../api/client";
+import { NoAnswer, Refused } from "../api/client";
 import { net } from "../api/net";
 import { plug } from "../api/plug";
 import type { Update } from "../api/types";
@@ -9,7 +9,7 @@ import { editor } from "../parts/editor";
 import { groupCard } from "../parts/groups";
 import { keysControl } from "../parts/keys";
 import { question } from "../parts/question";
-import { sendCard } from "../parts/send";
+import { askOlder, sendCard } from "../parts/send";
 import {
   ACCEPT,
   goBackQuestion,
@@ -37,7 +37,12 @@ function runningCard(life: Lifetime, update: Signal<Update | null>, ask: () => P
     const { title, words, yes, older } = goBackQuestion(now);
     if (!(await question(title, words, yes))) return;
     try {
-      await net.goBack(older);
+      await net.goBack(older).catch(async (error: unknown) => {
+        // The plug compares more closely than this page.
+        const asks = error instanceof Refused && error.code === "older_version" && !older && now.other?.version;
+        if (!asks || !(await askOlder(asks, now.running.version))) throw error;
+        await net.goBack(true);
+      });
       await ask();
     } catch (error) {
       setText(last, (error as Error).message);

@@ -76,7 +76,7 @@ async function consent(head: FileHead, update: Update): Promise<boolean | null> 
   return (await askOlder(head.version, running.version)) ? true : null;
 }
 
-const askOlder = (version: string, running: string): Promise<boolean> =>
+export const askOlder = (version: string, running: string): Promise<boolean> =>
   question(
     "Go to an older version?",
     `Version ${version} is older than ${running}, which runs. It may have faults that were mended since, and may not know all of the settings.`,

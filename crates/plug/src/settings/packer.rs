@@ -23,7 +23,7 @@ const RAW_MOST: usize = 128;
 /// Writes what `text` writes, packed.
 pub(super) fn pack(text: &dyn Fn(&mut dyn Write) -> Written, out: &mut dyn Out) -> Written {
     out.bytes(&[FORM])?;
-    let mut packer = Packer { out, window: Vec::new(), last: 0 };
+    let mut packer = Packer { out, window: Vec::new(), last: 0, inside: false };
     text(&mut packer)?;
     while !packer.window.is_empty() {
         packer.step(true)?;
@@ -37,6 +37,8 @@ struct Packer<'o> {
     window: Vec<u8, WINDOW>,
     /// The byte that was last, where that decides whether a comma belongs behind it.
     last: u8,
+    /// A string that has no short form goes on.
+    inside: bool,
 }
 
 impl Write for Packer<'_> {
@@ -59,7 +61,9 @@ impl Write for Packer<'_> {
 impl Packer<'_> {
     /// Packs what stands first; `end`: nothing follows the window.
     fn step(&mut self, end: bool) -> Written {
-        let (piece, used) = first(&self.window, self.last, end);
+        let (piece, used) =
+            if self.inside { raw(&self.window, true) } else { first(&self.window, self.last, end) };
+        self.inside = matches!(piece, Piece::Raw(_, true));
         self.last = piece.last();
         piece.write(self.out)?;
         self.window.copy_within(used.., 0);
@@ -77,14 +81,15 @@ enum Piece<'t> {
     Hex(&'t [u8]),
     Address(Ipv4Addr),
     Number(f64),
-    Raw(&'t [u8]),
+    /// What stays as it is, and whether its string goes on behind it.
+    Raw(&'t [u8], bool),
 }
 
 impl Piece<'_> {
     fn last(&self) -> u8 {
         match self {
             Self::Code(code) if code.is_ascii_graphic() => *code,
-            Self::Raw(bytes) => bytes.last().copied().unwrap_or(0),
+            Self::Raw(bytes, _) => bytes.last().copied().unwrap_or(0),
             _ => 0,
         }
     }
@@ -111,7 +116,7 @@ impl Piece<'_> {
                 out.bytes(&[NUMBER])?;
                 out.bytes(&number.to_le_bytes())
             }
-            Self::Raw(bytes) => {
+            Self::Raw(bytes, _) => {
                 out.bytes(&[RAW, bytes.len() as u8])?;
                 out.bytes(bytes)
             }
@@ -123,13 +128,31 @@ impl Piece<'_> {
 fn first(text: &[u8], last: u8, end: bool) -> (Piece<'_>, usize) {
     let found = listed(text, last).or_else(|| string(text)).or_else(|| number(text, end));
     found.unwrap_or_else(|| match text.first() {
-        // A quote here begins a string that is none of ours; what follows it would look like strings.
         Some(&character @ b' '..=b'~') if character != b'"' => (Piece::Code(character), 1),
-        _ => {
-            let raw = text.get(..RAW_MOST).unwrap_or(text);
-            (Piece::Raw(raw), raw.len())
-        }
+        _ => raw(text, false),
     })
+}
+
+/// What stays as it is: to the end of the string that begins here or goes on (`inside`), else what is no printable
+/// character. Nothing behind it and no half of an escape: a quote there would be taken for another.
+fn raw(text: &[u8], inside: bool) -> (Piece<'_>, usize) {
+    let string = inside || text.first() == Some(&b'"');
+    let most = text.len().min(RAW_MOST);
+    let (mut length, mut goes_on) = (usize::from(!inside), string);
+    while let Some(byte) = text.get(length).filter(|_| length < most) {
+        match byte {
+            b'"' if string => {
+                (length, goes_on) = (length + 1, false);
+                break;
+            }
+            b'\\' if string && length + 2 > most => break,
+            b'\\' if string => length += 2,
+            b' '..=b'~' if !string => break,
+            _ => length += 1,
+        }
+    }
+    let raw = text.get(..length.max(1)).unwrap_or(text);
+    (Piece::Raw(raw, goes_on), raw.len())
 }
 
 /// One of the lists.
@@ -172,12 +195,8 @@ fn string(text: &[u8]) -> Option<(Piece<'_>, usize)> {
     if let Ok(address) = shown.parse() {
         return Some((Piece::Address(address), used));
     }
-    let (mut code, mut inner) = (STRING, inner);
-    for sun in [SUNRISE, SUNSET] {
-        if let Some(rest) = inner.strip_prefix(begins(sun).as_bytes()) {
-            (code, inner) = (sun, rest);
-        }
-    }
+    let of_the_sun = |sun: u8| inner.strip_prefix(begins(sun).as_bytes()).map(|rest| (sun, rest));
+    let (code, inner) = [SUNRISE, SUNSET].into_iter().find_map(of_the_sun).unwrap_or((STRING, inner));
     let (mut plain, mut length) = (true, 0_usize);
     let mut rest = inner.iter();
     while let Some(byte) = rest.next() {

@@ -2,11 +2,12 @@
 //!
 //! It is confirmed once it has measured [`limits::PROBATION_WINDOWS`] windows, has opened what the flash keeps, and has
 //! reached the network as the one before it had. What it does not reach within [`limits::PROBATION`] sends the plug
-//! back; that time is counted over restarts, in stretches that the record keeps. A network that is off the air is no fault of the image, and its time does not run then; but a radio that hears
-//! nobody at all may be deaf, which would be one.
+//! back; that time is counted over restarts, in stretches that the record keeps. A network that is off the air is no fault
+//! of the image, and its time does not run then; but a radio that hears nobody at all may be deaf, which would be one.
 
 use core::time::Duration;
 
+use metering::reading::Reading;
 use serde::Serialize;
 
 use super::record::Reached;
@@ -70,6 +71,33 @@ impl Reached {
             None => wifi.link == LinkState::Joined,
         };
         if joined { Self::Network } else { Self::AccessPoint }
+    }
+}
+
+/// Counts the windows that were measured without much that was lost.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Windows(Option<First>);
+
+/// The first window that counts.
+#[derive(Clone, Copy, Debug)]
+struct First {
+    sequence: u64,
+    end_s: f64,
+    /// What was not measured until then.
+    unmeasured_s: f64,
+}
+
+impl Windows {
+    /// How many there are, the newest among them: since the first, or since too much of their time was lost.
+    pub fn count(&mut self, newest: Option<&Reading>) -> u64 {
+        let Some(reading) = newest else { return 0 };
+        let newest =
+            First { sequence: reading.sequence, end_s: reading.uptime.0, unmeasured_s: reading.unmeasured.0 };
+        let first = self.0.get_or_insert(newest);
+        if newest.unmeasured_s - first.unmeasured_s > (newest.end_s - first.end_s) * limits::PROBATION_LOST {
+            *first = newest;
+        }
+        newest.sequence.saturating_sub(first.sequence).saturating_add(1)
     }
 }
 
@@ -183,6 +211,8 @@ mod tests {
     use metering::calibration::Calibration;
 
     use super::*;
+    use metering::units::Seconds;
+
     use crate::core::{Core, Moment};
     use crate::net::trial_join::{Report, TrialState};
     use crate::settings::Hardware;
@@ -207,6 +237,33 @@ mod tests {
         assert_eq!(becomes(|second| Look { windows: 5 * second, ..GOOD }), Some((4, Verdict::Confirm)));
         let late = |second| Look { network: if second < 599 { Waiting } else { Joined }, ..GOOD };
         assert_eq!(becomes(late), Some((599, Verdict::Confirm)));
+    }
+
+    /// Windows counted after so many seconds, if in each of them so much is lost, and an erase at the third.
+    fn counted(seconds: u64, lost_s: f64, erase_s: f64) -> u64 {
+        let mut windows = Windows::default();
+        assert_eq!(windows.count(None), 0);
+        let mut count = 0;
+        for second in 1..=seconds {
+            let erased_s = if second >= 3 { erase_s } else { 0.0 };
+            let reading = Reading {
+                sequence: second * 5 + 7,
+                uptime: Seconds(second as f64),
+                unmeasured: Seconds(second as f64 * lost_s + erased_s + 3.0),
+                ..Reading::NONE
+            };
+            count = windows.count(Some(&reading));
+        }
+        count
+    }
+
+    #[test]
+    fn windows_of_which_much_was_lost_do_not_count() {
+        assert_eq!(counted(5, 0.0, 0.0), 21);
+        assert_eq!(counted(5, 0.05, 0.0), 21);
+        assert_eq!(counted(600, 0.5, 0.0), 1);
+        // An erase of the flash is forgiven, at the latest with the windows behind it.
+        assert!(counted(9, 0.0, 0.4) >= 20);
     }
 
     #[test]

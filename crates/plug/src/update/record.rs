@@ -16,7 +16,7 @@
 //! sequence in the *other* sector: what stands there is spoilt, erased, and written with the checksum last. So at every
 //! moment the old choice holds or the new one. Marks are added to an entry by clearing whole words that nobody else
 //! looks at: a cut leaves the choice as it is. What stands behind the entry is read by nobody but us
-//! ([`beside`](super::beside)), and nothing depends on it that a cut could harm.
+//! ([`beside`]), and nothing depends on it that a cut could harm.
 
 use super::beside;
 use crate::platform::{ImageState, UpdateSlots};
@@ -79,12 +79,14 @@ impl Why {
     #[must_use]
     pub const fn sentence(self) -> &'static str {
         match self {
-            Self::Crashed => "The new firmware crashed three times; the one before it runs again.",
+            Self::Crashed => "The firmware on trial crashed three times; the one before it runs again.",
             Self::NotConfirmed => {
-                "The new firmware did not prove itself within ten minutes; the one before it runs again."
+                "The firmware on trial did not prove itself within ten minutes; the one before it runs again."
             }
-            Self::Asked => "Somebody asked to go back from the new firmware; the one before it runs again.",
-            Self::Damaged => "The new firmware is damaged and does not start; the one before it runs again.",
+            Self::Asked => "Somebody asked to go back; the firmware before runs again.",
+            Self::Damaged => {
+                "The firmware on trial is damaged and does not start; the one before it runs again."
+            }
         }
     }
 }

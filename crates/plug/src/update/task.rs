@@ -9,7 +9,7 @@ use embassy_sync::blocking_mutex::raw::RawMutex;
 use super::beside;
 use super::desk::{Last, Outcome};
 use super::image::{AppImage, IMAGE_HEAD, Walk};
-use super::probation::{Look, Network, Probation, Verdict};
+use super::probation::{Look, Network, Probation, Verdict, Windows};
 use super::record::{self, Reached, Record, Standing, Why};
 use super::turns::Turns;
 use super::version::VERSION_MOST;
@@ -114,7 +114,9 @@ impl<C: Clock> Around<'_, C> {
             }
             Standing::OnTrial { crashes: 0, .. } => self.say("this firmware is new and has to prove itself"),
             Standing::OnTrial { .. } => {
-                self.say("this firmware is new and has crashed: after the third time the former one runs");
+                self.say(
+                    "this firmware is on trial and has crashed: after the third time the other one runs",
+                );
             }
             Standing::Returned(why) => self.say(why.sentence()),
             Standing::Unrecorded | Standing::Confirmed => {}
@@ -145,7 +147,7 @@ impl<C: Clock> Around<'_, C> {
         // The first one is that of the restart that it began with.
         let used = limits::PROBATION_STRETCH * marked.saturating_sub(1);
         let mut probation = Probation::new(found.measures, used);
-        let mut first = None;
+        let mut windows = Windows::default();
         let mut networks = Networks { known: false, forgotten: found.was_reset };
         loop {
             networks.look(self.state);
@@ -154,7 +156,7 @@ impl<C: Clock> Around<'_, C> {
                 // If the flash does not take it, that holds until the next start at least.
                 let _ = record::mark_forgotten(slots).await;
             }
-            let verdict = probation.look(self.clock.now(), &self.look(before, &mut first));
+            let verdict = probation.look(self.clock.now(), &self.look(before, &mut windows));
             let gone = probation.used().as_secs() / limits::PROBATION_STRETCH.as_secs();
             // One that the flash does not take is not counted after a restart, and that is all.
             while u64::from(marked) < (1 + gone).min(limits::PROBATION_STRETCHES.into()) {
@@ -202,13 +204,9 @@ impl<C: Clock> Around<'_, C> {
         self.say("the new firmware has proved itself and is confirmed");
     }
 
-    /// How the plug is now; `first` keeps the first window's sequence.
-    fn look(&self, before: Reached, first: &mut Option<u64>) -> Look {
-        let newest = self.state.reading.borrow().as_ref().map(|reading| reading.sequence);
-        let windows = newest.map_or(0, |newest| {
-            let first = *first.get_or_insert(newest);
-            newest.saturating_sub(first).saturating_add(1)
-        });
+    /// How the plug is now.
+    fn look(&self, before: Reached, windows: &mut Windows) -> Look {
+        let windows = windows.count(self.state.reading.borrow().as_ref());
         let stores = self.state.stores.get();
         Look {
             windows,
@@ -221,8 +219,8 @@ impl<C: Clock> Around<'_, C> {
     async fn go_back<S: UpdateSlots>(&self, slots: &mut S, why: Why) {
         if trial::go_back(slots, why, self.clock.time_of_day()).await {
             self.say(match why {
-                Why::Asked => "somebody asked to go back from the new firmware to the one before",
-                _ => "the new firmware has not proved itself: back to the one before",
+                Why::Asked => "somebody asked to go back from the firmware on trial to the one before",
+                _ => "the firmware on trial has not proved itself: back to the one before",
             });
             self.state.restart.signal(Restarting::OtherImage);
             pending::<()>().await;

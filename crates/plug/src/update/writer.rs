@@ -218,18 +218,21 @@ impl Writer {
         if self.came > self.order.length {
             return Err(Fault::Incomplete);
         }
-        let mut image = bytes;
+        let (mut head, mut image) = (&[][..], bytes);
         if self.taken.is_none() {
-            let (taken, head) = self.look(standard, calm.state, slots.capacity(), bytes)?;
-            let (head, rest) = bytes.split_at_checked(head).unwrap_or((&[], bytes));
-            if let Some(Header { manifest, .. }) = &taken.header {
-                calm.wait().await?;
-                back::keep_head(slots, manifest.size, head).await?;
-            }
+            let (taken, length) = self.look(standard, calm.state, slots.capacity(), bytes)?;
+            (head, image) = bytes.split_at_checked(length).unwrap_or((&[], bytes));
             self.taken = Some(taken);
-            image = rest;
         }
-        self.write(slots, calm, image).await
+        self.write(slots, calm, image).await?;
+        // Not earlier: what was in the slot has lost its first word before any of it is spoilt.
+        match self.taken.as_ref().and_then(|taken| taken.header.as_ref()) {
+            Some(Header { manifest, .. }) if !head.is_empty() => {
+                calm.wait().await?;
+                back::keep_head(slots, manifest.size, head).await
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Reads and judges the head; how many bytes stand before the image.

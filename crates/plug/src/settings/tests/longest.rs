@@ -26,10 +26,9 @@ fn packed(text: &str) -> Vec<u8> {
     bytes
 }
 
-/// The text that is stored while a calibration is on its way, and with as much of a newer version as is kept.
-fn longest_text(kept: &str) -> String {
-    let text = format!("\"x\":\"{}\"", kept.repeat((KEPT_MOST - 8) / kept.len()));
-    let kept = vec![Kept { section: Some("update"), text }];
+/// The text that is stored while a calibration is on its way, and with this of a newer version.
+fn longest_text(section: Option<&'static str>, kept: &str) -> String {
+    let kept = vec![Kept { section, text: format!("\"x\":\"{kept}\"") }];
     let mut text = String::new();
     let beside = Beside { revision: u32::MAX, kept };
     let mut settings = longest();
@@ -89,11 +88,17 @@ fn it_fits_where_it_must() {
         let shown = json_length(&settings, board, secrets);
         assert!(shown + 512 < most, "{secrets:?}: {shown} bytes");
     }
-    // The worst of what a newer version can leave: what no short form fits.
-    for kept in ["x", "ä", "\\\"", "\\u0041", "\u{7f}", "😀"] {
-        let text = longest_text(kept);
+    // The worst of what a newer version can leave: what no short form fits, as much as is kept and a little of it, wherever.
+    let sections = SECTIONS.into_iter().filter(|section| *section != "calibration").map(Some).chain([None]);
+    let kept = ["x", "ä", "\\\"", "\\u0041", "\u{7f}", "😀", "\\n"];
+    let kept = kept
+        .iter()
+        .flat_map(|kept| [(KEPT_MOST - 8) / kept.len(), 300 / kept.len(), 1].map(|times| kept.repeat(times)));
+    for (section, kept) in kept.flat_map(|kept| sections.clone().map(move |section| (section, kept.clone())))
+    {
+        let text = longest_text(section, &kept);
         let bytes = packed(&text);
-        assert!(bytes.len() <= STORED_MOST, "{kept}: {} of {} bytes", bytes.len(), text.len());
+        assert!(bytes.len() <= STORED_MOST, "{section:?} {kept}: {} of {} bytes", bytes.len(), text.len());
         assert_eq!(unpack(&bytes).as_deref(), Ok(&*text));
         let read = read_stored(&text);
         let without = Settings { calibration: Default::default(), ..(*settings).clone() };
@@ -140,10 +145,12 @@ fn the_form_is_for_ever() {
         r#""dns":null}},"schedule":{"entries":[{"at":"sunrise+00:30","on":true,"days":["mon","sun"]},{"at":"sunset"}]},"#,
         r#""relay":{"inching_s":12.34567891},"update":{"keys":["00ff"]},"new":"ä","odd":"\u00e4"}"#
     );
-    let stored = "007b8031827b8d02056122625c638f0891097d837b957b97040a0000019a0a7d7d867bae5b7baf06062b30303a3330b008b15b10165d7d2c7baf07007d5d7d857ba905debb7ad3fcb028407d8c7bea5b030200ff5d7d2c02036e65773a0202c3a42c02036f64643a0109225c7530306534227d";
+    let stored = "007b8031827b8d02056122625c638f0891097d837b957b97040a0000019a0a7d7d867bae5b7baf06062b30303a3330b008b15b10165d7d2c7baf07007d5d7d857ba905debb7ad3fcb028407d8c7bea5b030200ff5d7d2c02036e65773a0202c3a42c02036f64643a0108225c7530306534227d";
     let bytes = packed(text);
     assert_eq!(bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>(), stored);
     assert_eq!(unpack(&bytes).as_deref(), Ok(text));
+    // A plug takes what it never makes, too: a longer piece of what stays as it is.
+    assert_eq!(unpack(b"\0{\x01\x05\"ab\"}").as_deref(), Ok("{\"ab\"}"));
     let all = NAMES.iter().chain(&DAYS).chain(&WORDS).flat_map(|word| word.bytes().chain([b' ']));
     assert_eq!(all.fold(0_u32, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into())), 0xb701_9427);
 }
@@ -179,9 +186,24 @@ proptest! {
         }
     }
 
+    /// What has short forms, one behind the other in every order.
+    #[test]
+    fn any_row_of_words_comes_back(
+        words in proptest::collection::vec(
+            prop::sample::select(vec![
+                "sunrise", "sunset", "\"", "\\", ",", ":", "{", "}", "[", "]", " ", "ä", "\n", "\\n", "\"name\":", ",\"mon\"",
+                "true", "null", "\"10.0.0.1\"", "12.34567891", "\"00ff\"", "\"sunrisesunset\"", "\"sunsetsunrise+1\"",
+            ]),
+            0..60,
+        ),
+    ) {
+        let text = words.concat();
+        prop_assert_eq!(unpack(&packed(&text)), Ok(text));
+    }
+
     #[test]
     fn pieces_of_settings_come_back(cuts in proptest::collection::vec(0_usize..7000, 0..40)) {
-        let mut text = longest_text("x");
+        let mut text = longest_text(Some("update"), "x");
         for cut in cuts {
             let at = cut % text.len();
             text.remove(at);
