@@ -4,10 +4,11 @@
 # OSSP_BOARD, OSSP_UPDATE_KEY and the others are part of a build: set them as the release did.
 # usage: reproducible.sh [--chip CHIP] [IMAGE]
 set -euo pipefail
-cd "$(dirname "$0")"
 chip=esp32c3
 [ "${1:-}" != --chip ] || { chip=$2 && shift 2; }
+# Before the folder is another.
 given=${1:+$(realpath "$1")}
+cd "$(dirname "$0")"
 root=$(git rev-parse --show-toplevel)
 commit=$(git rev-parse HEAD)
 work=$(mktemp -d)
