@@ -54,11 +54,8 @@ for chip; do
     esp32c6) target=riscv32imac-unknown-none-elf ;;
     *) echo "$chip needs Espressif's own toolchain: docs/boards.md says how" >&2; exit 2 ;;
   esac
-  # What does not measure need not measure fast: the image of a chip without a converter has less room for the rest.
-  options=()
-  [ "$chip" = esp32c3 ] || options=(--config 'profile.release.package.metering.opt-level="z"')
   echo "== $chip" >&2
-  cargo_for "$target" build --no-default-features --features "$chip" "${options[@]}"
+  cargo_for "$target" build --no-default-features --features "$chip"
   program=${CARGO_TARGET_DIR:-target}/$target/release/ossp-firmware
   images "$chip" "$program"
   no_places "images/ossp-$chip-application.bin"

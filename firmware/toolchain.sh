@@ -47,10 +47,10 @@ without_paths() {
 
 # Where this file lies.
 TOOLCHAIN_DIR=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-# Core built from its sources, for size, and `{:?}` printing nothing (docs/decisions/0019-another-table.md): unstable, so the
+# Core built from its sources, for size, and `{:?}` without contents (docs/decisions/0019-another-table.md): unstable, so the
 # stable compiler is told to allow it.
 FROM_SOURCE=(-Z build-std=core,alloc -Z "build-std-features=compiler-builtins-mem,optimize_for_size")
-NO_DEBUG='"-Zfmt-debug=none"'
+SHALLOW='"-Zfmt-debug=shallow"'
 
 # The compiler that cargo_for used last.
 compiler() { "${COMPILER:-rustc}" --version | sed 's/^rustc //'; }
@@ -71,16 +71,16 @@ cargo_for() {
   if [ -z "${OSSP_TOOLCHAIN:-}" ] && rust_src_has; then
     echo "with rustup's rustc and core built from its sources" >&2
     RUSTC_BOOTSTRAP=1 cargo "$verb" --locked --release --target "$target" "${FROM_SOURCE[@]}" \
-      --config "target.$target.rustflags=[$(without_paths rustc "$target")$NO_DEBUG]" "$@"
+      --config "target.$target.rustflags=[$(without_paths rustc "$target")$SHALLOW]" "$@"
   elif [ "${OSSP_TOOLCHAIN:-}" != prebuilt ] && debian_has; then
     COMPILER=/usr/bin/rustc
     echo "with Debian's rustc and core built from its sources" >&2
     RUSTC_BOOTSTRAP=1 cargo +debian "$verb" --locked --release --target "$target" "${FROM_SOURCE[@]}" \
-      --config "target.$target.rustflags=[$(without_paths /usr/bin/rustc "$target")$NO_DEBUG]" "$@"
+      --config "target.$target.rustflags=[$(without_paths /usr/bin/rustc "$target")$SHALLOW]" "$@"
   elif rustup_has "$target"; then
     echo "with rustup's ready-made $target: the image is larger than with its component rust-src" >&2
     RUSTC_BOOTSTRAP=1 cargo "$verb" --locked --release --target "$target" \
-      --config "target.$target.rustflags=[$(without_paths rustc "$target")$NO_DEBUG]" "$@"
+      --config "target.$target.rustflags=[$(without_paths rustc "$target")$SHALLOW]" "$@"
   else
     echo "no compiler for $target: rustup target add $target, or on Debian: apt install rustc-web cargo-web rust-web-src" >&2
     return 1
