@@ -276,7 +276,7 @@ impl Slots {
     /// Whether the other one was chosen.
     pub(crate) fn is_chosen(&self) -> bool {
         // The last word of an entry is written last.
-        self.record.borrow().iter().any(|entry| entry[28..] != [0xff; 4] && entry[28..] != [0; 4])
+        self.record.borrow().iter().any(|entry| entry[28..32] != [0xff; 4] && entry[28..32] != [0; 4])
     }
 }
 
